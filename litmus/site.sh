@@ -1,0 +1,41 @@
+# Sourced by run.sh: one throw-away site with one share and one person, served on a free port of the loopback.
+# site_start PROGRAM FOLDER sets site_url, site_user and site_password; site_stop ends it and checks what it leaves behind.
+
+site_start() {
+    site_program=$1
+    export COMMONHOLD_DATA=$2/data
+    site_log=$2/server.log
+    site_user=ana
+    site_password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+
+    # Ana gets the role that a share gives by default, so that nothing passes here by an administrator's rights.
+    printf '%s\n' "$site_password" | "$site_program" init --org Conformance --admin root --password-stdin
+    printf '%s\n' "$site_password" | "$site_program" user add "$site_user" --password-stdin
+    "$site_program" share add Projects
+    "$site_program" share subscribe Projects --user "$site_user"
+
+    coproc SITE { exec "$site_program" serve --listen 127.0.0.1:0 2>"$site_log"; }
+    site_pid=$SITE_PID
+    local line=""
+    until [[ $line == "listening on http://"* ]]; do
+        if ! IFS= read -r -t 30 -u "${SITE[0]}" line; then
+            echo "the server did not start:" >&2
+            cat "$site_log" >&2
+            return 1
+        fi
+    done
+    site_url=${line#listening on }/dav/Projects/
+}
+
+# A stopped server has ended with status 0, and its database and blobs agree.
+site_stop() {
+    kill -TERM "$site_pid"
+    local status=0
+    wait "$site_pid" || status=$?
+    if [ "$status" != 0 ]; then
+        echo "the server ended with status $status:" >&2
+        tail -n 20 "$site_log" >&2
+        return 1
+    fi
+    "$site_program" verify
+}

@@ -1,0 +1,282 @@
+//! Who somebody is: HTTP Basic with a password or an app password (RFC 7617).
+//!
+//! Here: reading the credentials, checking them, remembering that they were right. Not here: what the user may do (`guard/`),
+//! where passwords are stored (`directory/`), the 401 itself (`error.rs`).
+//!
+//! Drives send their credentials with every request, so a login that was right is kept as a [`Proof`] under a keyed hash of the
+//! header: the common request costs one hash and a look at the directory's [`Stamp`], and no database work. When the stamp
+//! has changed, the rows are read anew before the proof is believed, so a disabled account, a revoked app password and a
+//! changed password act on the next request, whichever process changed them.
+
+mod basic;
+pub mod password;
+mod throttle;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hmac::{Hmac, Mac};
+use http::HeaderValue;
+use quick_cache::sync::Cache;
+use sha2::Sha256;
+
+use crate::clock::Moment;
+use crate::config;
+use crate::db::{Db, DbError, Stamp};
+use crate::directory::app_password::{self, Credential};
+use crate::directory::secret::Secret;
+use crate::directory::user::{self, User};
+use crate::ids::UserId;
+use crate::path::Name;
+use basic::Basic;
+use password::Hasher;
+use throttle::Throttle;
+
+/// A caller whose credentials were right. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// As the directory has it at this moment.
+    pub user: Arc<User>,
+    /// By which credential.
+    pub how: How,
+}
+
+/// The credential of a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum How {
+    /// The user's own password.
+    Password,
+    /// An app password.
+    AppPassword {
+        /// Its public half.
+        id: Arc<str>,
+        /// What its user calls it.
+        label: Arc<str>,
+    },
+}
+
+/// Why nobody was let in.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AuthError {
+    /// No credentials, or none of the scheme `Basic`: the normal first step of most clients. 401.
+    #[error("a login is needed")]
+    Missing,
+    /// Credentials that let nobody in; which part is wrong is not told. 401.
+    #[error("the user name or the password is wrong")]
+    Wrong,
+    /// Too many wrong passwords. 429.
+    #[error("too many wrong passwords; try again in {retry_after_s} s")]
+    Throttled {
+        /// Seconds until a password is looked at again.
+        retry_after_s: u32,
+    },
+    /// Too many passwords are being checked. 503.
+    #[error("too many logins at once")]
+    Busy,
+    /// The directory can't be asked. 503.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Credentials by a hash that only this process can compute.
+type ProofKey = [u8; 32];
+
+/// Credentials that were right.
+struct Proof {
+    login: Login,
+    /// The directory as it was when the rows were read.
+    stamp: Stamp,
+    until: Moment,
+}
+
+impl Proof {
+    fn holds(&self, stamp: Stamp, now: Moment) -> bool {
+        self.stamp == stamp && now < self.until
+    }
+}
+
+/// A password that was wrong.
+#[derive(Clone)]
+struct Refusal {
+    /// For whom it was.
+    account: Option<Account>,
+    stamp: Stamp,
+    until: Moment,
+}
+
+/// What a password was compared with; none for an unknown user.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Account {
+    user: UserId,
+    generation: i64,
+    may_log_in: bool,
+}
+
+/// One request's credentials and circumstances.
+struct Attempt<'a> {
+    header: &'a HeaderValue,
+    key: ProofKey,
+    peer: IpAddr,
+    now: Moment,
+}
+
+/// Checks logins, and remembers for a while how they ended. All of its memory is bounded.
+pub struct Auth {
+    /// Keyed at start, so that what is kept in memory is worth nothing elsewhere.
+    keyed: Hmac<Sha256>,
+    proofs: Cache<ProofKey, Arc<Proof>>,
+    refusals: Cache<ProofKey, Refusal>,
+    hasher: Hasher,
+    throttle: Throttle,
+    proof_time: Duration,
+    refusal_time: Duration,
+}
+
+impl Auth {
+    /// Starts without any memory of earlier logins.
+    pub fn new(config: &config::Auth) -> Self {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).expect("the operating system has random numbers");
+        Self {
+            keyed: Hmac::new_from_slice(&key).expect("HMAC takes a key of any length"),
+            proofs: Cache::new(config.proof_cache_max),
+            refusals: Cache::new(config.proof_cache_max),
+            hasher: Hasher::new(config),
+            throttle: Throttle::new(config),
+            proof_time: Duration::from_secs(config.proof_cache_s),
+            refusal_time: Duration::from_secs(config.wrong_proof_cache_s),
+        }
+    }
+
+    /// Says who sent a request, from its `Authorization` header and the address it came from.
+    ///
+    /// Errors: [`AuthError`]. An answer of [`AuthError::Wrong`] may take a second longer after many of them.
+    pub async fn login(
+        &self,
+        db: &Db,
+        authorization: Option<&HeaderValue>,
+        peer: IpAddr,
+        now: Moment,
+    ) -> Result<Login, AuthError> {
+        let header = authorization.ok_or(AuthError::Missing)?;
+        let attempt = Attempt { header, key: self.key(header), peer, now };
+        loop {
+            // Taken before any row is read: a change in between makes the proof stale, never wrong.
+            let stamp = db.directory_stamp();
+            let stale = match self.proofs.get(&attempt.key) {
+                Some(proof) if proof.holds(stamp, now) => return Ok(proof.login.clone()),
+                kept => kept,
+            };
+            if let Some(stale) = &stale {
+                self.proofs.remove_if(&attempt.key, |kept| Arc::ptr_eq(kept, stale));
+            }
+            // Clients open many connections at once: the first checks, the others wait here for what it finds.
+            if let Err(place) = self.proofs.get_value_or_guard_async(&attempt.key).await {
+                let proof = Arc::new(self.prove(db, &attempt, stamp, stale.as_deref()).await?);
+                let login = proof.login.clone();
+                // Refused only when the cache was cleared meanwhile, which costs the next request a check.
+                let _ = place.insert(proof);
+                return Ok(login);
+            }
+        }
+    }
+
+    fn key(&self, header: &HeaderValue) -> ProofKey {
+        let mut keyed = self.keyed.clone();
+        keyed.update(header.as_bytes());
+        keyed.finalize().into_bytes().into()
+    }
+
+    /// Checks credentials against the directory as it is now.
+    async fn prove(
+        &self,
+        db: &Db,
+        attempt: &Attempt<'_>,
+        stamp: Stamp,
+        stale: Option<&Proof>,
+    ) -> Result<Proof, AuthError> {
+        let Basic { user, secret } = basic::parse(attempt.header)?;
+        match Credential::parse(secret.reveal()) {
+            Some(credential) => {
+                let login = by_app_password(db, &user, &credential).await?;
+                Ok(Proof { login, stamp, until: attempt.now.plus(self.proof_time) })
+            }
+            None => self.prove_password(db, attempt, stamp, stale, &user, secret).await,
+        }
+    }
+
+    async fn prove_password(
+        &self,
+        db: &Db,
+        attempt: &Attempt<'_>,
+        stamp: Stamp,
+        stale: Option<&Proof>,
+        name: &Name,
+        secret: Secret,
+    ) -> Result<Proof, AuthError> {
+        let now = attempt.now;
+        let refusal = self.refusals.get(&attempt.key).filter(|refusal| now < refusal.until);
+        if refusal.as_ref().is_some_and(|refusal| refusal.stamp == stamp) {
+            return Err(AuthError::Wrong);
+        }
+        let (user, hash) = match user::with_password_hash(&mut db.read().await?, &name.key()).await? {
+            Some((user, hash)) => (Some(user), hash),
+            None => (None, None),
+        };
+        let account = user.as_ref().map(Account::of);
+        if let Some(refusal) = refusal.filter(|refusal| refusal.account == account) {
+            self.refusals.insert(attempt.key, Refusal { stamp, ..refusal });
+            return Err(AuthError::Wrong);
+        }
+        if let (Some(stale), Some(user)) = (stale, &user)
+            && now < stale.until
+            && Some(Account::of(&stale.login.user)) == account
+        {
+            let login = Login { user: Arc::new(user.clone()), how: How::Password };
+            return Ok(Proof { login, stamp, until: stale.until });
+        }
+        let throttled = |retry_after_s| AuthError::Throttled { retry_after_s };
+        let guess = self.throttle.admit(&name.key(), attempt.peer, now).map_err(throttled)?;
+        // An unknown user and one without a password take as long as the others.
+        let Ok(right) = self.hasher.verify(secret, hash).await else {
+            self.throttle.take_back(&guess);
+            return Err(AuthError::Busy);
+        };
+        match user.filter(|user| right && user.may_log_in()) {
+            Some(user) => {
+                self.throttle.right(&guess);
+                let login = Login { user: Arc::new(user), how: How::Password };
+                Ok(Proof { login, stamp, until: now.plus(self.proof_time) })
+            }
+            None => {
+                let until = now.plus(self.refusal_time);
+                self.refusals.insert(attempt.key, Refusal { account, stamp, until });
+                tokio::time::sleep(guess.delay).await;
+                Err(AuthError::Wrong)
+            }
+        }
+    }
+}
+
+impl Account {
+    fn of(user: &User) -> Self {
+        Self { user: user.id, generation: user.generation, may_log_in: user.may_log_in() }
+    }
+}
+
+/// App passwords need neither a slow hash nor a throttle: 160 random bits can't be guessed. So nobody else's guessing, and no
+/// revoked drive that keeps trying, ever keeps their holders out.
+async fn by_app_password(db: &Db, name: &Name, credential: &Credential) -> Result<Login, AuthError> {
+    let found = app_password::by_id(&mut db.read().await?, credential.id()).await?;
+    let (app_password, secret_hash, user) = found.ok_or(AuthError::Wrong)?;
+    let fits = credential.matches(&secret_hash) && user.key == name.key().as_str();
+    if !(fits && user.may_log_in()) {
+        return Err(AuthError::Wrong);
+    }
+    let how = How::AppPassword { id: app_password.id.into(), label: app_password.label.into() };
+    Ok(Login { user: Arc::new(user), how })
+}

@@ -1,0 +1,413 @@
+//! The configuration: every key with its default, read from a TOML file and the environment.
+//!
+//! The only room that reads the environment. `config/commonhold.toml` shows the same keys with their reasons; a test
+//! keeps the two equal. What a value does lives in the room that uses it.
+
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// The variable that overrides `log.level`, as usual for programs that use `tracing`.
+const LOG_VARIABLE: &str = "RUST_LOG";
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the server listens and how it is reached.
+    pub server: Server,
+    /// Bounds of connections and requests.
+    pub limits: Limits,
+    /// The disk.
+    pub storage: Storage,
+    /// Passwords.
+    pub auth: Auth,
+    /// WebDAV.
+    pub dav: Dav,
+    /// The log.
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Address and port to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The origins under which clients reach this server, such as `https://files.example.org`.
+    pub public_origins: Vec<String>,
+    /// Whether plain HTTP may leave this machine.
+    pub insecure_http: bool,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), public_origins: Vec::new(), insecure_http: false }
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Connections at the same time.
+    pub connections_max: usize,
+    /// Of these, from one address (IPv6: one /64 network).
+    pub connections_per_address_max: usize,
+    /// Bytes of a request's line and headers.
+    pub header_bytes_max: u32,
+    /// Seconds from the first byte of a request to the end of its headers, also from the connection to the first byte.
+    pub header_timeout_s: u64,
+    /// Seconds that a connection is kept between two requests.
+    pub idle_timeout_s: u64,
+    /// Seconds without a byte of a request's body.
+    pub body_idle_timeout_s: u64,
+    /// Seconds in which a client takes none of its response.
+    pub write_idle_timeout_s: u64,
+    /// Seconds that running requests have to end after SIGTERM.
+    pub stop_timeout_s: u64,
+    /// Whether HTTP/2 is spoken beside HTTP/1.1.
+    pub http2: bool,
+    /// Bytes of one uploaded file.
+    pub upload_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 8192,
+            connections_per_address_max: 1024,
+            header_bytes_max: 32 * 1024,
+            header_timeout_s: 15,
+            idle_timeout_s: 120,
+            body_idle_timeout_s: 60,
+            write_idle_timeout_s: 60,
+            stop_timeout_s: 30,
+            http2: true,
+            upload_bytes_max: 1 << 40,
+        }
+    }
+}
+
+/// `[storage]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Storage {
+    /// What a success means.
+    pub durability: Durability,
+    /// Free bytes below which uploads are refused.
+    pub min_free_bytes: u64,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { durability: Durability::Full, min_free_bytes: 256 << 20 }
+    }
+}
+
+/// What the site has done with a change when it reports success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// Synced it to the disk: it survives a power cut.
+    Full,
+    /// Given it to the operating system: it survives the end of the process only.
+    Relaxed,
+}
+
+/// `[auth]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Auth {
+    /// Memory of one password hash in KiB.
+    pub argon2_memory_kib: u32,
+    /// Passes over that memory.
+    pub argon2_iterations: u32,
+    /// Lanes.
+    pub argon2_parallelism: u32,
+    /// Hashes computed at the same time; 0: half as many as there are cores.
+    pub hashes_max: usize,
+    /// Logins that wait for their hash before others are told to come back.
+    pub hashes_waiting_max: usize,
+    /// Seconds in which a password that was right is recognized without hashing it again.
+    pub proof_cache_s: u64,
+    /// The same for one that was wrong.
+    pub wrong_proof_cache_s: u64,
+    /// Entries of that memory.
+    pub proof_cache_max: usize,
+    /// Wrong passwords of one account before its password logins are slowed down.
+    pub throttle_burst: u32,
+    /// Seconds after which one more is let through.
+    pub throttle_refill_s: u64,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            argon2_memory_kib: 19 * 1024,
+            argon2_iterations: 2,
+            argon2_parallelism: 1,
+            hashes_max: 0,
+            hashes_waiting_max: 64,
+            proof_cache_s: 300,
+            wrong_proof_cache_s: 60,
+            proof_cache_max: 10_000,
+            throttle_burst: 10,
+            throttle_refill_s: 480,
+        }
+    }
+}
+
+/// `[dav]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dav {
+    /// Entries of a PROPFIND with Depth infinity.
+    pub propfind_infinity_max: usize,
+    /// Bytes of a request's XML.
+    pub xml_bytes_max: usize,
+    /// Bytes of the XML of a PROPPATCH, which carries values.
+    pub proppatch_bytes_max: usize,
+    /// Properties set by clients on one resource.
+    pub dead_properties_max: usize,
+    /// Bytes of all of them.
+    pub dead_properties_bytes_max: usize,
+}
+
+impl Default for Dav {
+    fn default() -> Self {
+        Self {
+            propfind_infinity_max: 10_000,
+            xml_bytes_max: 64 * 1024,
+            proppatch_bytes_max: 1024 * 1024,
+            dead_properties_max: 1000,
+            dead_properties_bytes_max: 64 * 1024,
+        }
+    }
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// What is logged: a level, or directives such as `info,commonhold=debug`.
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object, for programs.
+    Json,
+}
+
+/// Why a configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("the configuration `{}` can't be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is not TOML, names a key that doesn't exist, or a value has the wrong type.
+    #[error("`{}` line {line} (`{text}`): {why}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// That line.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A value is outside its bounds.
+    #[error("the configuration key `{key}` must be {bounds}")]
+    OutOfBounds {
+        /// Section and key.
+        key: &'static str,
+        /// What it has to be.
+        bounds: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads `path` and the environment; without a path, the defaults and the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the file and the line, or the key.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut config = match path {
+            None => Self::default(),
+            Some(path) => {
+                let text = fs::read_to_string(path)
+                    .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+                Self::parse(&text, path)?
+            }
+        };
+        if let Ok(level) = std::env::var(LOG_VARIABLE) {
+            config.log.level = level;
+        }
+        Ok(config)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start.min(text.len()));
+            let line = text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count();
+            ConfigError::Malformed {
+                path: path.to_owned(),
+                line: line + 1,
+                text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
+                why: error.message().replace('\n', " "),
+            }
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses values that would stop the server from working at all.
+    fn check(&self) -> Result<(), ConfigError> {
+        let Limits { header_timeout_s, idle_timeout_s, body_idle_timeout_s, write_idle_timeout_s, .. } = self.limits;
+        let positive = "at least 1";
+        let rules = [
+            ("limits.connections_max", self.limits.connections_max >= 1, positive),
+            ("limits.connections_per_address_max", self.limits.connections_per_address_max >= 1, positive),
+            (
+                "limits.header_bytes_max",
+                (8 * 1024..=64 * 1024).contains(&self.limits.header_bytes_max),
+                "from 8192 to 65536",
+            ),
+            ("limits.header_timeout_s", header_timeout_s >= 1, positive),
+            ("limits.idle_timeout_s", idle_timeout_s >= 1, positive),
+            ("limits.body_idle_timeout_s", body_idle_timeout_s >= 1, positive),
+            ("limits.write_idle_timeout_s", write_idle_timeout_s >= 1, positive),
+            (
+                "server.public_origins",
+                self.server.public_origins.iter().all(|origin| is_origin(origin)),
+                "a list of origins, each `http://` or `https://` with a host and perhaps a port, and nothing behind",
+            ),
+            // The bounds of RFC 9106 section 3.1.
+            ("auth.argon2_iterations", self.auth.argon2_iterations >= 1, positive),
+            ("auth.argon2_parallelism", (1..1 << 24).contains(&self.auth.argon2_parallelism), "from 1 to 16777215"),
+            (
+                "auth.argon2_memory_kib",
+                self.auth.argon2_memory_kib / 8 >= self.auth.argon2_parallelism,
+                "at least 8 times `auth.argon2_parallelism`",
+            ),
+            ("auth.proof_cache_max", self.auth.proof_cache_max >= 1, positive),
+            ("auth.throttle_burst", self.auth.throttle_burst >= 1, positive),
+            ("auth.throttle_refill_s", self.auth.throttle_refill_s >= 1, positive),
+        ];
+        match rules.into_iter().find(|(_, holds, _)| !holds) {
+            None => Ok(()),
+            Some((key, _, bounds)) => Err(ConfigError::OutOfBounds { key, bounds }),
+        }
+    }
+}
+
+/// RFC 6454 section 6.2: scheme, host, port.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        !host.contains('@') && host.parse::<http::uri::Authority>().is_ok_and(|authority| !authority.host().is_empty())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../config/commonhold.toml");
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("site.toml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_example_shows_every_key_with_its_default() {
+        let example: toml::Table = EXAMPLE.parse().unwrap();
+        assert_eq!(example, toml::Table::try_from(Config::default()).unwrap());
+        assert_eq!(parse(EXAMPLE), Ok(Config::default()));
+    }
+
+    #[test]
+    fn the_example_says_why_above_every_key() {
+        let lines: Vec<_> = EXAMPLE.lines().collect();
+        for (above, key) in lines.iter().zip(&lines[1..]).filter(|(_, line)| line.contains(" = ")) {
+            assert!(above.starts_with("# "), "{key}");
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        assert_eq!(parse(""), Ok(Config::default()));
+    }
+
+    #[test]
+    fn one_key_changes_nothing_else() {
+        let config = parse("[storage]\ndurability = \"relaxed\"\n").unwrap();
+        assert_eq!(config.storage.durability, Durability::Relaxed);
+        assert_eq!(config.storage.min_free_bytes, Storage::default().min_free_bytes);
+        assert_eq!(config.limits, Limits::default());
+    }
+
+    #[test]
+    fn errors_name_the_file_the_line_and_the_key() {
+        for (text, expected) in [
+            ("[limits]\nheader_timeout = 3\n", "`site.toml` line 2 (`header_timeout = 3`): unknown field"),
+            ("[limits]\n\nhttp2 = \"yes\"\n", "`site.toml` line 3 (`http2 = \"yes\"`): invalid type"),
+            ("[server]\nlisten = \"here\"\n", "`site.toml` line 2 (`listen = \"here\"`): invalid socket address"),
+            ("[network]\n", "`site.toml` line 1 (`[network]`): unknown field"),
+            ("[limits\n", "`site.toml` line 1 (`[limits`): "),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with(expected), "{error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn values_that_would_stop_the_server_are_refused_by_their_key() {
+        for (text, key) in [
+            ("[limits]\nheader_timeout_s = 0", "limits.header_timeout_s"),
+            ("[limits]\nheader_bytes_max = 8191", "limits.header_bytes_max"),
+            ("[limits]\nheader_bytes_max = 65537", "limits.header_bytes_max"),
+            ("[auth]\nargon2_memory_kib = 7", "auth.argon2_memory_kib"),
+            ("[server]\npublic_origins = [\"files.example.org\"]", "server.public_origins"),
+            ("[server]\npublic_origins = [\"https://files.example.org/\"]", "server.public_origins"),
+            ("[server]\npublic_origins = [\"https://me@files.example.org\"]", "server.public_origins"),
+            ("[server]\npublic_origins = [\"ftp://files.example.org\"]", "server.public_origins"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(&format!("`{key}`")), "{error}");
+        }
+        for origin in ["https://files.example.org", "http://10.0.0.1:8080", "https://[2001:db8::1]:8443"] {
+            parse(&format!("[server]\npublic_origins = [\"{origin}\"]")).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_an_error_that_names_it() {
+        let error = Config::load(Some(Path::new("/nowhere/site.toml"))).unwrap_err().to_string();
+        assert!(error.starts_with("the configuration `/nowhere/site.toml` can't be read: "), "{error}");
+    }
+}

@@ -1,0 +1,151 @@
+//! The conditions of a request, held against the state that it would change.
+//!
+//! Here: `If-Match`, `If-None-Match`, `If-Modified-Since`, `If-Unmodified-Since` (RFC 9110 section 13) and `If` (RFC 4918
+//! section 10.4), parsed once, evaluated inside the transaction of the verb. A resource that the caller may not see counts
+//! as one that isn't there, so that no condition tells of it.
+
+use http::HeaderMap;
+
+use super::headers::{EntityTag, Header, HttpDate, IfMatch, IfModifiedSince, IfNoneMatch, IfUnmodifiedSince};
+use super::if_header::{IfHeader, ResourceState};
+use super::{PREFIX, Spot};
+use crate::db::Reads;
+use crate::error::HttpError;
+use crate::guard::Access;
+use crate::path::{Prefixed, RelPath, split_prefix};
+use crate::tree::Node;
+
+/// The conditions of one request.
+#[derive(Debug, Default)]
+pub struct Conditions {
+    if_match: Option<IfMatch>,
+    if_none_match: Option<IfNoneMatch>,
+    if_modified_since: Option<IfModifiedSince>,
+    if_unmodified_since: Option<IfUnmodifiedSince>,
+    if_header: Option<IfHeader>,
+}
+
+/// What a reading request is answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// The resource.
+    Send,
+    /// 304: the client has it.
+    NotModified,
+}
+
+fn tag(node: &Node) -> EntityTag {
+    EntityTag::strong(node.etag().trim_matches('"')).expect("our tags are letters, digits and `-`")
+}
+
+impl Conditions {
+    /// Reads them. Errors: 400 for a malformed one; it is never taken for absent.
+    pub fn parse(headers: &HeaderMap) -> Result<Self, HttpError> {
+        Ok(Self {
+            if_match: IfMatch::parse(headers)?,
+            if_none_match: IfNoneMatch::parse(headers)?,
+            if_modified_since: IfModifiedSince::parse(headers)?,
+            if_unmodified_since: IfUnmodifiedSince::parse(headers)?,
+            if_header: IfHeader::parse(headers)?,
+        })
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        let Self { if_match, if_none_match, if_modified_since, if_unmodified_since, if_header } = self;
+        if_match.is_none()
+            && if_none_match.is_none()
+            && if_modified_since.is_none()
+            && if_unmodified_since.is_none()
+            && if_header.is_none()
+    }
+
+    /// `If`, when one was sent.
+    pub fn if_header(&self) -> Option<&IfHeader> {
+        self.if_header.as_ref()
+    }
+
+    /// For a verb that changes `node` (`None`: nothing there yet). Errors: 412.
+    pub async fn confirm_change(
+        &self,
+        tx: &mut impl Reads,
+        access: &Access,
+        node: Option<&Node>,
+    ) -> Result<(), HttpError> {
+        let etag = node.map(tag);
+        if self.if_match.as_ref().is_some_and(|c| !c.allows(etag.as_ref())) {
+            return Err(HttpError::precondition("The resource is not the one that If-Match names."));
+        }
+        let modified = node.map(|node| HttpDate::from(node.modified.system()));
+        // RFC 9110 section 13.1.4: not evaluated beside If-Match.
+        if self.if_match.is_none()
+            && let (Some(c), Some(modified)) = (&self.if_unmodified_since, modified)
+            && !c.allows(modified)
+        {
+            return Err(HttpError::precondition("The resource has been modified since."));
+        }
+        if self.if_none_match.as_ref().is_some_and(|c| !c.allows(etag.as_ref())) {
+            return Err(HttpError::precondition("The resource is one that If-None-Match names."));
+        }
+        self.confirm_if(tx, access, etag.as_ref()).await
+    }
+
+    /// For GET and HEAD of `node`. Errors: 412.
+    pub fn reading(&self, node: &Node) -> Result<Reading, HttpError> {
+        let etag = tag(node);
+        let modified = HttpDate::from(node.modified.system());
+        if self.if_match.as_ref().is_some_and(|c| !c.allows(Some(&etag))) {
+            return Err(HttpError::precondition("The resource is not the one that If-Match names."));
+        }
+        if self.if_match.is_none() && self.if_unmodified_since.as_ref().is_some_and(|c| !c.allows(modified)) {
+            return Err(HttpError::precondition("The resource has been modified since."));
+        }
+        match (&self.if_none_match, &self.if_modified_since) {
+            (Some(c), _) if !c.allows(Some(&etag)) => Ok(Reading::NotModified),
+            (None, Some(c)) if !c.allows(modified) => Ok(Reading::NotModified),
+            _ => Ok(Reading::Send),
+        }
+    }
+
+    /// `If`: the states of the resources that its tags name, seen by the caller, then the header's truth.
+    pub async fn confirm_if(
+        &self,
+        tx: &mut impl Reads,
+        access: &Access,
+        target: Option<&EntityTag>,
+    ) -> Result<(), HttpError> {
+        let Some(header) = &self.if_header else { return Ok(()) };
+        let mut named: Vec<(&str, Option<EntityTag>)> = Vec::new();
+        for list in header.lists() {
+            if let Some(resource) = list.resource.as_deref()
+                && !named.iter().any(|(known, _)| *known == resource)
+            {
+                named.push((resource, state_of(tx, access, resource).await?));
+            }
+        }
+        let holds = header.evaluate(|resource| {
+            let etag = match resource {
+                None => target,
+                Some(resource) => {
+                    named.iter().find(|(known, _)| *known == resource).and_then(|(_, etag)| etag.as_ref())
+                }
+            };
+            ResourceState { etag, tokens: &[] }
+        });
+        if holds { Ok(()) } else { Err(HttpError::precondition("The If header does not hold.")) }
+    }
+}
+
+/// The tag of the resource that a tagged list names; `None` when it isn't ours, isn't there, or isn't for the caller to see.
+async fn state_of(tx: &mut impl Reads, access: &Access, resource: &str) -> Result<Option<EntityTag>, HttpError> {
+    let path = match resource.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => resource,
+    };
+    let Prefixed::Below(raw) = split_prefix(path, PREFIX) else { return Ok(None) };
+    let Ok(path) = RelPath::parse_request_target(raw) else { return Ok(None) };
+    match Spot::locate(tx, access, &path).await? {
+        Some(spot) => Ok(spot.visible().map(tag)),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,148 @@
+//! COPY and MOVE (RFC 4918 sections 9.8 and 9.9): one transaction each, whatever the size of the tree.
+
+use commonhold_acl::{Denial, DenialKind, Landing, Object, Operation, Permit, Scene};
+use http::StatusCode;
+
+use super::conditions::Conditions;
+use super::headers::{Depth, Destination, Header, Origin, Overwrite};
+use super::{Exchange, PREFIX, Spot, refused, root_is_fixed};
+use crate::error::HttpError;
+use crate::guard::{self, Refused, item};
+use crate::path::{Prefixed, RelPath, split_prefix};
+use crate::reply::{self, Reply};
+use crate::tree::Node;
+use crate::tree::change::Change;
+use crate::tree::transfer::Target;
+
+/// In: a path, Destination, Overwrite (default T), Depth 0 or infinity (default). Out: 201, or 204 when something stood
+/// at the destination.
+///
+/// Errors: 400 malformed; 403 onto itself, above or below itself, at the top level, or without the permissions; 404;
+/// 409 the destination's parent is missing; 412 a condition, or Overwrite: F and something is there; 502 another
+/// server; 507.
+pub async fn copy(x: Exchange) -> Result<Reply, HttpError> {
+    let deep = match Depth::parse(&x.head.headers)? {
+        None | Some(Depth::Infinity) => true,
+        Some(Depth::Zero) => false,
+        Some(Depth::One) => return Err(HttpError::bad_request("COPY takes Depth 0 or infinity.")),
+    };
+    transfer(x, Way::Copy { deep }).await
+}
+
+/// In: a path, Destination, Overwrite (default T), Depth infinity. Out and errors: as [`copy`], and 403 for a share.
+pub async fn relocate(x: Exchange) -> Result<Reply, HttpError> {
+    let shallow = match Depth::parse(&x.head.headers)? {
+        None | Some(Depth::Infinity) => false,
+        // Harmless on a file, and some clients send it.
+        Some(Depth::Zero) => true,
+        Some(Depth::One) => return Err(HttpError::bad_request("MOVE takes Depth: infinity only.")),
+    };
+    transfer(x, Way::Move { shallow }).await
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    Copy { deep: bool },
+    Move { shallow: bool },
+}
+
+async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
+    let conditions = Conditions::parse(&x.head.headers)?;
+    let overwrite = Overwrite::parse(&x.head.headers)?.is_none_or(|header| header.0);
+    let destination = destination(&x)?;
+    if x.path.starts_with(&destination) || destination.starts_with(&x.path) {
+        return Err(HttpError::new(
+            StatusCode::FORBIDDEN,
+            "The destination is the resource itself, or lies above or below it.",
+        ));
+    }
+    let name = destination.name().expect("the root lies above every path").clone();
+    if x.path.is_root() {
+        return Err(root_is_fixed());
+    }
+
+    let mut tx = x.app.db.write().await?;
+    let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
+    let from = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    let source = from.found()?;
+    if destination.segments().len() == 1 || (from.located.is_root() && matches!(way, Way::Move { .. })) {
+        return Err(root_is_fixed());
+    }
+    let unmapped = || HttpError::new(StatusCode::CONFLICT, "The collection at the destination is not there.");
+    let to = Spot::locate(&mut tx, &access, &destination).await?.ok_or_else(unmapped)?;
+    to.parent()?;
+    let landing = landing(source, &to);
+    let permit = permit(way, &from, &to, source, landing).map_err(|refusal| match refusal.denial {
+        Denial { on: Object::Item | Object::Parent, .. } => refused(&refusal, &x.path),
+        // A collection that the caller doesn't see is a missing one.
+        Denial { on: Object::DestinationParent, kind: DenialKind::Invisible, .. } => unmapped(),
+        Denial { on: Object::Destination | Object::DestinationParent, .. } => refused(&refusal, &destination),
+    })?;
+    if matches!(way, Way::Move { shallow: true }) && source.is_collection() {
+        return Err(HttpError::bad_request("A collection is moved with Depth: infinity only."));
+    }
+    conditions.confirm_change(&mut tx, &access, Some(source)).await?;
+    let replaced = to.located.node().is_some();
+    if replaced && !overwrite {
+        return Err(HttpError::precondition("Something is at the destination, and Overwrite is F."));
+    }
+
+    let target = Target { at: &to.located, name: &name, landing };
+    let mut change = Change::begin(&mut tx, to.reached.share.id, x.caller.user.id, x.now).await?;
+    match way {
+        Way::Copy { deep } => change.copy(&permit, source, deep, &target).await?,
+        Way::Move { .. } if source.share == to.reached.share.id => {
+            change.relocate(&permit, source, from.located.ancestors(), &target).await?
+        }
+        Way::Move { .. } => change.adopt(&permit, source, from.located.ancestors(), &target).await?,
+    };
+    tx.commit().await?;
+    Ok(reply::empty(if replaced { StatusCode::NO_CONTENT } else { StatusCode::CREATED }))
+}
+
+/// The path in `Destination`, below our prefix. Errors: 400, 502 for another server, 403 beside the tree.
+fn destination(x: &Exchange) -> Result<RelPath, HttpError> {
+    let header = Destination::parse(&x.head.headers)?
+        .ok_or_else(|| HttpError::bad_request("The header `Destination` is missing."))?;
+    let mut origins: Vec<Origin> = x.app.origins.clone();
+    let host = x.head.uri.authority().map(|authority| authority.as_str());
+    let host = host.or_else(|| x.head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()));
+    origins.extend(host.and_then(|host| Origin::from_host(host).ok()));
+    match split_prefix(header.raw_path_if_ours(&origins)?, PREFIX) {
+        Prefixed::Root | Prefixed::Redirect => Ok(RelPath::root()),
+        Prefixed::Below(raw) => Ok(RelPath::parse_request_target(raw)?),
+        Prefixed::Outside => {
+            Err(HttpError::new(StatusCode::FORBIDDEN, "The destination lies outside of the shared tree, `/dav/`."))
+        }
+    }
+}
+
+/// What the source meets at the destination.
+fn landing(source: &Node, to: &Spot) -> Landing {
+    match to.located.node() {
+        None => Landing::Free,
+        Some(there) if !there.is_collection() && !source.is_collection() => Landing::Revises,
+        Some(_) => Landing::Replaces,
+    }
+}
+
+fn permit(
+    way: Way,
+    from: &Spot,
+    to: &Spot,
+    source: &Node,
+    landing: Landing,
+) -> Result<Permit, Refused> {
+    let scene = from.scene(Scene::new(), Object::Item, Object::Parent);
+    let scene = to.scene(scene, Object::Destination, Object::DestinationParent);
+    let kind = item(source).kind;
+    let same_parent = from.located.parent().map(|p| p.id) == to.located.parent().map(|p| p.id);
+    let operation = match way {
+        Way::Copy { .. } => Operation::Copy { source: kind, landing },
+        Way::Move { .. } if same_parent => Operation::Rename(landing),
+        Way::Move { .. } if source.share == to.reached.share.id => Operation::Move(landing),
+        Way::Move { .. } => Operation::MoveToShare { source: kind, landing },
+    };
+    guard::permit(operation, &scene)
+}
+

@@ -1,0 +1,41 @@
+//! DELETE: moves one resource, with everything below it, into the share's trash (RFC 4918 section 9.6).
+
+use commonhold_acl::{Object, Operation, Scene};
+use http::StatusCode;
+
+use super::conditions::Conditions;
+use super::headers::{Depth, Header};
+use super::{Exchange, Spot, refused, root_is_fixed};
+use crate::error::HttpError;
+use crate::guard;
+use crate::reply::{self, Reply};
+use crate::tree::change::Change;
+
+/// In: a path; Depth absent or infinity. Out: 204.
+///
+/// Errors: 403 for the root, a share, or without `delete` (or `delete-child` on the parent); 404; 412; 400 for another
+/// Depth on a collection.
+pub async fn delete(x: Exchange) -> Result<Reply, HttpError> {
+    let conditions = Conditions::parse(&x.head.headers)?;
+    let depth = Depth::parse(&x.head.headers)?;
+    if x.path.is_root() {
+        return Err(root_is_fixed());
+    }
+    let mut tx = x.app.db.write().await?;
+    let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
+    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    let node = spot.found()?;
+    if spot.located.is_root() {
+        return Err(root_is_fixed());
+    }
+    let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
+    let permit = guard::permit(Operation::Delete, &scene).map_err(|denial| refused(&denial, &x.path))?;
+    if node.is_collection() && !matches!(depth, None | Some(Depth::Infinity)) {
+        return Err(HttpError::bad_request("A collection is deleted with Depth: infinity only."));
+    }
+    conditions.confirm_change(&mut tx, &access, Some(node)).await?;
+    let mut change = Change::begin(&mut tx, spot.reached.share.id, x.caller.user.id, x.now).await?;
+    change.delete(&permit, node, spot.located.ancestors()).await?;
+    tx.commit().await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}

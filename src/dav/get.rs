@@ -1,0 +1,169 @@
+//! GET and HEAD: the bytes of a file, or a page for people about a collection (RFC 9110 sections 9.3.1, 9.3.2, 14).
+
+use commonhold_acl::{Object, Operation, Scene};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, StatusCode};
+
+use super::conditions::{Conditions, Reading};
+use super::engine::{self, Errand, Source};
+use super::headers::{ByteRange, EntityTag, Extent, Header, HttpDate, IfRange};
+use super::{Exchange, PREFIX, Spot, is_head, page, refused};
+use crate::blobs::BlobId;
+use crate::error::HttpError;
+use crate::guard;
+use crate::path::RelPath;
+use crate::reply::{self, Body, Reply};
+use crate::tree::{Node, TreeError};
+
+/// Types that a browser would run or open in the site's name. They are handed out as downloads.
+const ACTIVE_TYPES: [&str; 7] = [
+    "text/html",
+    "application/xhtml+xml",
+    "image/svg+xml",
+    "text/xml",
+    "application/xml",
+    "application/pdf",
+    "text/javascript",
+];
+
+/// Out: 200, 206 for one range, 304; of a collection a page (200).
+///
+/// Errors: 403 without `read` (of a collection: `list`); 404; 412; 416.
+pub async fn get(x: Exchange) -> Result<Reply, HttpError> {
+    let conditions = Conditions::parse(&x.head.headers)?;
+    let range = ByteRange::parse(&x.head.headers)?;
+    let access = x.app.guard.access(&x.app.db, &x.caller).await?;
+    if x.path.is_root() {
+        return page::shares(&x, &access);
+    }
+    let spot = Spot::known(&x.app, &access, &x.path).await?;
+    let node = spot.found()?;
+    let operation = if node.is_collection() { Operation::GetFolder } else { Operation::GetFile };
+    let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
+    guard::permit(operation, &scene).map_err(|denial| refused(&denial, &x.path))?;
+    if conditions.if_header().is_some() {
+        let etag = EntityTag::strong(node.etag().trim_matches('"'));
+        conditions.confirm_if(&mut x.app.db.read().await?, &access, etag.as_ref()).await?;
+    }
+    let reading = conditions.reading(node)?;
+    if node.is_collection() {
+        return collection(&x, &spot, node).await;
+    }
+    if reading == Reading::NotModified {
+        let mut answer = reply::empty(StatusCode::NOT_MODIFIED);
+        validators(answer.headers_mut(), node);
+        return Ok(answer);
+    }
+    file(&x, node, range).await
+}
+
+/// The page of a collection; a browser that left the slash away is sent to the one with it, so that links work.
+async fn collection(x: &Exchange, spot: &Spot, node: &Node) -> Result<Reply, HttpError> {
+    let href = HeaderValue::try_from(x.path.to_href(PREFIX, true)).expect("an href is ASCII");
+    if !x.path.trailing_slash() && page::wanted(&x.head.headers) {
+        let mut answer = reply::empty(StatusCode::FOUND);
+        answer.headers_mut().insert(LOCATION, href);
+        return Ok(answer);
+    }
+    let mut answer = page::collection(x, spot, node).await?;
+    answer.headers_mut().insert(ETAG, HeaderValue::try_from(node.etag()).expect("an ETag is ASCII"));
+    answer.headers_mut().insert(CONTENT_LOCATION, href);
+    Ok(answer)
+}
+
+async fn file(x: &Exchange, node: &Node, range: Option<ByteRange>) -> Result<Reply, HttpError> {
+    let extent = match range.filter(|_| range_applies(&x.head.headers, node)) {
+        Some(range) => range.within(node.size),
+        None => Extent::Whole,
+    };
+    let part = match extent {
+        Extent::Whole => None,
+        Extent::Part(bytes) => Some((*bytes.start(), *bytes.end())),
+        Extent::Unsatisfiable => {
+            let mut answer = reply::empty(StatusCode::RANGE_NOT_SATISFIABLE);
+            let all = HeaderValue::try_from(format!("bytes */{}", node.size)).expect("digits are ASCII");
+            answer.headers_mut().insert(CONTENT_RANGE, all);
+            return Ok(answer);
+        }
+    };
+    let mut answer = if is_head(&x.head) {
+        without_body(node, part)
+    } else {
+        let errand = Errand::read(node.clone(), source(x, node).await?);
+        engine::run_range(&x.head, &x.path, errand, None, part).await?
+    };
+    validators(answer.headers_mut(), node);
+    harmless(answer.headers_mut(), &x.path);
+    Ok(answer)
+}
+
+/// The headers of a GET, for HEAD.
+fn without_body(node: &Node, part: Option<(u64, u64)>) -> Reply {
+    let mut answer = Reply::new(Body::empty());
+    let headers = answer.headers_mut();
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    match part {
+        None => {
+            headers.insert(CONTENT_LENGTH, node.size.into());
+        }
+        Some((first, last)) => {
+            let range = format!("bytes {first}-{last}/{}", node.size);
+            headers.insert(CONTENT_RANGE, HeaderValue::try_from(range).expect("digits are ASCII"));
+            headers.insert(CONTENT_LENGTH, (last - first + 1).into());
+            *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
+    }
+    answer
+}
+
+/// Whether `If-Range` lets the range count (RFC 9110 section 13.1.5).
+fn range_applies(headers: &HeaderMap, node: &Node) -> bool {
+    match IfRange::parse(headers) {
+        Ok(None) => true,
+        Ok(Some(condition)) => {
+            let etag = EntityTag::strong(node.etag().trim_matches('"')).expect("our tags are letters, digits and `-`");
+            condition.allows(&etag, HttpDate::from(node.modified.system()))
+        }
+        Err(_) => false,
+    }
+}
+
+/// The bytes of a file.
+async fn source(x: &Exchange, node: &Node) -> Result<Source, HttpError> {
+    let content = node.content.ok_or_else(HttpError::internal)?;
+    if node.size <= crate::blobs::INLINE_BYTES_MAX as u64
+        && let Some(bytes) = x.app.tree.inline_bytes(&x.app.db, content).await?
+    {
+        if bytes.len() as u64 != node.size {
+            return Err(TreeError::Db(crate::db::DbError::Lost("a content has another length than its row".into())).into());
+        }
+        return Ok(Source::Inline(bytes));
+    }
+    let reader = x.app.blobs.open_read(&BlobId::from_bytes(*content.0.as_bytes()), node.size).await?;
+    Ok(Source::Blob(reader))
+}
+
+/// `ETag` and `Last-Modified`, the same in every answer about a state.
+pub(super) fn validators(headers: &mut HeaderMap, node: &Node) {
+    headers.insert(ETAG, HeaderValue::try_from(node.etag()).expect("an ETag is ASCII"));
+    let modified = HttpDate::from(node.modified.system()).to_string();
+    headers.insert(LAST_MODIFIED, HeaderValue::try_from(modified).expect("a date is ASCII"));
+}
+
+/// What keeps a stored file from acting in the site's name in a browser.
+fn harmless(headers: &mut HeaderMap, path: &RelPath) {
+    let name = path.name().map_or("", |name| name.as_str());
+    let guess = mime_guess::from_path(name).first_raw().unwrap_or("application/octet-stream");
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(guess));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if ACTIVE_TYPES.contains(&guess) {
+        headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    }
+}

@@ -1,0 +1,397 @@
+//! A multistatus of PROPFIND, made page by page while it is sent: a collection of any size in flat memory.
+//!
+//! Members come from the database as whole pages inside one read transaction, so a listing is the state of one moment.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt::Write;
+
+use bytes::{Bytes, BytesMut};
+use commonhold_acl::ItemKind;
+use futures_util::{Stream, stream};
+
+use super::bodies::PropfindBody;
+use super::headers::{Depth, HttpDate};
+use super::props::{Live, Resource, Room, write_dead};
+use super::xml::{QName, XmlWriter};
+use super::{Exchange, NS_WIN32, PREFIX, Spot};
+use crate::db::ReadTx;
+use crate::error::HttpError;
+use crate::guard::{Access, Reached};
+use crate::ids::{NodeId, ShareId};
+use crate::path::encode_segment;
+use crate::tree::list::{Cursor, members};
+use crate::tree::props::DeadProp;
+use crate::tree::{self, Node, props};
+
+/// So much is collected before it is sent.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// What is asked of each resource.
+pub struct Asked {
+    body: PropfindBody,
+    /// The names with what they are, so that no entry looks them up again.
+    live: Vec<(QName, Option<Live>)>,
+    /// Windows lists folders with an empty body, and reads no further than 1,000,000 bytes of the answer. So such a
+    /// listing names only what Windows shows of a member, in as few bytes as there can be.
+    compact: bool,
+}
+
+impl Asked {
+    /// What the body asks for, at that depth.
+    pub fn new(body: PropfindBody, depth: Depth) -> Self {
+        let names = match &body {
+            PropfindBody::Prop(names) => names.clone(),
+            PropfindBody::AllProp { include } => include.clone(),
+            PropfindBody::Empty | PropfindBody::PropName => Vec::new(),
+        };
+        let live = names.into_iter().map(|name| (name.clone(), Live::of(&name))).collect();
+        let compact = body == PropfindBody::Empty && depth != Depth::Zero;
+        Self { body, live, compact }
+    }
+
+    fn wants_quota(&self) -> bool {
+        self.body == PropfindBody::PropName || self.live.iter().any(|(_, live)| live.is_some_and(Live::is_quota))
+    }
+
+    fn wants_dead(&self, node: &Node) -> bool {
+        node.has_props
+            && match &self.body {
+                PropfindBody::Prop(_) => {
+                    self.live.iter().any(|(_, live)| live.is_none_or(|live| live == Live::DisplayName))
+                }
+                PropfindBody::Empty | PropfindBody::PropName | PropfindBody::AllProp { .. } => true,
+            }
+    }
+
+    /// Whether the answer about this resource alone needs more than its row.
+    pub fn needs_rows(&self, node: &Node) -> bool {
+        self.wants_quota() || self.wants_dead(node)
+    }
+}
+
+/// A collection whose members are still to be listed.
+struct Level {
+    reached: Reached,
+    node: Node,
+    href: String,
+    cursor: Cursor,
+    deep: bool,
+}
+
+/// A multistatus in the making.
+pub struct Listing {
+    asked: Asked,
+    tx: Option<ReadTx>,
+    xml: Option<Xml>,
+    todo: VecDeque<Level>,
+    rooms: HashMap<ShareId, Room>,
+    /// Bytes that a share without a quota may still take.
+    free_bytes: u64,
+}
+
+/// The two ways of writing.
+enum Xml {
+    Full(XmlWriter),
+    Compact(BytesMut),
+}
+
+impl Listing {
+    fn new(asked: Asked, tx: Option<ReadTx>, free_bytes: u64) -> Self {
+        let xml = if asked.compact {
+            Xml::Compact(BytesMut::from(COMPACT_START))
+        } else {
+            Xml::Full(XmlWriter::new(&QName::dav("multistatus"), &[]))
+        };
+        Self { asked, tx, xml: Some(xml), todo: VecDeque::new(), rooms: HashMap::new(), free_bytes }
+    }
+
+    /// One resource whose row says everything.
+    pub fn of_one(asked: Asked, reached: &Reached, node: &Node, href: String) -> Self {
+        let mut listing = Self::new(asked, None, 0);
+        let name = if node.name.is_empty() { &reached.share.name } else { &node.name };
+        listing.entry(&href, Some(node), name, Some(reached), &[]);
+        listing
+    }
+
+    /// A resource, and as much below it as `depth` says.
+    pub async fn of_node(
+        x: &Exchange,
+        tx: ReadTx,
+        asked: Asked,
+        spot: &Spot,
+        node: Node,
+        depth: Depth,
+    ) -> Result<Self, HttpError> {
+        let mut listing = Self::new(asked, Some(tx), free_bytes(x)?);
+        let href = x.path.to_href(PREFIX, node.is_collection());
+        listing.entry_with_rows(&href, &node, &spot.reached).await?;
+        if depth != Depth::Zero && node.is_collection() {
+            listing.enter(&spot.reached, node, href, depth == Depth::Infinity);
+        }
+        Ok(listing)
+    }
+
+    /// The root: the shares that the caller reaches.
+    pub async fn of_root(x: &Exchange, access: &Access, asked: Asked, depth: Depth) -> Result<Self, HttpError> {
+        let mut listing = Self::new(asked, Some(x.app.db.read().await?), free_bytes(x)?);
+        listing.entry(PREFIX, None, "Team shares", None, &[]);
+        if depth == Depth::Zero {
+            return Ok(listing);
+        }
+        for reached in access.shares() {
+            let Some(tx) = &mut listing.tx else { break };
+            let located = tree::locate(tx, reached.share.root, &[]).await?;
+            let Some(root) = located.node().cloned() else { continue };
+            let mut href = PREFIX.to_owned();
+            href.extend(encode_segment(&reached.share.name));
+            href.push('/');
+            listing.entry_with_rows(&href, &root, reached).await?;
+            if depth == Depth::Infinity {
+                listing.enter(reached, root, href, true);
+            }
+        }
+        Ok(listing)
+    }
+
+    fn enter(&mut self, reached: &Reached, node: Node, href: String, deep: bool) {
+        let level = Level { reached: reached.clone(), node, href, cursor: Cursor::default(), deep };
+        self.todo.push_back(level);
+    }
+
+    /// Whether the last chunk has been given.
+    pub fn is_done(&self) -> bool {
+        self.xml.is_none()
+    }
+
+    /// The next part of the document; `None` after its end.
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
+        while self.xml.as_ref().is_some_and(|xml| xml.pending_bytes() < CHUNK_BYTES) {
+            match self.todo.pop_front() {
+                Some(level) => self.page(level).await?,
+                None => {
+                    // The transaction ends with the listing, not with the slow reader of its last chunk.
+                    self.tx = None;
+                    return Ok(self.xml.take().map(Xml::finish));
+                }
+            }
+        }
+        Ok(self.xml.as_mut().map(Xml::take))
+    }
+
+    /// `first`, then the chunks that follow. An error breaks the response off.
+    pub fn into_stream(self, first: Bytes) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
+        stream::try_unfold((self, Some(first)), |(mut listing, first)| async move {
+            let chunk = match first {
+                Some(first) => Some(first),
+                None => listing.next_chunk().await.map_err(std::io::Error::other)?,
+            };
+            Ok(chunk.map(|chunk| (chunk, (listing, None))))
+        })
+    }
+
+    async fn page(&mut self, mut level: Level) -> Result<(), HttpError> {
+        let Some(tx) = &mut self.tx else { return Ok(()) };
+        // What the caller doesn't see is left out by the question itself.
+        let collections_only = !level.reached.effective.sees(ItemKind::File);
+        let (nodes, next) = members(tx, &level.node, &level.cursor, collections_only).await?;
+        let with_dead: Vec<NodeId> =
+            nodes.iter().filter(|node| self.asked.wants_dead(node)).map(|node| node.id).collect();
+        let dead = if with_dead.is_empty() { Vec::new() } else { props::of(tx, &with_dead).await? };
+        let mut dead = by_node(dead);
+        if self.asked.wants_quota() {
+            self.load_room(level.reached.share.id).await?;
+        }
+        let mut href = level.href.clone();
+        for node in nodes {
+            href.truncate(level.href.len());
+            href.extend(encode_segment(&node.name));
+            if node.is_collection() {
+                href.push('/');
+            }
+            let dead = dead.remove(&node.id).unwrap_or_default();
+            self.entry(&href, Some(&node), &node.name, Some(&level.reached), &dead);
+            if level.deep && node.is_collection() {
+                self.enter(&level.reached, node, href.clone(), true);
+            }
+        }
+        if let Some(next) = next {
+            level.cursor = next;
+            self.todo.push_front(level);
+        }
+        Ok(())
+    }
+
+    async fn entry_with_rows(&mut self, href: &str, node: &Node, reached: &Reached) -> Result<(), HttpError> {
+        if self.asked.wants_quota() {
+            self.load_room(node.share).await?;
+        }
+        let mut dead = Vec::new();
+        if let (true, Some(tx)) = (self.asked.wants_dead(node), &mut self.tx) {
+            dead = props::of(tx, &[node.id]).await?.into_iter().map(|(_, prop)| prop).collect();
+        }
+        // A share's root has no name of its own.
+        let name = if node.name.is_empty() { &reached.share.name } else { &node.name };
+        self.entry(href, Some(node), name, Some(reached), &dead);
+        Ok(())
+    }
+
+    async fn load_room(&mut self, share: ShareId) -> Result<(), HttpError> {
+        let Some(tx) = &mut self.tx else { return Ok(()) };
+        if let std::collections::hash_map::Entry::Vacant(place) = self.rooms.entry(share) {
+            let usage = tree::usage(tx, share).await?;
+            let left = usage.quota_bytes.map_or(u64::MAX, |quota| quota.saturating_sub(usage.used_bytes));
+            place.insert(Room { used: usage.used_bytes, available: left.min(self.free_bytes) });
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, href: &str, node: Option<&Node>, name: &str, reached: Option<&Reached>, dead: &[DeadProp]) {
+        let room = node.and_then(|node| self.rooms.get(&node.share)).copied();
+        let resource = Resource { node, name, effective: reached.map(|reached| &reached.effective), dead, room };
+        match &mut self.xml {
+            Some(Xml::Full(w)) => full_entry(w, &self.asked, href, &resource),
+            Some(Xml::Compact(out)) => compact_entry(out, href, &resource),
+            None => {}
+        }
+    }
+}
+
+impl Xml {
+    fn pending_bytes(&self) -> usize {
+        match self {
+            Self::Full(w) => w.pending_bytes(),
+            Self::Compact(out) => out.len(),
+        }
+    }
+
+    fn take(&mut self) -> Bytes {
+        match self {
+            Self::Full(w) => w.take(),
+            Self::Compact(out) => out.split().freeze(),
+        }
+    }
+
+    fn finish(self) -> Bytes {
+        match self {
+            Self::Full(w) => w.finish(),
+            Self::Compact(mut out) => {
+                out.extend_from_slice(COMPACT_END.as_bytes());
+                out.freeze()
+            }
+        }
+    }
+}
+
+/// Bytes that the disk still takes: the finite number that a share without a quota tells (RFC 4331 section 3).
+fn free_bytes(x: &Exchange) -> Result<u64, HttpError> {
+    Ok(x.app.blobs.free_bytes()?.saturating_sub(x.app.config.storage.min_free_bytes))
+}
+
+fn by_node(rows: Vec<(NodeId, DeadProp)>) -> HashMap<NodeId, Vec<DeadProp>> {
+    let mut by_node: HashMap<NodeId, Vec<DeadProp>> = HashMap::new();
+    for (node, prop) in rows {
+        by_node.entry(node).or_default().push(prop);
+    }
+    by_node
+}
+
+const OK: &str = "HTTP/1.1 200 OK";
+const NOT_FOUND: &str = "HTTP/1.1 404 Not Found";
+
+/// One `response` with what was asked for.
+fn full_entry(w: &mut XmlWriter, asked: &Asked, href: &str, resource: &Resource<'_>) {
+    w.start(&QName::dav("response"));
+    w.element(&QName::dav("href"), href);
+    let mut missing: Vec<&QName> = Vec::new();
+    open_propstat(w);
+    match &asked.body {
+        PropfindBody::PropName => {
+            for (_, name) in Live::all().filter(|(live, _)| resource.has(*live)) {
+                w.empty(&name);
+            }
+            let is_live = |prop: &&DeadProp| prop.ns == "DAV:" && prop.name == "displayname";
+            for prop in resource.dead.iter().filter(|prop| !is_live(prop)) {
+                if let Some(name) = QName::new(&prop.ns, &prop.name) {
+                    w.empty(&name);
+                }
+            }
+        }
+        PropfindBody::Empty | PropfindBody::AllProp { .. } => {
+            for (live, name) in Live::all().filter(|(live, _)| live.in_allprop() && resource.has(*live)) {
+                resource.write(w, live, &name);
+            }
+            for prop in resource.dead.iter().filter(|prop| !(prop.ns == "DAV:" && prop.name == "displayname")) {
+                write_dead(w, prop, resource.node);
+            }
+            for (name, live) in &asked.live {
+                match live {
+                    Some(live) if live.in_allprop() => {}
+                    Some(live) if resource.has(*live) => resource.write(w, *live, name),
+                    None if resource.dead(name).is_some() => {}
+                    Some(_) | None => missing.push(name),
+                }
+            }
+        }
+        PropfindBody::Prop(_) => {
+            for (name, live) in &asked.live {
+                match (live, resource.dead(name)) {
+                    (Some(live), _) if resource.has(*live) => resource.write(w, *live, name),
+                    (None, Some(prop)) => write_dead(w, prop, resource.node),
+                    _ => missing.push(name),
+                }
+            }
+        }
+    }
+    close_propstat(w, OK);
+    if !missing.is_empty() {
+        open_propstat(w);
+        for name in missing {
+            w.empty(name);
+        }
+        close_propstat(w, NOT_FOUND);
+    }
+    w.end();
+}
+
+fn open_propstat(w: &mut XmlWriter) {
+    w.start(&QName::dav("propstat"));
+    w.start(&QName::dav("prop"));
+}
+
+fn close_propstat(w: &mut XmlWriter, status: &str) {
+    w.end();
+    w.element(&QName::dav("status"), status);
+    w.end();
+}
+
+/// The short form has one namespace and no prefix.
+const COMPACT_START: &str = r#"<?xml version="1.0" encoding="utf-8"?><multistatus xmlns="DAV:">"#;
+const COMPACT_END: &str = "</multistatus>";
+/// What Windows takes a file's attributes for when nothing is said: archive, or normal.
+const PLAIN_ATTRIBUTES: [&str; 2] = ["00000020", "00000080"];
+
+/// One `response` in the short form: length and time of a file, time of a collection, and Windows' attributes (hidden,
+/// read-only) where they are other than usual. A file's resource type is empty and left out.
+fn compact_entry(out: &mut BytesMut, href: &str, resource: &Resource<'_>) {
+    let mut text = String::with_capacity(256);
+    text.push_str("<response><href>");
+    text.push_str(href);
+    text.push_str("</href><propstat><prop>");
+    match resource.node {
+        Some(node) if !node.is_collection() => {
+            write!(text, "<getcontentlength>{}</getcontentlength>", node.size).expect("a string takes everything");
+        }
+        Some(_) | None => text.push_str("<resourcetype><collection/></resourcetype>"),
+    }
+    if let Some(node) = resource.node {
+        let modified = HttpDate::from(node.modified.system());
+        write!(text, "<getlastmodified>{modified}</getlastmodified>").expect("a string takes everything");
+    }
+    let attributes = resource.dead.iter().find(|prop| prop.ns == NS_WIN32 && prop.name == "Win32FileAttributes");
+    if let Some(prop) = attributes.filter(|prop| !PLAIN_ATTRIBUTES.contains(&prop.value.as_str())) {
+        write!(text, r#"<w:Win32FileAttributes xmlns:w="{NS_WIN32}">{}</w:Win32FileAttributes>"#, prop.value)
+            .expect("a string takes everything");
+    }
+    text.push_str("</prop><status>HTTP/1.1 200 OK</status></propstat></response>");
+    out.extend_from_slice(text.as_bytes());
+}

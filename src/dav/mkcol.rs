@@ -1,0 +1,66 @@
+//! MKCOL: makes one new, empty collection (RFC 4918 section 9.3).
+
+use std::sync::Arc;
+
+use commonhold_acl::{Object, Operation, Scene};
+use http::header::{CONTENT_LOCATION, HeaderValue};
+use http::StatusCode;
+
+use super::conditions::Conditions;
+use super::engine::{self, Errand};
+use super::{Exchange, PREFIX, Spot, refused, root_is_fixed, small_body};
+use crate::error::HttpError;
+use crate::guard;
+use crate::net::RequestBody;
+use crate::reply::Reply;
+use crate::tree::change::Change;
+
+/// In: a path whose parent exists, no body. Out: 201.
+///
+/// Errors: 403 at the top level or without `create` on the parent; 405 the name is taken; 409 the parent is missing;
+/// 415 any body; 412.
+pub async fn mkcol(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
+    let body = small_body(body, x.app.config.dav.xml_bytes_max).await?;
+    if !body.is_empty() {
+        return Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "MKCOL takes no body on this server."));
+    }
+    let href = x.path.to_href(PREFIX, true);
+    let x = Arc::new(x);
+    let making = Arc::clone(&x);
+    let errand = Errand::collection(Box::new(move || Box::pin(super::shielded(make(making)))));
+    let mut reply = engine::run(&x.head, &x.path, errand, None).await?;
+    let location = HeaderValue::try_from(href).expect("an href is ASCII");
+    reply.headers_mut().insert(CONTENT_LOCATION, location);
+    Ok(reply)
+}
+
+async fn make(x: Arc<Exchange>) -> Result<(), HttpError> {
+    let conditions = Conditions::parse(&x.head.headers)?;
+    let taken = || HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "Something of that name is there already.");
+    let Some(name) = x.path.name() else { return Err(taken()) };
+    let mut tx = x.app.db.write().await?;
+    let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
+    if x.path.segments().len() == 1 && access.share(name).is_none() {
+        return Err(root_is_fixed());
+    }
+    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    if spot.located.is_root() {
+        return Err(taken());
+    }
+    confirm_parent_visible(&spot)?;
+    spot.parent()?;
+    let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
+    let permit = guard::permit(Operation::Mkcol, &scene).map_err(|denial| refused(&denial, &x.path))?;
+    if spot.located.node().is_some() {
+        return Err(taken());
+    }
+    conditions.confirm_change(&mut tx, &access, None).await?;
+    let mut change = Change::begin(&mut tx, spot.reached.share.id, x.caller.user.id, x.now).await?;
+    change.create_collection(&permit, spot.located.ancestors(), name).await?;
+    Ok(tx.commit().await?)
+}
+
+/// 404 instead of 409 would tell nothing; but a caller who sees nothing of the share must not learn of its inside.
+pub(super) fn confirm_parent_visible(spot: &Spot) -> Result<(), HttpError> {
+    if spot.reached.effective.sees(commonhold_acl::ItemKind::Folder) { Ok(()) } else { Err(HttpError::not_found()) }
+}

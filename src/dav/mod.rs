@@ -1,0 +1,187 @@
+//! The WebDAV surface (RFC 4918): a file per verb, each with the same steps.
+//!
+//! Parse the headers and the path, find the resource, ask the guard, confirm the conditions, change, commit, answer. A
+//! verb that changes something runs in a task of its own ([`shielded`]), and decides everything again inside the
+//! transaction that changes the data; what is looked at before is a courtesy to the client, never the decision.
+//! Bytes go through dav-server ([`engine`]); everything that needs one transaction or much speed is written here.
+
+mod answers;
+pub mod bodies;
+mod conditions;
+mod copy_move;
+mod delete;
+mod engine;
+mod get;
+pub mod headers;
+pub mod if_header;
+mod listing;
+mod mkcol;
+mod options;
+mod page;
+mod propfind;
+mod proppatch;
+mod props;
+mod put;
+pub mod xml;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use commonhold_acl::{Object, Scene};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use http_body_util::{BodyExt, Limited};
+
+use crate::app::App;
+use crate::clock::Moment;
+use crate::db::Reads;
+use crate::error::HttpError;
+use crate::guard::{self, Access, Caller, Reached, Refused};
+use crate::net::RequestBody;
+use crate::path::{Name, RelPath};
+use crate::reply::Reply;
+use crate::tree::{self, Located, Node};
+
+pub use answers::{error_body, error_page, propfind_top};
+pub use options::{ALLOW_ANY, compliance};
+pub use page::wanted as wants_page;
+
+/// Where the tree begins in URLs. No dot in it: Office opens read-only below one.
+pub const PREFIX: &str = "/dav/";
+
+/// The members of `urn:schemas-microsoft-com:` that Windows keeps with a file.
+const NS_WIN32: &str = "urn:schemas-microsoft-com:";
+
+/// One request on its way through a verb.
+pub struct Exchange {
+    /// The server.
+    pub app: Arc<App>,
+    /// Who asks, over which door.
+    pub caller: Caller,
+    /// When the request came in.
+    pub now: Moment,
+    /// Method, target and headers.
+    pub head: Parts,
+    /// The target, below [`PREFIX`].
+    pub path: RelPath,
+}
+
+/// Answers one request of somebody who has logged in.
+pub async fn handle(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
+    match x.head.method.as_str() {
+        "GET" | "HEAD" => get::get(x).await,
+        "OPTIONS" => options::options(x).await,
+        "PROPFIND" => propfind::propfind(x, body).await,
+        "PUT" => put::put(x, body).await,
+        "MKCOL" => mkcol::mkcol(x, body).await,
+        "PROPPATCH" => proppatch::proppatch(x, body).await,
+        "DELETE" => shielded(delete::delete(x)).await,
+        "COPY" => shielded(copy_move::copy(x)).await,
+        "MOVE" => shielded(copy_move::relocate(x)).await,
+        _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "This server does not know the method.")),
+    }
+}
+
+/// Runs a change to its end, whatever becomes of the connection; a panic in it is a 500 and nobody else's trouble.
+async fn shielded<T: Send + 'static>(
+    change: impl Future<Output = Result<T, HttpError>> + Send + 'static,
+) -> Result<T, HttpError> {
+    match tokio::spawn(change).await {
+        Ok(answer) => answer,
+        Err(cut) => {
+            tracing::error!(%cut, "a change broke down");
+            Err(HttpError::internal())
+        }
+    }
+}
+
+/// A body that must be small, whole. Errors: 413 over `bytes_max`, 400 when it breaks off.
+async fn small_body(body: RequestBody, bytes_max: usize) -> Result<Bytes, HttpError> {
+    match Limited::new(body, bytes_max).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(HttpError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("The body of this request may have {bytes_max} bytes at most."),
+        )),
+        Err(_) => Err(HttpError::bad_request("The body of the request broke off.")),
+    }
+}
+
+/// Where a path leads in a share that the caller reaches.
+struct Spot {
+    reached: Reached,
+    located: Arc<Located>,
+}
+
+impl Spot {
+    /// Looks inside a transaction. `None` for the root and for what lies in no share of the caller.
+    async fn locate(tx: &mut impl Reads, access: &Access, path: &RelPath) -> Result<Option<Self>, HttpError> {
+        let Some((reached, names)) = share_of(access, path) else { return Ok(None) };
+        let located = Arc::new(tree::locate(tx, reached.share.root, names).await?);
+        Ok(Some(Self { reached: reached.clone(), located }))
+    }
+
+    /// Looks at what is known without a transaction, for verbs that only read. Errors: 404 for the root and for what
+    /// lies in no share of the caller.
+    async fn known(app: &App, access: &Access, path: &RelPath) -> Result<Self, HttpError> {
+        let (reached, names) = share_of(access, path).ok_or_else(HttpError::not_found)?;
+        let located = app.tree.locate(&app.db, reached.share.id, reached.share.root, names).await?;
+        Ok(Self { reached: reached.clone(), located })
+    }
+
+    /// The resource, if it is there and the caller sees it.
+    fn visible(&self) -> Option<&Node> {
+        self.located.node().filter(|node| self.reached.effective.sees(guard::item(node).kind))
+    }
+
+    /// The same. Errors: 404.
+    fn found(&self) -> Result<&Node, HttpError> {
+        self.visible().ok_or_else(HttpError::not_found)
+    }
+
+    /// The collection that the resource is, or would be, a member of. Errors: 409 when there is none.
+    fn parent(&self) -> Result<&Node, HttpError> {
+        self.located.parent().ok_or_else(|| {
+            HttpError::new(StatusCode::CONFLICT, "The collection that this would be a member of is not there.")
+        })
+    }
+
+    /// The spot as the objects `item` and `parent` of a decision.
+    fn scene<'a>(&'a self, scene: Scene<'a>, item: Object, parent: Object) -> Scene<'a> {
+        let effective = &self.reached.effective;
+        let scene = match self.located.node() {
+            Some(node) => scene.with(item, effective, guard::item(node)),
+            None => scene,
+        };
+        match self.located.parent() {
+            Some(node) => scene.with(parent, effective, guard::item(node)),
+            None => scene,
+        }
+    }
+}
+
+fn share_of<'a, 'p>(access: &'a Access, path: &'p RelPath) -> Option<(&'a Reached, &'p [Name])> {
+    let (share, below) = path.segments().split_first()?;
+    Some((access.share(share)?, below))
+}
+
+/// A refusal about the resource at `path`, as an answer.
+fn refused(refused: &Refused, path: &RelPath) -> HttpError {
+    let denial = &refused.denial;
+    let about = match denial.on {
+        Object::Parent | Object::DestinationParent => path.parent().unwrap_or_else(RelPath::root),
+        Object::Item | Object::Destination => path.clone(),
+    };
+    let is_collection = denial.item.kind == commonhold_acl::ItemKind::Folder;
+    HttpError::denied(refused, about.to_href(PREFIX, is_collection))
+}
+
+/// The root holds shares and nothing else; they come and go by administration. 403.
+fn root_is_fixed() -> HttpError {
+    HttpError::new(StatusCode::FORBIDDEN, "The top level holds the team shares; an administrator makes and removes them.")
+}
+
+/// Whether the request's method is HEAD.
+fn is_head(head: &Parts) -> bool {
+    head.method == Method::HEAD
+}

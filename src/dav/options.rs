@@ -1,0 +1,63 @@
+//! OPTIONS: what the server can do, and what the caller may do here (RFC 4918 section 10.1, RFC 9110 section 9.3.7).
+//!
+//! Before login, and for `/` and `*`, the answer is the same for everybody: Windows, Office and Finder ask there first.
+
+use commonhold_acl::{Object, Operation, Scene};
+use http::header::{ALLOW, HeaderName, HeaderValue};
+use http::{HeaderMap, StatusCode};
+
+use super::{Exchange, Spot};
+use crate::error::HttpError;
+use crate::guard;
+use crate::reply::{self, Reply};
+
+/// Every verb that this server knows.
+pub const ALLOW_ANY: &str = "OPTIONS, GET, HEAD, PROPFIND, PUT, MKCOL, PROPPATCH, DELETE, COPY, MOVE";
+
+/// Class 1 and 3; class 2 (locks) is not announced before it is true.
+const DAV_CLASSES: &str = "1, 3";
+
+/// The headers that say what kind of server this is, and `allow`.
+pub fn compliance(headers: &mut HeaderMap, allow: HeaderValue) {
+    headers.insert(HeaderName::from_static("dav"), HeaderValue::from_static(DAV_CLASSES));
+    // Without it Office and Windows take the server for read-only.
+    headers.insert(HeaderName::from_static("ms-author-via"), HeaderValue::from_static("DAV"));
+    headers.insert(ALLOW, allow);
+}
+
+/// Answers a caller who has logged in: `Allow` says what he may do at this URL.
+pub async fn options(x: Exchange) -> Result<Reply, HttpError> {
+    let mut answer = reply::empty(StatusCode::OK);
+    compliance(answer.headers_mut(), allowed(&x).await?);
+    Ok(answer)
+}
+
+async fn allowed(x: &Exchange) -> Result<HeaderValue, HttpError> {
+    if x.path.is_root() {
+        return Ok(HeaderValue::from_static("OPTIONS, GET, HEAD, PROPFIND"));
+    }
+    let access = x.app.guard.access(&x.app.db, &x.caller).await?;
+    let Ok(spot) = Spot::known(&x.app, &access, &x.path).await else {
+        return Ok(HeaderValue::from_static("OPTIONS"));
+    };
+    let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
+    let may = |operation| guard::permit(operation, &scene).is_ok();
+    let mut verbs = vec!["OPTIONS"];
+    match spot.visible() {
+        Some(node) => {
+            let get = if node.is_collection() { Operation::GetFolder } else { Operation::GetFile };
+            let root = spot.located.is_root();
+            verbs.extend(may(get).then_some("GET, HEAD"));
+            verbs.push("PROPFIND");
+            verbs.extend((!node.is_collection() && may(Operation::PutOver)).then_some("PUT"));
+            verbs.extend(may(Operation::Proppatch).then_some("PROPPATCH"));
+            verbs.extend(may(get).then_some("COPY"));
+            verbs.extend((!root && may(Operation::Delete)).then_some("DELETE, MOVE"));
+        }
+        None if spot.located.node().is_none() && spot.located.parent().is_some() && may(Operation::PutNew) => {
+            verbs.push("PUT, MKCOL");
+        }
+        None => {}
+    }
+    Ok(HeaderValue::try_from(verbs.join(", ")).expect("verbs are ASCII"))
+}

@@ -1,0 +1,159 @@
+//! PROPPATCH: sets and removes properties, all or none (RFC 4918 section 9.2).
+
+use commonhold_acl::{Object, Operation, Permit, Scene};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+
+use super::bodies::{PropOp, PropertyUpdate};
+use super::conditions::Conditions;
+use super::propfind::XML_TYPE;
+use super::props::Live;
+use super::xml::{QName, RawXml, XmlWriter};
+use super::{Exchange, NS_WIN32, PREFIX, Spot, refused, root_is_fixed, shielded, small_body};
+use crate::clock::Moment;
+use crate::error::{Condition, HttpError};
+use crate::guard;
+use crate::net::RequestBody;
+use crate::reply::{Body, Reply};
+use crate::tree::change::Change;
+use crate::tree::props::{DeadProp, Patch, Times};
+
+/// In: a `propertyupdate` body. Out: 207 with 200 for each property, or, when one of them can't be changed, 403 for it
+/// and 424 for all others, and nothing is changed.
+///
+/// Errors: 400 malformed; 403 without `write`, at the top level; 404; 412; 413; 507 when there would be too many.
+pub async fn proppatch(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
+    let body = small_body(body, x.app.config.dav.proppatch_bytes_max).await?;
+    let update = PropertyUpdate::parse(&body)?;
+    shielded(patch(x, update)).await
+}
+
+async fn patch(x: Exchange, update: PropertyUpdate) -> Result<Reply, HttpError> {
+    let conditions = Conditions::parse(&x.head.headers)?;
+    if x.path.is_root() {
+        return Err(root_is_fixed());
+    }
+    let mut tx = x.app.db.write().await?;
+    let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
+    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    let node = spot.found()?;
+    let permit = permit(&x, &spot)?;
+    conditions.confirm_change(&mut tx, &access, Some(node)).await?;
+    let href = x.path.to_href(PREFIX, node.is_collection());
+    if update.ops.iter().any(|op| is_protected(name_of(op))) {
+        return Ok(multistatus(&href, &update, Outcome::Refused));
+    }
+    let (patches, times) = instructions(&update);
+    let mut change = Change::begin(&mut tx, node.share, x.caller.user.id, x.now).await?;
+    if !change.patch_props(&permit, node, spot.located.ancestors(), &patches, times).await? {
+        return Ok(multistatus(&href, &update, Outcome::TooMany));
+    }
+    tx.commit().await?;
+    Ok(multistatus(&href, &update, Outcome::Done))
+}
+
+/// The permit: `write`, or the creation lease of whoever has just made the file.
+fn permit(x: &Exchange, spot: &Spot) -> Result<Permit, HttpError> {
+    let effective = &spot.reached.effective;
+    let leased = spot.visible().filter(|node| node.leased_to(x.caller.user.id, x.now)).map(|node| (node, effective.leased()));
+    let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
+    let scene = match &leased {
+        Some((node, effective)) => scene.with(Object::Item, effective, guard::item(node)),
+        None => scene,
+    };
+    guard::permit(Operation::Proppatch, &scene).map_err(|denial| refused(&denial, &x.path))
+}
+
+fn name_of(op: &PropOp) -> &QName {
+    match op {
+        PropOp::Set { name, .. } | PropOp::Remove(name) => name,
+    }
+}
+
+/// A live property is the server's; of them only the display name can be set, and is then kept like a dead one.
+fn is_protected(name: &QName) -> bool {
+    Live::of(name).is_some_and(|live| live != Live::DisplayName)
+}
+
+/// What the tree is to do. Windows' times are those of the file too.
+fn instructions(update: &PropertyUpdate) -> (Vec<Patch>, Times) {
+    let mut times = Times::default();
+    let mut patches = Vec::with_capacity(update.ops.len());
+    for op in &update.ops {
+        match op {
+            PropOp::Set { name, value } => {
+                if name.ns() == NS_WIN32 {
+                    match name.local() {
+                        "Win32LastModifiedTime" => times.modified = date(value).or(times.modified),
+                        "Win32CreationTime" => times.created = date(value).or(times.created),
+                        _ => {}
+                    }
+                }
+                patches.push(Patch::Set(DeadProp {
+                    ns: name.ns().to_owned(),
+                    name: name.local().to_owned(),
+                    value: value.content().to_owned(),
+                    lang: value.lang().unwrap_or_default().to_owned(),
+                }));
+            }
+            PropOp::Remove(name) => patches.push(Patch::Remove(name.ns().to_owned(), name.local().to_owned())),
+        }
+    }
+    (patches, times)
+}
+
+fn date(value: &RawXml) -> Option<Moment> {
+    httpdate::parse_http_date(value.as_text()?.trim()).ok().map(Moment::from)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Refused,
+    TooMany,
+}
+
+/// The answer: properties of one outcome together, each name once.
+fn multistatus(href: &str, update: &PropertyUpdate, outcome: Outcome) -> Reply {
+    let mut names: Vec<&QName> = Vec::new();
+    for op in &update.ops {
+        let name = name_of(op);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let (protected, others): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| is_protected(name));
+    let mut w = XmlWriter::new(&QName::dav("multistatus"), &[]);
+    w.start(&QName::dav("response"));
+    w.element(&QName::dav("href"), href);
+    let groups = match outcome {
+        Outcome::Done => vec![(others, "HTTP/1.1 200 OK", None)],
+        Outcome::TooMany => vec![(others, "HTTP/1.1 507 Insufficient Storage", None)],
+        Outcome::Refused => vec![
+            (protected, "HTTP/1.1 403 Forbidden", Some(Condition::CannotModifyProtectedProperty)),
+            (others, "HTTP/1.1 424 Failed Dependency", None),
+        ],
+    };
+    for (names, status, condition) in groups {
+        if names.is_empty() && outcome == Outcome::Refused {
+            continue;
+        }
+        w.start(&QName::dav("propstat"));
+        w.start(&QName::dav("prop"));
+        for name in names {
+            w.empty(name);
+        }
+        w.end();
+        w.element(&QName::dav("status"), status);
+        if let Some(condition) = condition {
+            w.start(&QName::dav("error"));
+            w.empty(&QName::dav(condition.name()));
+            w.end();
+        }
+        w.end();
+    }
+    let mut reply = Reply::new(Body::bytes(w.finish()));
+    *reply.status_mut() = StatusCode::MULTI_STATUS;
+    reply.headers_mut().insert(CONTENT_TYPE, XML_TYPE);
+    reply
+}

@@ -1,0 +1,196 @@
+//! Properties of a resource as XML: the live ones, computed here, and the dead ones, as they were stored
+//! (RFC 4918 section 15, RFC 4331, RFC 3744 section 5.4).
+
+use commonhold_acl::{self as acl, Effective};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::NS_WIN32;
+use super::headers::HttpDate;
+use super::xml::{QName, RawXml, XmlWriter};
+use crate::clock::Moment;
+use crate::guard;
+use crate::tree::Node;
+use crate::tree::props::DeadProp;
+
+/// A property that the server computes. Clients can't set any but the display name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Live {
+    /// When it was made.
+    CreationDate,
+    /// The name for people: as a client set it, else the last name of the URL.
+    DisplayName,
+    /// Bytes of a file.
+    ContentLength,
+    /// Media type of a file, by its name.
+    ContentType,
+    /// As the header.
+    Etag,
+    /// As the header.
+    LastModified,
+    /// Which locks there are.
+    LockDiscovery,
+    /// Whether it is a collection.
+    ResourceType,
+    /// Which locks there may be.
+    SupportedLock,
+    /// Bytes that still fit (RFC 4331 section 3).
+    QuotaAvailable,
+    /// Bytes that count against the quota (RFC 4331 section 4).
+    QuotaUsed,
+    /// What the caller may do (RFC 3744 section 5.4).
+    CurrentUserPrivilegeSet,
+}
+
+impl Live {
+    /// Every one, with its name in `DAV:`; those of RFC 4918 itself come with `allprop`, the others only when asked for.
+    const ALL: [(Self, &'static str); 12] = [
+        (Self::CreationDate, "creationdate"),
+        (Self::DisplayName, "displayname"),
+        (Self::ContentLength, "getcontentlength"),
+        (Self::ContentType, "getcontenttype"),
+        (Self::Etag, "getetag"),
+        (Self::LastModified, "getlastmodified"),
+        (Self::LockDiscovery, "lockdiscovery"),
+        (Self::ResourceType, "resourcetype"),
+        (Self::SupportedLock, "supportedlock"),
+        (Self::QuotaAvailable, "quota-available-bytes"),
+        (Self::QuotaUsed, "quota-used-bytes"),
+        (Self::CurrentUserPrivilegeSet, "current-user-privilege-set"),
+    ];
+
+    /// The property of that name.
+    pub fn of(name: &QName) -> Option<Self> {
+        Self::ALL.iter().find(|(_, local)| name.is_dav(local)).map(|(live, _)| *live)
+    }
+
+    /// All of them with their names.
+    pub fn all() -> impl Iterator<Item = (Self, QName)> {
+        Self::ALL.iter().map(|(live, local)| (*live, QName::dav(local)))
+    }
+
+    /// Whether `allprop` brings it.
+    pub fn in_allprop(self) -> bool {
+        !matches!(self, Self::QuotaAvailable | Self::QuotaUsed | Self::CurrentUserPrivilegeSet)
+    }
+
+    /// Whether it needs the share's quota.
+    pub fn is_quota(self) -> bool {
+        matches!(self, Self::QuotaAvailable | Self::QuotaUsed)
+    }
+}
+
+/// Bytes used and still to be used.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Room {
+    /// Bytes that count.
+    pub used: u64,
+    /// Bytes left.
+    pub available: u64,
+}
+
+/// A resource as far as its properties go.
+pub struct Resource<'a> {
+    /// Its row; none for the root of all shares.
+    pub node: Option<&'a Node>,
+    /// The last name of its URL.
+    pub name: &'a str,
+    /// What the caller may do with it; none at the root.
+    pub effective: Option<&'a Effective>,
+    /// Its dead properties, as far as they were asked for.
+    pub dead: &'a [DeadProp],
+    /// The share's quota, if asked for.
+    pub room: Option<Room>,
+}
+
+impl Resource<'_> {
+    fn is_collection(&self) -> bool {
+        self.node.is_none_or(Node::is_collection)
+    }
+
+    /// The name and value of a dead property, which may be called for by its name.
+    pub fn dead(&self, name: &QName) -> Option<&DeadProp> {
+        self.dead.iter().find(|prop| prop.ns == name.ns() && prop.name == name.local())
+    }
+
+    /// Whether the resource has this live property.
+    pub fn has(&self, live: Live) -> bool {
+        match live {
+            Live::ResourceType | Live::DisplayName | Live::SupportedLock | Live::LockDiscovery => true,
+            Live::CreationDate | Live::Etag | Live::LastModified => self.node.is_some(),
+            Live::ContentLength | Live::ContentType => !self.is_collection(),
+            Live::QuotaAvailable | Live::QuotaUsed => self.room.is_some() && self.is_collection(),
+            Live::CurrentUserPrivilegeSet => self.effective.is_some(),
+        }
+    }
+
+    /// Writes a live property that the resource has.
+    pub fn write(&self, w: &mut XmlWriter, live: Live, name: &QName) {
+        if let Live::DisplayName = live
+            && let Some(prop) = self.dead(name)
+        {
+            return write_dead(w, prop, self.node);
+        }
+        match live {
+            Live::ResourceType if self.is_collection() => {
+                w.start(name);
+                w.empty(&QName::dav("collection"));
+                w.end();
+            }
+            Live::ResourceType | Live::SupportedLock | Live::LockDiscovery => w.empty(name),
+            Live::DisplayName => w.element(name, self.name),
+            Live::QuotaAvailable => w.element(name, &self.room.unwrap_or_default().available.to_string()),
+            Live::QuotaUsed => w.element(name, &self.room.unwrap_or_default().used.to_string()),
+            Live::CurrentUserPrivilegeSet => self.write_privileges(w, name),
+            Live::CreationDate | Live::ContentLength | Live::ContentType | Live::Etag | Live::LastModified => {
+                let Some(node) = self.node else { return };
+                match live {
+                    Live::CreationDate => w.element(name, &iso_date(node.created)),
+                    Live::ContentLength => w.element(name, &node.size.to_string()),
+                    Live::ContentType => w.element(name, content_type(&node.name)),
+                    Live::Etag => w.element(name, &node.etag()),
+                    _ => w.element(name, &HttpDate::from(node.modified.system()).to_string()),
+                }
+            }
+        }
+    }
+
+    fn write_privileges(&self, w: &mut XmlWriter, name: &QName) {
+        let (Some(effective), Some(node)) = (self.effective, self.node) else { return w.empty(name) };
+        w.start(name);
+        for privilege in acl::privileges(effective.permissions(), guard::item(node).kind) {
+            w.start(&QName::dav("privilege"));
+            w.empty(&QName::fixed(privilege.namespace, privilege.name));
+            w.end();
+        }
+        w.end();
+    }
+}
+
+/// Writes a dead property. The two times that Windows keeps with a file are those of the file, whoever changed it last.
+pub fn write_dead(w: &mut XmlWriter, prop: &DeadProp, node: Option<&Node>) {
+    let Some(name) = QName::new(&prop.ns, &prop.name) else { return };
+    if let (NS_WIN32, Some(node)) = (prop.ns.as_str(), node) {
+        match prop.name.as_str() {
+            "Win32LastModifiedTime" => return w.element(&name, &HttpDate::from(node.modified.system()).to_string()),
+            "Win32CreationTime" => return w.element(&name, &HttpDate::from(node.created.system()).to_string()),
+            _ => {}
+        }
+    }
+    let lang = (!prop.lang.is_empty()).then(|| prop.lang.clone());
+    w.value(&name, &RawXml::from_stored(prop.value.clone(), lang));
+}
+
+/// The media type by a file's name, without a charset that nobody knows.
+pub fn content_type(name: &str) -> &'static str {
+    mime_guess::from_path(name).first_raw().unwrap_or("application/octet-stream")
+}
+
+/// `creationdate`: RFC 3339 in UTC, whole seconds.
+fn iso_date(moment: Moment) -> String {
+    let seconds = i64::try_from(moment.unix_s()).unwrap_or(i64::MAX);
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .and_then(|date| date.format(&Rfc3339).ok())
+        .unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned())
+}

@@ -1,0 +1,311 @@
+//! The statements of the directory. SQLite's dialect.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, query, query_scalar};
+
+use super::Principal;
+use super::app_password::AppPassword;
+use super::group::{Group, Member};
+use super::organization::Organization;
+use super::user::{NewUser, User};
+use crate::clock::Moment;
+use crate::db::Conn;
+use crate::ids::{GroupId, OrgId, UserId};
+use crate::path::NameKey;
+
+type Result<T> = std::result::Result<T, sqlx::Error>;
+
+/// A `select` of the columns that [`user`] reads, with what follows.
+macro_rules! select_user {
+    ($columns:literal, $rest:literal) => {
+        concat!(
+            "select user.id, user.org_id, organization.active, user.name, user.name_key, display, email, guest, admin,
+                    enabled, generation, user.created_at",
+            $columns,
+            " from user join organization on organization.id = user.org_id ",
+            $rest
+        )
+    };
+}
+
+fn user(row: &SqliteRow) -> Result<User> {
+    Ok(User {
+        id: UserId(row.try_get(0)?),
+        org: OrgId(row.try_get(1)?),
+        org_active: row.try_get(2)?,
+        name: row.try_get(3)?,
+        key: row.try_get(4)?,
+        display: row.try_get(5)?,
+        email: row.try_get(6)?,
+        guest: row.try_get(7)?,
+        admin: row.try_get(8)?,
+        enabled: row.try_get(9)?,
+        generation: row.try_get(10)?,
+        created: Moment(row.try_get(11)?),
+    })
+}
+
+fn organization(row: &SqliteRow) -> Result<Organization> {
+    Ok(Organization {
+        id: OrgId(row.try_get(0)?),
+        name: row.try_get(1)?,
+        active: row.try_get(2)?,
+        created: Moment(row.try_get(3)?),
+    })
+}
+
+fn group(row: &SqliteRow) -> Result<Group> {
+    Ok(Group {
+        id: GroupId(row.try_get(0)?),
+        org: OrgId(row.try_get(1)?),
+        name: row.try_get(2)?,
+        created: Moment(row.try_get(3)?),
+    })
+}
+
+/// None: the name is taken.
+pub(super) async fn insert_organization(
+    conn: &mut Conn,
+    name: &str,
+    key: &NameKey,
+    now: Moment,
+) -> Result<Option<OrgId>> {
+    let id = query_scalar(
+        "insert into organization (name, name_key, created_at) values (?, ?, ?)
+         on conflict (name_key) do nothing returning id",
+    );
+    Ok(id.bind(name).bind(key.as_str()).bind(now.0).fetch_optional(conn).await?.map(OrgId))
+}
+
+pub(super) async fn first_organization(conn: &mut Conn) -> Result<Option<Organization>> {
+    let row = query("select id, name, active, created_at from organization order by id limit 1");
+    row.fetch_optional(conn).await?.as_ref().map(organization).transpose()
+}
+
+pub(super) async fn organization_by_id(conn: &mut Conn, id: OrgId) -> Result<Option<Organization>> {
+    let row = query("select id, name, active, created_at from organization where id = ?").bind(id.0);
+    row.fetch_optional(conn).await?.as_ref().map(organization).transpose()
+}
+
+/// None: the name is taken.
+pub(super) async fn insert_user(
+    conn: &mut Conn,
+    new: &NewUser<'_>,
+    key: &NameKey,
+    now: Moment,
+) -> Result<Option<UserId>> {
+    let id = query_scalar(
+        "insert into user (org_id, name, name_key, display, email, guest, admin, password_hash, created_at)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (name_key) do nothing returning id",
+    );
+    let id = id.bind(new.org.0).bind(new.name.as_str()).bind(key.as_str()).bind(new.display).bind(new.email);
+    let id = id.bind(new.guest).bind(new.admin).bind(new.password_hash).bind(now.0);
+    Ok(id.fetch_optional(conn).await?.map(UserId))
+}
+
+pub(super) async fn user_by_key(conn: &mut Conn, key: &NameKey) -> Result<Option<(User, Option<String>)>> {
+    let row = query(select_user!(", password_hash", "where user.name_key = ?")).bind(key.as_str());
+    match row.fetch_optional(conn).await? {
+        Some(row) => Ok(Some((user(&row)?, row.try_get(12)?))),
+        None => Ok(None),
+    }
+}
+
+pub(super) async fn user_by_id(conn: &mut Conn, id: UserId) -> Result<Option<User>> {
+    let row = query(select_user!("", "where user.id = ?")).bind(id.0);
+    row.fetch_optional(conn).await?.as_ref().map(user).transpose()
+}
+
+pub(super) async fn users(conn: &mut Conn) -> Result<Vec<User>> {
+    let rows = query(select_user!("", "order by user.name_key")).fetch_all(conn).await?;
+    rows.iter().map(user).collect()
+}
+
+pub(super) async fn set_enabled(conn: &mut Conn, user: UserId, enabled: bool) -> Result<()> {
+    query("update user set enabled = ? where id = ?").bind(enabled).bind(user.0).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn set_password(conn: &mut Conn, user: UserId, hash: &str) -> Result<()> {
+    let set = query("update user set password_hash = ?, generation = generation + 1 where id = ?");
+    set.bind(hash).bind(user.0).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn set_profile(
+    conn: &mut Conn,
+    user: UserId,
+    display: Option<&str>,
+    email: Option<&str>,
+) -> Result<()> {
+    let set = query("update user set display = coalesce(?, display), email = coalesce(?, email) where id = ?");
+    set.bind(display).bind(email).bind(user.0).execute(conn).await?;
+    Ok(())
+}
+
+/// Whether it was made; not if the user has one of that label.
+pub(super) async fn insert_app_password(conn: &mut Conn, new: &AppPassword, secret_hash: &[u8]) -> Result<bool> {
+    let insert = query(
+        "insert into app_password (id, user_id, label, secret_hash, created_at) values (?, ?, ?, ?, ?)
+         on conflict (user_id, label) do nothing",
+    );
+    let insert = insert.bind(&new.id).bind(new.user.0).bind(&new.label).bind(secret_hash).bind(new.created.0);
+    Ok(insert.execute(conn).await?.rows_affected() == 1)
+}
+
+pub(super) async fn app_passwords(conn: &mut Conn, user: UserId) -> Result<Vec<AppPassword>> {
+    let rows = query("select id, label, created_at from app_password where user_id = ? order by label, id");
+    let rows = rows.bind(user.0).fetch_all(conn).await?;
+    let app_password = |row: &SqliteRow| {
+        let created = Moment(row.try_get(2)?);
+        Ok(AppPassword { id: row.try_get(0)?, user, label: row.try_get(1)?, created })
+    };
+    rows.iter().map(app_password).collect()
+}
+
+pub(super) async fn app_password_by_id(
+    conn: &mut Conn,
+    id: &str,
+) -> Result<Option<(AppPassword, Vec<u8>, User)>> {
+    let row = query(select_user!(
+        ", app_password.id, label, secret_hash, app_password.created_at",
+        "join app_password on app_password.user_id = user.id where app_password.id = ?"
+    ));
+    let Some(row) = row.bind(id).fetch_optional(conn).await? else { return Ok(None) };
+    let user = user(&row)?;
+    let created = Moment(row.try_get(15)?);
+    let found = AppPassword { id: row.try_get(12)?, user: user.id, label: row.try_get(13)?, created };
+    Ok(Some((found, row.try_get(14)?, user)))
+}
+
+pub(super) async fn delete_app_password(conn: &mut Conn, user: UserId, label: &str) -> Result<bool> {
+    let delete = query("delete from app_password where user_id = ? and label = ?").bind(user.0).bind(label);
+    Ok(delete.execute(conn).await?.rows_affected() == 1)
+}
+
+/// None: the name is taken.
+pub(super) async fn insert_group(
+    conn: &mut Conn,
+    org: OrgId,
+    name: &str,
+    key: &NameKey,
+    now: Moment,
+) -> Result<Option<GroupId>> {
+    let id = query_scalar(
+        "insert into user_group (org_id, name, name_key, created_at) values (?, ?, ?, ?)
+         on conflict (org_id, name_key) do nothing returning id",
+    );
+    let id = id.bind(org.0).bind(name).bind(key.as_str()).bind(now.0);
+    Ok(id.fetch_optional(conn).await?.map(GroupId))
+}
+
+pub(super) async fn group_by_key(conn: &mut Conn, org: OrgId, key: &NameKey) -> Result<Option<Group>> {
+    let row = query("select id, org_id, name, created_at from user_group where org_id = ? and name_key = ?");
+    row.bind(org.0).bind(key.as_str()).fetch_optional(conn).await?.as_ref().map(group).transpose()
+}
+
+pub(super) async fn groups(conn: &mut Conn, org: OrgId) -> Result<Vec<Group>> {
+    let rows = query("select id, org_id, name, created_at from user_group where org_id = ? order by name_key");
+    rows.bind(org.0).fetch_all(conn).await?.iter().map(group).collect()
+}
+
+pub(super) async fn members(conn: &mut Conn, org: OrgId) -> Result<Vec<Member>> {
+    let rows = query(
+        "select group_id, 0 as nested, user.id, user.name, user.name_key as key
+         from group_user join user on user.id = user_id
+         where group_id in (select id from user_group where org_id = ?1)
+         union all
+         select group_id, 1, user_group.id, user_group.name, user_group.name_key
+         from group_group join user_group on user_group.id = member_id
+         where group_id in (select id from user_group where org_id = ?1)
+         order by group_id, nested, key",
+    );
+    let member = |row: &SqliteRow| {
+        let id = row.try_get(2)?;
+        let principal = if row.try_get(1)? { Principal::Group(GroupId(id)) } else { Principal::User(UserId(id)) };
+        Ok(Member { group: GroupId(row.try_get(0)?), principal, name: row.try_get(3)? })
+    };
+    rows.bind(org.0).fetch_all(conn).await?.iter().map(member).collect()
+}
+
+pub(super) async fn insert_user_member(conn: &mut Conn, group: GroupId, user: UserId) -> Result<()> {
+    let insert = query("insert into group_user (group_id, user_id) values (?, ?) on conflict do nothing");
+    insert.bind(group.0).bind(user.0).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn insert_group_member(conn: &mut Conn, group: GroupId, member: GroupId) -> Result<()> {
+    let insert = query("insert into group_group (group_id, member_id) values (?, ?) on conflict do nothing");
+    insert.bind(group.0).bind(member.0).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn delete_user_member(conn: &mut Conn, group: GroupId, user: UserId) -> Result<bool> {
+    let delete = query("delete from group_user where group_id = ? and user_id = ?").bind(group.0).bind(user.0);
+    Ok(delete.execute(conn).await?.rows_affected() == 1)
+}
+
+pub(super) async fn delete_group_member(conn: &mut Conn, group: GroupId, member: GroupId) -> Result<bool> {
+    let delete = query("delete from group_group where group_id = ? and member_id = ?").bind(group.0).bind(member.0);
+    Ok(delete.execute(conn).await?.rows_affected() == 1)
+}
+
+/// A group and every group that holds it, each with how many levels it and those below it on the way are.
+pub(super) async fn groups_above(conn: &mut Conn, group: GroupId, levels_max: i64) -> Result<Vec<(GroupId, i64)>> {
+    let rows = query(
+        "with recursive above (id, level) as (
+             select ?1, 1
+             union
+             select group_group.group_id, above.level + 1
+             from above join group_group on group_group.member_id = above.id
+             where above.level < ?2
+         )
+         select id, max(level) from above group by id order by id",
+    );
+    let rows = rows.bind(group.0).bind(levels_max).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((GroupId(row.try_get(0)?), row.try_get(1)?))).collect()
+}
+
+/// How many levels a group and the groups in it are, itself included.
+pub(super) async fn levels_below(conn: &mut Conn, group: GroupId, levels_max: i64) -> Result<i64> {
+    let level = query_scalar(
+        "with recursive below (id, level) as (
+             select ?1, 1
+             union
+             select group_group.member_id, below.level + 1
+             from below join group_group on group_group.group_id = below.id
+             where below.level < ?2
+         )
+         select max(level) from below",
+    );
+    level.bind(group.0).bind(levels_max).fetch_one(conn).await
+}
+
+/// One step of a way from a user to a group.
+pub(super) struct Step {
+    pub group: GroupId,
+    pub name: String,
+    /// The member group it was reached through; none for a group that the user is in.
+    pub through: Option<GroupId>,
+}
+
+/// Every step of every way from a user upward, the nearest first. `union` drops what was seen, so diamonds cost nothing.
+pub(super) async fn memberships(conn: &mut Conn, user: UserId, levels_max: i64) -> Result<Vec<Step>> {
+    let rows = query(
+        "with recursive reached (group_id, through, level) as (
+             select group_id, null, 1 from group_user where user_id = ?1
+             union
+             select group_group.group_id, group_group.member_id, reached.level + 1
+             from reached join group_group on group_group.member_id = reached.group_id
+             where reached.level < ?2
+         )
+         select reached.group_id, user_group.name, reached.through
+         from reached join user_group on user_group.id = reached.group_id
+         order by reached.level, user_group.name_key, reached.through",
+    );
+    let step = |row: &SqliteRow| {
+        let through = row.try_get::<Option<i64>, _>(2)?.map(GroupId);
+        Ok(Step { group: GroupId(row.try_get(0)?), name: row.try_get(1)?, through })
+    };
+    rows.bind(user.0).bind(levels_max).fetch_all(conn).await?.iter().map(step).collect()
+}

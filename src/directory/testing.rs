@@ -1,0 +1,85 @@
+//! A real database with an organization in it, for the tests of the rooms around the directory.
+
+use tempfile::TempDir;
+
+use super::group::{self, Group};
+use super::user::{self, NewUser, User};
+use super::{Administrator, DirectoryError, DirectoryName, Principal, organization};
+use crate::clock::Moment;
+use crate::db::{Db, ReadTx, WriteTx};
+use crate::ids::OrgId;
+
+/// The moment at which everything is made.
+pub(crate) const NOW: Moment = Moment(1_700_000_000_000);
+
+/// A site's database in a folder of its own.
+pub(crate) struct TestSite {
+    pub db: Db,
+    pub org: OrgId,
+    pub by: Administrator,
+    folder: TempDir,
+}
+
+impl TestSite {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("test.db"), true, false).await.unwrap();
+        let by = Administrator::of_the_site();
+        let mut tx = db.write().await.unwrap();
+        let name = DirectoryName::of_organization("Acme").unwrap();
+        let org = organization::create(&mut tx, &by, &name, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        Self { db, org, by, folder }
+    }
+
+    /// The same database as a command in another process has it.
+    pub async fn opened_elsewhere(&self) -> Db {
+        Db::open(&self.folder.path().join("test.db"), false, false).await.unwrap()
+    }
+
+    pub async fn read(&self) -> ReadTx {
+        self.db.read().await.unwrap()
+    }
+
+    pub async fn write(&self) -> WriteTx {
+        self.db.write().await.unwrap()
+    }
+
+    pub async fn add(&self, name: &str) -> User {
+        self.add_with(name, |_| ()).await
+    }
+
+    /// Adds a user of the test's making.
+    pub async fn add_with(&self, name: &str, change: impl FnOnce(&mut NewUser<'_>)) -> User {
+        let name = DirectoryName::of_user(name).unwrap();
+        let mut new = NewUser {
+            org: self.org,
+            name: &name,
+            display: "",
+            email: "",
+            guest: false,
+            admin: false,
+            password_hash: None,
+        };
+        change(&mut new);
+        let mut tx = self.write().await;
+        user::create(&mut tx, &self.by, &new, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        user::named(&mut self.read().await, name.as_str()).await.unwrap()
+    }
+
+    pub async fn add_group(&self, name: &str) -> Group {
+        let mut tx = self.write().await;
+        let valid = DirectoryName::of_group(name).unwrap();
+        group::create(&mut tx, &self.by, self.org, &valid, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        group::named(&mut self.read().await, self.org, name).await.unwrap()
+    }
+
+    pub async fn join(&self, group: &Group, member: Principal) -> Result<(), DirectoryError> {
+        let mut tx = self.write().await;
+        group::add_member(&mut tx, &self.by, group.id, member).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! The one place where an error becomes an HTTP answer: status, DAV condition, words.
+//!
+//! Rooms speak in their own errors; here each becomes a status by a `match` without `_`. What is inside of a 5xx is logged
+//! once, with the request's id, and never sent.
+
+use std::borrow::Cow;
+
+use commonhold_acl as acl;
+use http::StatusCode;
+
+use crate::blobs::BlobError;
+use crate::dav::bodies::BodyError;
+use crate::dav::headers::HeaderError;
+use crate::dav::xml::XmlError;
+use crate::db::DbError;
+use crate::guard::Refused;
+use crate::path::PathError;
+use crate::tree::TreeError;
+
+/// How long a client should wait when the database is busy, seconds.
+const RETRY_AFTER_S: u32 = 2;
+
+/// A precondition or postcondition by its name (RFC 4918 section 16, RFC 3744, RFC 4331), for the body of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// Privileges are missing on a resource (RFC 3744 section 7.1.1).
+    NeedPrivileges {
+        /// The resource.
+        href: String,
+        /// The privileges.
+        privileges: Vec<acl::Privilege>,
+    },
+    /// The depth must be 0 or 1 here.
+    PropfindFiniteDepth,
+    /// A live property that clients can't set.
+    CannotModifyProtectedProperty,
+    /// The quota (RFC 4331 section 6).
+    QuotaNotExceeded,
+    /// The disk (RFC 4331 section 6).
+    SufficientDiskSpace,
+    /// XML from outside the document is not fetched.
+    NoExternalEntities,
+}
+
+impl Condition {
+    /// The element's local name, in the namespace `DAV:`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NeedPrivileges { .. } => "need-privileges",
+            Self::PropfindFiniteDepth => "propfind-finite-depth",
+            Self::CannotModifyProtectedProperty => "cannot-modify-protected-property",
+            Self::QuotaNotExceeded => "quota-not-exceeded",
+            Self::SufficientDiskSpace => "sufficient-disk-space",
+            Self::NoExternalEntities => "no-external-entities",
+        }
+    }
+}
+
+/// An answer that isn't success.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{status}: {text}")]
+pub struct HttpError {
+    /// The status.
+    pub status: StatusCode,
+    /// The DAV condition, if one has a name.
+    pub condition: Option<Condition>,
+    /// One sentence for people; of a 5xx only what the client can do about it.
+    pub text: Cow<'static, str>,
+    /// For 503 and 429: seconds until another try makes sense.
+    pub retry_after_s: Option<u32>,
+}
+
+impl HttpError {
+    /// An answer with words.
+    pub fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, condition: None, text: text.into(), retry_after_s: None }
+    }
+
+    /// The same with a condition.
+    pub fn with(mut self, condition: Condition) -> Self {
+        self.condition = Some(condition);
+        self
+    }
+
+    /// 404: nothing there, as far as the caller may know.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "There is nothing of that name here.")
+    }
+
+    /// 400.
+    pub fn bad_request(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    /// 412.
+    pub fn precondition(text: &'static str) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, text)
+    }
+
+    /// 503: something we rest on is away or busy; trying again helps.
+    pub fn unavailable(text: &'static str) -> Self {
+        Self { retry_after_s: Some(RETRY_AFTER_S), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, text) }
+    }
+
+    /// 500: a fault of the server.
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The server made a mistake. Nothing was changed.")
+    }
+
+    /// What the law denies, about the resource at `href`.
+    pub fn denied(refused: &Refused, href: String) -> Self {
+        let Refused { operation, denial } = refused;
+        match denial.kind {
+            acl::DenialKind::Invisible => Self::not_found(),
+            acl::DenialKind::Forbidden => {
+                let text = format!("You may not do this here: it needs the permission `{}`.", denial.needed);
+                let named = |permission| acl::needed_privilege(*operation, permission);
+                let privileges = denial.needed.iter().map(named).collect();
+                Self::new(StatusCode::FORBIDDEN, text).with(Condition::NeedPrivileges { href, privileges })
+            }
+        }
+    }
+}
+
+impl From<DbError> for HttpError {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Busy => Self::unavailable("The server is busy. Please try again in a moment."),
+            DbError::Full => Self::new(StatusCode::INSUFFICIENT_STORAGE, "The server's disk is full. Nothing was changed.")
+                .with(Condition::SufficientDiskSpace),
+            DbError::Lost(why) => {
+                tracing::error!(%why, "the database can't be used");
+                Self::unavailable("The server's database can't be reached at the moment.")
+            }
+            DbError::Newer(version) => {
+                tracing::error!(version, "the schema is newer than this binary");
+                Self::unavailable("The server is being upgraded.")
+            }
+            DbError::Statement(why) => {
+                tracing::error!(%why, "a statement failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<TreeError> for HttpError {
+    fn from(error: TreeError) -> Self {
+        match error {
+            TreeError::ShareGone => Self::not_found(),
+            TreeError::OverQuota { wanted, available } => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                format!("The share's quota has room for {available} bytes more; this needs {wanted}."),
+            )
+            .with(Condition::QuotaNotExceeded),
+            TreeError::TooDeep => Self::new(StatusCode::FORBIDDEN, "The result would lie deeper than a path may be."),
+            TreeError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<PathError> for HttpError {
+    fn from(error: PathError) -> Self {
+        let status = match error {
+            PathError::PathTooLong => StatusCode::URI_TOO_LONG,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, format!("The path can't be used: {error}."))
+    }
+}
+
+impl From<BlobError> for HttpError {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::Full => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "The server's disk is full. Nothing was changed.")
+                    .with(Condition::SufficientDiskSpace)
+            }
+            BlobError::Failed => Self::unavailable("The server takes no changes at the moment: its disk has failed."),
+            BlobError::Damaged { .. } | BlobError::Io { .. } => {
+                tracing::error!(%error, "the byte store failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<HeaderError> for HttpError {
+    fn from(error: HeaderError) -> Self {
+        let status = match error {
+            HeaderError::Malformed { .. } | HeaderError::Repeated(_) => StatusCode::BAD_REQUEST,
+            HeaderError::TooLong { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            HeaderError::ForeignDestination => StatusCode::BAD_GATEWAY,
+        };
+        Self::new(status, format!("{error}."))
+    }
+}
+
+impl From<BodyError> for HttpError {
+    fn from(error: BodyError) -> Self {
+        let answer = |status| Self::new(status, format!("The request can't be used: {error}."));
+        match error {
+            BodyError::Xml(XmlError::Doctype) => {
+                answer(StatusCode::BAD_REQUEST).with(Condition::NoExternalEntities)
+            }
+            BodyError::Xml(_) | BodyError::WrongRoot { .. } | BodyError::Contents(_) => answer(StatusCode::BAD_REQUEST),
+            BodyError::TooManyProperties | BodyError::PropertyTooLong(_) | BodyError::OwnerTooLong => {
+                answer(StatusCode::PAYLOAD_TOO_LARGE)
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Commonhold: a self-hosted team-share server. `ARCHITECTURE.md` says which room does what and who may use whom.
+
+pub mod app;
+pub mod auth;
+pub mod blobs;
+//CLI
+pub mod clock;
+pub mod config;
+pub mod dav;
+pub mod db;
+pub mod directory;
+pub mod error;
+pub mod guard;
+pub mod ids;
+pub mod net;
+pub mod path;
+pub mod reply;
+pub mod router;
+pub mod shares;
+pub mod site;
+pub mod telemetry;
+pub mod tree;
+pub mod verify;

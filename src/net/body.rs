@@ -1,0 +1,177 @@
+//! The bodies of requests and responses as they pass between hyper and the service: with a limit to waiting, and
+//! telling the connection how far they are.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::activity::Activity;
+
+/// The body of a request.
+pub struct RequestBody {
+    /// `None` once it has failed or ended.
+    incoming: Option<Incoming>,
+    activity: Arc<Activity>,
+    patience: Duration,
+    /// When the reader began to wait for the next frame.
+    waiting_since: Option<Instant>,
+    /// Made when first waited for. It is not set anew with each frame, but looked at when it ends.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// Why a request's body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The client sent nothing for the `body_idle_timeout`. The answer is 408.
+    #[error("the client stopped sending")]
+    Idle,
+    /// The connection broke or the body is malformed.
+    #[error("the body broke off: {0}")]
+    Broken(#[from] hyper::Error),
+}
+
+impl RequestBody {
+    pub(super) fn new(incoming: Incoming, activity: Arc<Activity>, patience: Duration) -> Self {
+        Self { incoming: Some(incoming), activity, patience, waiting_since: None, timer: None }
+    }
+
+    /// Whether the reader has waited too long.
+    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let end = *self.waiting_since.get_or_insert_with(Instant::now) + self.patience;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        while timer.as_mut().poll(context).is_ready() {
+            if end <= timer.deadline() {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(end);
+        }
+        Poll::Pending
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(incoming) = &mut self.incoming else {
+            return Poll::Ready(None);
+        };
+        match Pin::new(incoming).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.waiting_since = None;
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.incoming = None;
+                Poll::Ready(Some(Err(error.into())))
+            }
+            Poll::Ready(None) => {
+                self.incoming = None;
+                Poll::Ready(None)
+            }
+            Poll::Pending => self.poll_idle(context).map(|()| {
+                self.activity.body_left();
+                self.incoming = None;
+                Some(Err(BodyError::Idle))
+            }),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if !self.is_end_stream() {
+            self.activity.body_left();
+        }
+    }
+}
+
+/// One request in the count of its connection, from its headers to the end of its response.
+pub(super) struct Running {
+    activity: Arc<Activity>,
+    http2: bool,
+}
+
+impl Running {
+    pub(super) fn begin(activity: Arc<Activity>, version: http::Version) -> Self {
+        let http2 = version == http::Version::HTTP_2;
+        activity.request_began(http2);
+        Self { activity, http2 }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.activity.request_ended();
+    }
+}
+
+/// The body of a response.
+pub(super) struct ResponseBody<B> {
+    body: B,
+    running: Running,
+    /// Whether a chunk was given that the client may not have made room for. HTTP/1 needs no such note: there the
+    /// socket tells.
+    untaken: bool,
+}
+
+impl<B> ResponseBody<B> {
+    pub(super) fn new(body: B, running: Running) -> Self {
+        Self { body, running, untaken: false }
+    }
+
+    fn note_taken(&mut self) {
+        if std::mem::take(&mut self.untaken) {
+            self.running.activity.chunk_taken();
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for ResponseBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        self.note_taken();
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if self.running.http2 && matches!(polled, Poll::Ready(Some(Ok(_)))) {
+            self.untaken = true;
+            self.running.activity.chunk_given();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B> Drop for ResponseBody<B> {
+    fn drop(&mut self) {
+        self.note_taken();
+    }
+}

@@ -1,0 +1,100 @@
+//! Connections: accepting them, bounding them, speaking HTTP on them, and letting them end when the server stops.
+//!
+//! What a request means is the business of the service that is handed in. HTTP/1.1 is RFC 9112, HTTP/2 (without TLS,
+//! by prior knowledge) RFC 9113; hyper speaks both. No connection can be held for nothing: each phase of it has a time
+//! limit ([`activity`] says which), and their number is bounded in all and for each address.
+
+mod accept;
+mod activity;
+mod body;
+mod connection;
+mod slots;
+mod stop;
+mod stream;
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use tokio::net::{TcpListener, TcpSocket};
+
+pub use accept::serve;
+pub use body::{BodyError, RequestBody};
+pub use stop::stop_on_signal;
+
+use crate::config;
+
+/// Connections that may wait to be accepted: a drive that comes back opens many at once.
+const BACKLOG: u32 = 1024;
+
+/// Bounds of connections. The keys of the same name in the configuration explain each.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at the same time.
+    pub connections_max: usize,
+    /// Of these, from one address.
+    pub connections_per_address_max: usize,
+    /// Bytes of a request's line and headers.
+    pub header_bytes_max: u32,
+    /// For the headers of a request, and for the first byte of a connection.
+    pub header_timeout: Duration,
+    /// Between two requests.
+    pub idle_timeout: Duration,
+    /// Without a byte of a request's body.
+    pub body_idle_timeout: Duration,
+    /// In which the client takes nothing of its response.
+    pub write_idle_timeout: Duration,
+    /// For running requests when the server stops.
+    pub stop_timeout: Duration,
+    /// Whether HTTP/2 is spoken.
+    pub http2: bool,
+}
+
+impl From<&config::Limits> for Limits {
+    fn from(limits: &config::Limits) -> Self {
+        Self {
+            connections_max: limits.connections_max,
+            connections_per_address_max: limits.connections_per_address_max,
+            header_bytes_max: limits.header_bytes_max,
+            header_timeout: Duration::from_secs(limits.header_timeout_s),
+            idle_timeout: Duration::from_secs(limits.idle_timeout_s),
+            body_idle_timeout: Duration::from_secs(limits.body_idle_timeout_s),
+            write_idle_timeout: Duration::from_secs(limits.write_idle_timeout_s),
+            stop_timeout: Duration::from_secs(limits.stop_timeout_s),
+            http2: limits.http2,
+        }
+    }
+}
+
+/// The other end of the connection, an extension of every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerAddr(pub SocketAddr);
+
+/// Listens on `address`; port 0 takes a free one.
+///
+/// # Errors
+/// Those of bind(2) and listen(2).
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart must not wait for the old connections to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Plain HTTP would leave this machine, and nobody has allowed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "plain HTTP on `{0}` would show passwords to the network: listen on a loopback address behind a proxy with TLS, or \
+     set `server.insecure_http = true`"
+)]
+pub struct PlainHttpRefused(pub SocketAddr);
+
+/// Plain HTTP stays on the loopback interface unless the configuration says otherwise.
+///
+/// # Errors
+/// [`PlainHttpRefused`].
+pub fn check_listen_allowed(address: SocketAddr, insecure: bool) -> Result<(), PlainHttpRefused> {
+    if insecure || address.ip().to_canonical().is_loopback() { Ok(()) } else { Err(PlainHttpRefused(address)) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! From a request to the surface that answers it: who asks (`auth`), where (the path), and every error's answer.
+//!
+//! `/dav/` is the tree. `/` and `*` answer OPTIONS and PROPFIND too, because Windows and Office walk there from the root;
+//! `/health` is for whoever watches the server.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use commonhold_acl::Channel;
+use futures_util::FutureExt;
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    WWW_AUTHENTICATE,
+};
+use http::request::Parts;
+use http::{Method, Request, StatusCode};
+use hyper::service::Service;
+use tracing::Instrument;
+
+use crate::app::App;
+use crate::auth::AuthError;
+use crate::clock::Moment;
+use crate::dav::{self, Exchange, PREFIX};
+use crate::error::HttpError;
+use crate::guard::Caller;
+use crate::net::{PeerAddr, RequestBody};
+use crate::path::{Prefixed, RelPath, split_prefix};
+use crate::reply::{self, Reply};
+use crate::telemetry::RequestId;
+
+/// The challenge of a 401. Basic only; browsers and Windows send the password as UTF-8 then (RFC 7617 section 2.1).
+const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Basic realm="Commonhold", charset="UTF-8""#);
+
+/// The service that hyper calls, for every connection.
+#[derive(Clone)]
+pub struct Router(Arc<App>);
+
+/// Makes the service.
+pub fn service(app: Arc<App>) -> Router {
+    Router(app)
+}
+
+impl Service<Request<RequestBody>> for Router {
+    type Response = Reply;
+    type Error = Infallible;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Reply, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<RequestBody>) -> Self::Future {
+        let app = Arc::clone(&self.0);
+        Box::pin(async move { Ok(answer(app, request).await) })
+    }
+}
+
+/// Answers one request, whatever happens.
+async fn answer(app: Arc<App>, request: Request<RequestBody>) -> Reply {
+    let id = RequestId::fresh();
+    let (head, body) = request.into_parts();
+    let span = tracing::debug_span!("request", %id, method = %head.method, path = head.uri.path());
+    let wants_page = dav::wants_page(&head.headers);
+    let routed = AssertUnwindSafe(route(app, head, body)).catch_unwind().instrument(span.clone()).await;
+    let mut reply = match routed {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(refusal)) => refusal.into_reply(wants_page),
+        Err(_) => {
+            tracing::error!(%id, "a handler panicked");
+            Refusal::from(HttpError::internal()).into_reply(wants_page)
+        }
+    };
+    span.in_scope(|| {
+        if reply.status().is_server_error() {
+            tracing::warn!(%id, status = reply.status().as_u16(), "answered with an error");
+        } else {
+            tracing::debug!(status = reply.status().as_u16(), "answered");
+        }
+    });
+    let value = HeaderValue::try_from(id.to_string()).expect("a request id is ASCII");
+    reply.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    reply
+}
+
+/// An error answer, with what only this surface adds to it.
+struct Refusal {
+    error: HttpError,
+    challenge: bool,
+}
+
+impl<E: Into<HttpError>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), challenge: false }
+    }
+}
+
+impl Refusal {
+    fn into_reply(self, wants_page: bool) -> Reply {
+        let error = &self.error;
+        let mut reply = if wants_page {
+            let mut reply = reply::bytes(error.status, "text/html; charset=utf-8", dav::error_page(error));
+            let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
+            reply.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+            reply
+        } else {
+            reply::bytes(error.status, "application/xml; charset=utf-8", dav::error_body(error))
+        };
+        let headers = reply.headers_mut();
+        // Windows remembers a 404 for a minute, whatever the case of the letters.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = error.retry_after_s {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if self.challenge {
+            headers.insert(WWW_AUTHENTICATE, CHALLENGE);
+        }
+        if error.status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(http::header::ALLOW, HeaderValue::from_static(dav::ALLOW_ANY));
+        }
+        reply
+    }
+}
+
+async fn route(app: Arc<App>, head: Parts, body: RequestBody) -> Result<Reply, Refusal> {
+    let path = head.uri.path();
+    if path == "/health" {
+        return Ok(health(&app).await?);
+    }
+    let at_top = matches!(path, "/" | "*");
+    let place = split_prefix(path, PREFIX);
+    if matches!(place, Prefixed::Outside) && !at_top {
+        return Err(HttpError::not_found().into());
+    }
+    let anonymous = !head.headers.contains_key(AUTHORIZATION);
+    if head.method == Method::OPTIONS && (anonymous || at_top) {
+        let mut reply = reply::empty(StatusCode::OK);
+        dav::compliance(reply.headers_mut(), HeaderValue::from_static(dav::ALLOW_ANY));
+        return Ok(reply);
+    }
+    let is_read = matches!(head.method, Method::GET | Method::HEAD);
+    if is_read && (at_top || matches!(place, Prefixed::Redirect)) {
+        let mut reply = reply::empty(StatusCode::FOUND);
+        reply.headers_mut().insert(LOCATION, HeaderValue::from_static(PREFIX));
+        return Ok(reply);
+    }
+    let caller = log_in(&app, &head).await?;
+    if at_top {
+        return match head.method.as_str() {
+            "PROPFIND" => Ok(dav::propfind_top(&head, body).await?),
+            _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "The shares are below `/dav/`.").into()),
+        };
+    }
+    let path = match place {
+        Prefixed::Below(raw) => RelPath::parse_request_target(raw).map_err(HttpError::from)?,
+        Prefixed::Root | Prefixed::Redirect | Prefixed::Outside => RelPath::root(),
+    };
+    Ok(dav::handle(Exchange { app, caller, now: Moment::now(), head, path }, body).await?)
+}
+
+/// Who makes the request. Errors: 401 with the challenge, 429, 503.
+async fn log_in(app: &App, head: &Parts) -> Result<Caller, Refusal> {
+    let peer = head.extensions.get::<PeerAddr>().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
+    let credentials = head.headers.get(AUTHORIZATION);
+    match app.auth.login(&app.db, credentials, peer, Moment::now()).await {
+        Ok(login) => Ok(Caller { user: login.user, channel: Channel::WebDav }),
+        Err(AuthError::Missing | AuthError::Wrong) => {
+            let error = HttpError::new(StatusCode::UNAUTHORIZED, "Please log in with your name and an app password.");
+            Err(Refusal { error, challenge: true })
+        }
+        Err(AuthError::Throttled { retry_after_s }) => {
+            let text = "Too many failed logins. Please wait before the next try.";
+            let error = HttpError::new(StatusCode::TOO_MANY_REQUESTS, text);
+            Err(HttpError { retry_after_s: Some(retry_after_s), ..error }.into())
+        }
+        Err(AuthError::Busy) => Err(HttpError::unavailable("Too many logins at once. Please try again.").into()),
+        Err(AuthError::Db(error)) => Err(error.into()),
+    }
+}
+
+/// Whether the server can do its work: the database answers and the disk takes writes.
+async fn health(app: &App) -> Result<Reply, HttpError> {
+    drop(app.db.read().await?);
+    if app.blobs.is_failed() {
+        return Err(HttpError::unavailable("The disk has failed; the server takes no changes."));
+    }
+    Ok(reply::bytes(StatusCode::OK, "text/plain; charset=utf-8", "ok\n"))
+}

@@ -1,0 +1,169 @@
+//! The statements of shares and subscriptions. SQLite's dialect.
+
+use serde_json::json;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, query, query_scalar};
+
+use super::{NewShare, Share, Subscriber};
+use crate::clock::Moment;
+use crate::db::Conn;
+use crate::directory::Principal;
+use crate::ids::{GroupId, NodeId, OrgId, ShareId, UserId};
+use crate::path::NameKey;
+
+type Result<T> = std::result::Result<T, sqlx::Error>;
+
+/// A `select` of the columns that [`share`] reads and of further ones, with what follows.
+macro_rules! select_share {
+    ($columns:literal, $rest:literal) => {
+        concat!(
+            "select share.id, share.org_id, organization.active, share.name, description, share.active, root_id, trash_id, seq,
+                    used_bytes, quota_bytes, share.created_at",
+            $columns,
+            " from share join organization on organization.id = share.org_id ",
+            $rest
+        )
+    };
+}
+
+fn share(row: &SqliteRow) -> Result<Share> {
+    Ok(Share {
+        id: ShareId(row.try_get(0)?),
+        org: OrgId(row.try_get(1)?),
+        org_active: row.try_get(2)?,
+        name: row.try_get(3)?,
+        description: row.try_get(4)?,
+        active: row.try_get(5)?,
+        root: NodeId(row.try_get(6)?),
+        trash: NodeId(row.try_get(7)?),
+        seq: row.try_get(8)?,
+        used_bytes: row.try_get::<i64, _>(9)?.unsigned_abs(),
+        quota_bytes: row.try_get::<Option<i64>, _>(10)?.map(i64::unsigned_abs),
+        created: Moment(row.try_get(11)?),
+    })
+}
+
+/// The two columns of a subscription that say whose it is.
+fn columns(principal: Principal) -> (Option<i64>, Option<i64>) {
+    match principal {
+        Principal::User(user) => (Some(user.0), None),
+        Principal::Group(group) => (None, Some(group.0)),
+    }
+}
+
+/// None: the name is taken. The root and the trash are set by [`set_tops`] once they are there.
+pub(super) async fn insert_share(
+    conn: &mut Conn,
+    new: &NewShare<'_>,
+    key: &NameKey,
+    quota: Option<i64>,
+    now: Moment,
+) -> Result<Option<ShareId>> {
+    let id = query_scalar(
+        "insert into share (org_id, name, name_key, description, root_id, trash_id, quota_bytes, created_at)
+         values (?, ?, ?, ?, 0, 0, ?, ?) on conflict (name_key) do nothing returning id",
+    );
+    let id = id.bind(new.org.0).bind(new.name.as_str()).bind(key.as_str()).bind(new.description);
+    Ok(id.bind(quota).bind(now.0).fetch_optional(conn).await?.map(ShareId))
+}
+
+/// Makes a collection that is a member of none: the root of a share, or its trash.
+pub(super) async fn insert_top(conn: &mut Conn, share: ShareId, now: Moment) -> Result<NodeId> {
+    let id = query_scalar(
+        "insert into node (share_id, name, name_key, kind, modified_at, created_at, seq)
+         values (?1, '', '', 0, ?2, ?2, 0) returning id",
+    );
+    Ok(NodeId(id.bind(share.0).bind(now.0).fetch_one(conn).await?))
+}
+
+pub(super) async fn set_tops(conn: &mut Conn, share: ShareId, root: NodeId, trash: NodeId) -> Result<()> {
+    let set = query("update share set root_id = ?, trash_id = ? where id = ?");
+    set.bind(root.0).bind(trash.0).bind(share.0).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn share_by_key(conn: &mut Conn, key: &NameKey) -> Result<Option<Share>> {
+    let row = query(select_share!("", "where share.name_key = ?")).bind(key.as_str());
+    row.fetch_optional(conn).await?.as_ref().map(share).transpose()
+}
+
+pub(super) async fn share_by_id(conn: &mut Conn, id: ShareId) -> Result<Option<Share>> {
+    let row = query(select_share!("", "where share.id = ?")).bind(id.0);
+    row.fetch_optional(conn).await?.as_ref().map(share).transpose()
+}
+
+pub(super) async fn shares(conn: &mut Conn) -> Result<Vec<Share>> {
+    let rows = query(select_share!("", "order by share.name_key")).fetch_all(conn).await?;
+    rows.iter().map(share).collect()
+}
+
+pub(super) async fn upsert_subscription(
+    conn: &mut Conn,
+    share: ShareId,
+    principal: Principal,
+    role: &str,
+    now: Moment,
+) -> Result<()> {
+    let (user, group) = columns(principal);
+    let upsert = query(
+        "insert into subscription (share_id, user_id, group_id, role, created_at) values (?, ?, ?, ?, ?)
+         on conflict (share_id, user_id) where user_id is not null do update set role = excluded.role
+         on conflict (share_id, group_id) where group_id is not null do update set role = excluded.role",
+    );
+    upsert.bind(share.0).bind(user).bind(group).bind(role).bind(now.0).execute(conn).await?;
+    Ok(())
+}
+
+/// Whether there was one.
+pub(super) async fn delete_subscription(conn: &mut Conn, share: ShareId, principal: Principal) -> Result<bool> {
+    let (user, group) = columns(principal);
+    let delete = query("delete from subscription where share_id = ? and user_id is ? and group_id is ?");
+    Ok(delete.bind(share.0).bind(user).bind(group).execute(conn).await?.rows_affected() == 1)
+}
+
+/// The names of the roles that anybody has on the share.
+pub(super) async fn roles(conn: &mut Conn, share: ShareId) -> Result<Vec<String>> {
+    let roles = query_scalar("select distinct role from subscription where share_id = ? order by role");
+    roles.bind(share.0).fetch_all(conn).await
+}
+
+pub(super) async fn subscribers(conn: &mut Conn, share: ShareId) -> Result<Vec<Subscriber>> {
+    let rows = query(
+        "select 0 as grouped, user.id, user.name, user.name_key as key, role, subscription.created_at
+         from subscription join user on user.id = user_id where share_id = ?1
+         union all
+         select 1, user_group.id, user_group.name, user_group.name_key, role, subscription.created_at
+         from subscription join user_group on user_group.id = group_id where share_id = ?1
+         order by grouped, key",
+    );
+    let subscriber = |row: &SqliteRow| {
+        let id = row.try_get(1)?;
+        let principal = if row.try_get(0)? { Principal::Group(GroupId(id)) } else { Principal::User(UserId(id)) };
+        Ok(Subscriber { principal, name: row.try_get(2)?, role: row.try_get(4)?, since: Moment(row.try_get(5)?) })
+    };
+    rows.bind(share.0).fetch_all(conn).await?.iter().map(subscriber).collect()
+}
+
+/// A subscription that reaches a user.
+pub(super) struct Reaching {
+    pub share: Share,
+    pub role: String,
+    /// None: the user's own.
+    pub group: Option<GroupId>,
+}
+
+/// The subscriptions of a user and of these groups, by the share's name; a user's own before those of groups.
+pub(super) async fn reaching(conn: &mut Conn, user: UserId, groups: &[GroupId]) -> Result<Vec<Reaching>> {
+    let rows = query(select_share!(
+        ", subscription.role, subscription.group_id",
+        "join subscription on subscription.share_id = share.id
+         where subscription.user_id = ? or subscription.group_id in (select value from json_each(?))
+         order by share.name_key, subscription.group_id is not null, subscription.id"
+    ));
+    let groups = json!(groups.iter().map(|group| group.0).collect::<Vec<_>>()).to_string();
+    let reaching = |row: &SqliteRow| {
+        let group = row.try_get::<Option<i64>, _>(13)?.map(GroupId);
+        Ok(Reaching { share: share(row)?, role: row.try_get(12)?, group })
+    };
+    rows.bind(user.0).bind(groups).fetch_all(conn).await?.iter().map(reaching).collect()
+}

@@ -1,0 +1,135 @@
+//! Subscriptions: a user or a group has a share on the drive, with a role.
+
+use std::collections::HashMap;
+
+use commonhold_acl::{self as acl, Permission};
+
+use super::{Share, ShareError, sql};
+use crate::clock::Moment;
+use crate::db::{DbError, Reads, WriteTx};
+use crate::directory::group::Membership;
+use crate::directory::user::{self, User};
+use crate::directory::{Administrator, Principal};
+use crate::ids::{GroupId, ShareId};
+
+/// One subscriber of a share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscriber {
+    /// Who.
+    pub principal: Principal,
+    /// The name of the user or group.
+    pub name: String,
+    /// The name of the role.
+    pub role: String,
+    /// When the subscription was made.
+    pub since: Moment,
+}
+
+/// A subscription that reaches a certain user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// What it allows. A role that the site doesn't know any more allows nothing.
+    pub role: acl::Role,
+    /// The groups it comes through: first the one the user is in, last the one that subscribed. Empty: the user's own.
+    pub via: Vec<String>,
+}
+
+/// A share that reaches a user, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// The share, whether active or not.
+    pub share: Share,
+    /// The user's own first. Empty only for a system administrator, whom every share reaches.
+    pub subscriptions: Vec<Subscription>,
+}
+
+/// Subscribes a user or a group with the role of that name; again changes the role.
+///
+/// Errors: [`ShareError::NoSuchRole`], [`ShareError::GuestsCantSubscribe`], [`ShareError::LastCoOwner`].
+pub async fn subscribe(
+    tx: &mut WriteTx,
+    _by: &Administrator,
+    share: &Share,
+    principal: Principal,
+    role: &str,
+    now: Moment,
+) -> Result<(), ShareError> {
+    if acl::builtin(role).is_none() {
+        return Err(ShareError::NoSuchRole { role: role.escape_debug().to_string() });
+    }
+    if let Principal::User(id) = principal
+        && let Some(guest) = user::by_id(tx, id).await?.filter(|user| user.guest)
+    {
+        return Err(ShareError::GuestsCantSubscribe(guest.name));
+    }
+    tx.touch_directory();
+    let was_owned = is_owned(tx, share.id).await?;
+    sql::upsert_subscription(tx.conn(), share.id, principal, role, now).await?;
+    keep_an_owner(tx, share, was_owned).await
+}
+
+/// Ends a subscription. Errors: [`ShareError::NotSubscribed`], [`ShareError::LastCoOwner`].
+pub async fn unsubscribe(
+    tx: &mut WriteTx,
+    _by: &Administrator,
+    share: &Share,
+    principal: Principal,
+) -> Result<(), ShareError> {
+    tx.touch_directory();
+    let was_owned = is_owned(tx, share.id).await?;
+    if !sql::delete_subscription(tx.conn(), share.id, principal).await? {
+        return Err(ShareError::NotSubscribed(share.name.clone()));
+    }
+    keep_an_owner(tx, share, was_owned).await
+}
+
+/// The subscribers of a share: users before groups, each by name.
+pub async fn subscribers(reads: &mut impl Reads, share: ShareId) -> Result<Vec<Subscriber>, DbError> {
+    Ok(sql::subscribers(reads.conn(), share).await?)
+}
+
+/// The shares that reach a user by a subscription of his own or of one of his groups, by name; every share for a system
+/// administrator. A guest in a subscribed group is listed too: that a subscription gives a guest nothing is the law's to say.
+pub async fn reaching(
+    reads: &mut impl Reads,
+    user: &User,
+    memberships: &[Membership],
+) -> Result<Vec<Reach>, DbError> {
+    let paths: HashMap<GroupId, &[String]> =
+        memberships.iter().map(|membership| (membership.group, membership.path.as_slice())).collect();
+    let groups: Vec<GroupId> = memberships.iter().map(|membership| membership.group).collect();
+    let mut reaches: Vec<Reach> = if user.admin {
+        let every = sql::shares(reads.conn()).await?;
+        every.into_iter().map(|share| Reach { share, subscriptions: Vec::new() }).collect()
+    } else {
+        Vec::new()
+    };
+    // Both come ordered by the share's name, so one pass merges them.
+    let mut at = 0;
+    for reaching in sql::reaching(reads.conn(), user.id, &groups).await? {
+        while reaches.get(at).is_some_and(|reach| reach.share.id != reaching.share.id) {
+            at += 1;
+        }
+        if at == reaches.len() {
+            reaches.push(Reach { share: reaching.share, subscriptions: Vec::new() });
+        }
+        let via = reaching.group.and_then(|group| paths.get(&group)).map(|path| path.to_vec()).unwrap_or_default();
+        let role = acl::builtin(&reaching.role).cloned();
+        let role = role.unwrap_or_else(|| acl::Role::new(reaching.role, acl::Permissions::NONE));
+        reaches[at].subscriptions.push(Subscription { role, via });
+    }
+    Ok(reaches)
+}
+
+/// Whether any subscription to the share carries the right to manage it. Which roles do is data, so the roles are asked.
+async fn is_owned(tx: &mut WriteTx, share: ShareId) -> Result<bool, DbError> {
+    let roles = sql::roles(tx.conn(), share).await?;
+    Ok(roles.iter().filter_map(|role| acl::builtin(role)).any(|role| role.permissions.contains(Permission::Owner)))
+}
+
+async fn keep_an_owner(tx: &mut WriteTx, share: &Share, was_owned: bool) -> Result<(), ShareError> {
+    if was_owned && !is_owned(tx, share.id).await? {
+        return Err(ShareError::LastCoOwner(share.name.clone()));
+    }
+    Ok(())
+}

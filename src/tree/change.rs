@@ -1,0 +1,229 @@
+//! Changing a share's tree: new collections and files, other contents, the way into the trash.
+//!
+//! A [`Change`] is one share taken for writing inside a write transaction: its sequence and quota are known and nobody
+//! else can move them before the commit. Whoever changes anything shows the [`Permit`] that allows it.
+
+use bytes::Bytes;
+use commonhold_acl::{Permission, Permit};
+
+use super::{CREATION_LEASE, Kind, Node, TreeError, sql};
+use crate::clock::Moment;
+use crate::db::{Reads, WriteTx};
+use crate::ids::{ContentId, NodeId, ShareId, UserId};
+use crate::path::Name;
+
+/// What a row of the change log tells; the numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i64)]
+pub enum Op {
+    /// A node has been made.
+    Create = 1,
+    /// A file has another content.
+    Write = 2,
+    /// Properties have changed.
+    Props = 3,
+    /// A node has gone to the trash.
+    Delete = 4,
+    /// A node has another place or name; `parent` and `name` are the new ones.
+    Move = 5,
+    /// A tree has been copied; the node is the root of the copy.
+    Copy = 6,
+}
+
+/// A row of the change log and what goes with it.
+pub(super) struct Journal<'a> {
+    pub share: ShareId,
+    pub seq: i64,
+    pub op: Op,
+    pub node: NodeId,
+    pub parent: Option<NodeId>,
+    pub name: &'a str,
+    pub actor: UserId,
+    pub at: Moment,
+    pub added_bytes: i64,
+    pub ancestors: &'a [NodeId],
+}
+
+/// A content that no row names yet: its bytes are on disk already, or come along.
+#[derive(Debug, Clone)]
+pub struct Fresh {
+    /// Its id; the blob of that name, unless inline.
+    pub id: ContentId,
+    /// Bytes.
+    pub size: u64,
+    /// BLAKE3.
+    pub hash: [u8; 32],
+    /// The bytes, when small enough to lie in the database.
+    pub inline: Option<Bytes>,
+}
+
+/// One share, taken for changes by one person at one moment.
+pub struct Change<'t> {
+    pub(super) tx: &'t mut WriteTx,
+    /// The share.
+    pub share: ShareId,
+    pub(super) trash: NodeId,
+    pub(super) seq: i64,
+    used_bytes: u64,
+    quota_bytes: Option<u64>,
+    pub(super) actor: UserId,
+    pub(super) now: Moment,
+}
+
+impl<'t> Change<'t> {
+    /// Takes the share's row. Errors: [`TreeError::ShareGone`] when it is not there or not active any more.
+    pub async fn begin(tx: &'t mut WriteTx, share: ShareId, actor: UserId, now: Moment) -> Result<Self, TreeError> {
+        let row = sql::take_share(tx.conn(), share).await?;
+        let (trash, seq, used_bytes, quota_bytes) = row.ok_or(TreeError::ShareGone)?;
+        tx.touch_share(share);
+        Ok(Self { tx, share, trash, seq, used_bytes, quota_bytes, actor, now })
+    }
+
+    /// Refuses what the quota doesn't allow. Errors: [`TreeError::OverQuota`].
+    pub(super) fn confirm_quota(&self, wanted: u64) -> Result<(), TreeError> {
+        let Some(quota) = self.quota_bytes else { return Ok(()) };
+        let available = quota.saturating_sub(self.used_bytes);
+        if wanted > available { Err(TreeError::OverQuota { wanted, available }) } else { Ok(()) }
+    }
+
+    pub(super) fn next_seq(&mut self) -> i64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    /// Writes the change log's row, the share's counters and the ancestors' sequence.
+    pub(super) async fn log(
+        &mut self,
+        op: Op,
+        (node, parent, name): (NodeId, Option<NodeId>, &str),
+        added_bytes: i64,
+        ancestors: &[Node],
+    ) -> Result<(), TreeError> {
+        let ancestors: Vec<NodeId> = ancestors.iter().map(|node| node.id).collect();
+        let row = Journal {
+            share: self.share,
+            seq: self.seq,
+            op,
+            node,
+            parent,
+            name,
+            actor: self.actor,
+            at: self.now,
+            added_bytes,
+            ancestors: &ancestors,
+        };
+        sql::journal(self.tx.conn(), &row).await?;
+        self.used_bytes = self.used_bytes.saturating_add_signed(added_bytes);
+        Ok(())
+    }
+
+    /// A node that doesn't exist yet, in the last of `ancestors`.
+    pub(super) fn blank(&self, ancestors: &[Node], name: &Name, kind: Kind) -> Node {
+        let parent = ancestors.last().expect("a share's root is always an ancestor");
+        assert!(parent.is_collection() && parent.share == self.share, "members belong into collections of the share");
+        Node {
+            id: NodeId(0),
+            share: self.share,
+            parent: Some(parent.id),
+            name: name.as_str().to_owned(),
+            kind,
+            content: None,
+            size: 0,
+            modified: self.now,
+            created: self.now,
+            seq: self.seq,
+            lease: None,
+            has_props: false,
+        }
+    }
+
+    /// Makes an empty collection as a member of the last of `ancestors`, for which `permit` allows `create`.
+    pub async fn create_collection(&mut self, permit: &Permit, ancestors: &[Node], name: &Name) -> Result<Node, TreeError> {
+        self.next_seq();
+        let mut node = self.blank(ancestors, name, Kind::Collection);
+        require(permit, Permission::Create, node.parent.expect("a member has a parent"));
+        node.id = sql::insert_node(self.tx.conn(), &node, name.key().as_str(), self.actor).await?;
+        self.log(Op::Create, (node.id, node.parent, &node.name), 0, ancestors).await?;
+        Ok(node)
+    }
+
+    /// Makes a file with `content` as a member of the last of `ancestors`, for which `permit` allows `create`.
+    /// Its maker gets a creation lease. `modified`: as the client wants it, else now.
+    ///
+    /// Errors: [`TreeError::OverQuota`].
+    pub async fn create_file(
+        &mut self,
+        permit: &Permit,
+        ancestors: &[Node],
+        name: &Name,
+        content: &Fresh,
+        modified: Option<Moment>,
+    ) -> Result<Node, TreeError> {
+        self.confirm_quota(content.size)?;
+        self.next_seq();
+        let mut node = self.blank(ancestors, name, Kind::File);
+        require(permit, Permission::Create, node.parent.expect("a member has a parent"));
+        node.content = Some(content.id);
+        node.size = content.size;
+        node.modified = modified.unwrap_or(self.now);
+        node.lease = Some((self.actor, self.now.plus(CREATION_LEASE)));
+        sql::insert_content(self.tx.conn(), content, self.now).await?;
+        node.id = sql::insert_node(self.tx.conn(), &node, name.key().as_str(), self.actor).await?;
+        self.log(Op::Create, (node.id, node.parent, &node.name), content.size.cast_signed(), ancestors).await?;
+        Ok(node)
+    }
+
+    /// Gives `file` another content; the present state becomes a revision, unless it is empty: the empty file that
+    /// Finder and Windows make before they write is no state that anybody wants back.
+    ///
+    /// `permit` allows `write` on the file. Errors: [`TreeError::OverQuota`].
+    pub async fn write_file(
+        &mut self,
+        permit: &Permit,
+        file: &Node,
+        ancestors: &[Node],
+        content: &Fresh,
+        modified: Option<Moment>,
+    ) -> Result<Node, TreeError> {
+        require(permit, Permission::Write, file.id);
+        self.confirm_quota(content.size)?;
+        sql::insert_content(self.tx.conn(), content, self.now).await?;
+        self.set_content(file, ancestors, (content.id, content.size), modified.unwrap_or(self.now)).await
+    }
+
+    /// The common end of every way to another content: PUT, COPY and MOVE onto a file.
+    pub(super) async fn set_content(
+        &mut self,
+        file: &Node,
+        ancestors: &[Node],
+        content: (ContentId, u64),
+        modified: Moment,
+    ) -> Result<Node, TreeError> {
+        let seq = self.next_seq();
+        let keep = file.size > 0;
+        let times = (modified, self.now);
+        sql::replace_content(self.tx.conn(), file.id, content, times, (seq, self.actor), keep).await?;
+        self.log(Op::Write, (file.id, file.parent, &file.name), content.1.cast_signed(), ancestors).await?;
+        Ok(Node { content: Some(content.0), size: content.1, modified, seq, ..file.clone() })
+    }
+
+    /// Moves a node with everything below it into the share's trash, as one row.
+    ///
+    /// `permit` allows `delete` on the node or `delete-child` on its parent.
+    pub async fn delete(&mut self, permit: &Permit, node: &Node, ancestors: &[Node]) -> Result<(), TreeError> {
+        let parent = node.parent.expect("a share's root is never deleted through the tree");
+        assert!(may_take(permit, node.id, parent), "a permit to delete this node");
+        let seq = self.next_seq();
+        sql::to_trash(self.tx.conn(), node, self.trash, seq, self.actor, self.now).await?;
+        self.log(Op::Delete, (node.id, node.parent, &node.name), 0, ancestors).await
+    }
+}
+
+pub(super) fn require(permit: &Permit, permission: Permission, item: NodeId) {
+    assert!(permit.allows(item, permission), "a permit for `{}` on this node", permission.name());
+}
+
+/// Whether the permit is for taking the node away from its parent.
+pub(super) fn may_take(permit: &Permit, node: NodeId, parent: NodeId) -> bool {
+    permit.allows(node, Permission::Delete) || permit.allows(parent, Permission::DeleteChild)
+}

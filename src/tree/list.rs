@@ -1,0 +1,66 @@
+//! Members of a collection, page by page, and how many there are below.
+
+use serde::Deserialize;
+
+use super::{Kind, Node, TreeError, sql};
+use crate::clock::Moment;
+use crate::db::{DbError, Reads};
+use crate::ids::{ContentId, NodeId, ShareId};
+
+/// Members in one page: bounds what a listing holds in memory.
+pub const PAGE_NODES: i64 = 2_000;
+
+/// A place in a listing: after the last node of the page before.
+#[derive(Debug, Clone, Default)]
+pub struct Cursor(String);
+
+/// A row as the statement gives it.
+#[derive(Deserialize)]
+struct Row(i64, String, i64, String, u64, i64, i64, i64, i64);
+
+impl Row {
+    fn node(self, share: ShareId, parent: NodeId) -> Option<Node> {
+        let Self(id, name, kind, content, size, modified, created, seq, has_props) = self;
+        let content = if content.is_empty() { None } else { Some(ContentId(content.parse().ok()?)) };
+        Some(Node {
+            id: NodeId(id),
+            share,
+            parent: Some(parent),
+            name,
+            kind: if kind == 0 { Kind::Collection } else { Kind::File },
+            content,
+            size,
+            modified: Moment(modified),
+            created: Moment(created),
+            seq,
+            lease: None,
+            has_props: has_props != 0,
+        })
+    }
+}
+
+/// The members of `parent` after `cursor`, in the order of their keys, and where the next page begins (`None`: at the end).
+///
+/// `collections_only` leaves files out: what a caller sees is part of the question, never a filter behind it.
+pub async fn members(
+    tx: &mut impl Reads,
+    parent: &Node,
+    cursor: &Cursor,
+    collections_only: bool,
+) -> Result<(Vec<Node>, Option<Cursor>), TreeError> {
+    let (json, last) = sql::members_json(tx.conn(), parent.id, &cursor.0, collections_only, PAGE_NODES).await?;
+    let rows: Vec<Row> = serde_json::from_str(&json).map_err(unreadable)?;
+    let next = if rows.len() as i64 == PAGE_NODES { last.map(Cursor) } else { None };
+    let nodes: Option<Vec<Node>> = rows.into_iter().map(|row| row.node(parent.share, parent.id)).collect();
+    Ok((nodes.ok_or_else(|| unreadable("a content id that is none"))?, next))
+}
+
+fn unreadable(why: impl ToString) -> TreeError {
+    TreeError::Db(DbError::Lost(format!("a listing can't be read: {}", why.to_string()).into()))
+}
+
+/// How many nodes lie at and below `root`; counts no further than `limit`.
+pub async fn count_below(tx: &mut impl Reads, root: NodeId, limit: u64) -> Result<u64, TreeError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    Ok(sql::count_below(tx.conn(), root, limit).await?.unsigned_abs())
+}

@@ -1,0 +1,188 @@
+//! The tree: collections and files as rows, a node each, below the root of their share.
+//!
+//! Reading is here and in [`list`]; [`change`] changes, each change in one transaction that begins by taking the share's
+//! row; [`transfer`] is COPY and MOVE; [`props`] the dead properties; [`check`] what must always hold. The bytes of files
+//! are elsewhere (`blobs/`): a node names a content that never changes. Knows no HTTP.
+
+pub mod cache;
+pub mod change;
+pub mod check;
+pub mod list;
+pub mod props;
+mod sql;
+pub mod transfer;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::clock::Moment;
+use crate::db::{DbError, Reads};
+use crate::ids::{ContentId, NodeId, ShareId, UserId};
+use crate::path::Name;
+
+/// How long whoever made a file may still write it without `write` (access.md "Creation lease").
+pub const CREATION_LEASE: Duration = Duration::from_secs(5 * 60);
+
+/// What a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Holds members.
+    Collection,
+    /// Has a content.
+    File,
+}
+
+/// A row of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Permanent, never reused.
+    pub id: NodeId,
+    /// The share it lies in.
+    pub share: ShareId,
+    /// The collection it is a member of; `None` for a share's root and its trash.
+    pub parent: Option<NodeId>,
+    /// As sent by the client that gave it; empty for a root.
+    pub name: String,
+    /// Collection or file.
+    pub kind: Kind,
+    /// The content of a file.
+    pub content: Option<ContentId>,
+    /// Bytes of a file, 0 for a collection.
+    pub size: u64,
+    /// Last change of the content, or as a client set it.
+    pub modified: Moment,
+    /// When it was made, or as a client set it.
+    pub created: Moment,
+    /// The share's change sequence when it, or for a collection anything below it, last changed.
+    pub seq: i64,
+    /// Who may still write it because he has just made it, and until when.
+    pub lease: Option<(UserId, Moment)>,
+    /// Whether it has dead properties.
+    pub has_props: bool,
+}
+
+impl Node {
+    /// Whether it is a collection.
+    pub fn is_collection(&self) -> bool {
+        self.kind == Kind::Collection
+    }
+
+    /// The entity tag, quoted, always strong (RFC 9110 section 8.8.3): of a file the id of its content, of a collection
+    /// its id and sequence, so that it changes when anything below changes.
+    pub fn etag(&self) -> String {
+        match self.content {
+            Some(content) => format!("\"{content}\""),
+            None => format!("\"{:x}-{:x}\"", self.id.0, self.seq),
+        }
+    }
+
+    /// Whether `user` made it so recently that he may write it whatever his role says.
+    pub fn leased_to(&self, user: UserId, now: Moment) -> bool {
+        self.lease.is_some_and(|(holder, until)| holder == user && now < until)
+    }
+}
+
+/// How far a path leads: the nodes on the way, from the share's root on, and the names that lead nowhere.
+#[derive(Debug, Clone)]
+pub struct Located {
+    chain: Vec<Node>,
+    missing: Vec<Name>,
+}
+
+impl Located {
+    /// The node that the whole path names.
+    pub fn node(&self) -> Option<&Node> {
+        if self.missing.is_empty() { self.chain.last() } else { None }
+    }
+
+    /// The collection that holds, or would hold, the last name of the path. `None` when the path is the share's root,
+    /// when more than the last name is missing, or when a file stands in the way.
+    pub fn parent(&self) -> Option<&Node> {
+        let at = match self.missing.len() {
+            0 => self.chain.len().checked_sub(2)?,
+            1 => self.chain.len() - 1,
+            _ => return None,
+        };
+        self.chain.get(at).filter(|node| node.is_collection())
+    }
+
+    /// The nodes from the share's root to the parent, which a change below marks as changed.
+    pub fn ancestors(&self) -> &[Node] {
+        &self.chain[..self.chain.len() - usize::from(self.missing.is_empty())]
+    }
+
+    /// The nodes that exist on the way, from the share's root on.
+    pub fn chain(&self) -> &[Node] {
+        &self.chain
+    }
+
+    /// Whether the path is the share itself.
+    pub fn is_root(&self) -> bool {
+        self.missing.is_empty() && self.chain.len() == 1
+    }
+}
+
+/// Why the tree refused.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TreeError {
+    /// The share has been removed or deactivated meanwhile.
+    #[error("the share is gone")]
+    ShareGone,
+    /// The quota doesn't allow so many bytes more.
+    #[error("the share's quota allows {available} bytes more, not {wanted}")]
+    OverQuota {
+        /// Bytes that the change needs.
+        wanted: u64,
+        /// Bytes that are left.
+        available: u64,
+    },
+    /// The result would lie deeper than a path may be.
+    #[error("the result would lie too deep")]
+    TooDeep,
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<sqlx::Error> for TreeError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+/// Follows `names` from the share's root as far as they lead.
+///
+/// Errors: [`TreeError::ShareGone`] without the root; [`TreeError::Db`].
+pub async fn locate(tx: &mut impl Reads, root: NodeId, names: &[Name]) -> Result<Located, TreeError> {
+    let keys: Vec<String> = names.iter().map(|name| name.key().as_str().to_owned()).collect();
+    let chain = sql::chain(tx.conn(), root, &keys).await?;
+    if chain.is_empty() {
+        return Err(TreeError::ShareGone);
+    }
+    let missing = names[(chain.len() - 1).min(names.len())..].to_vec();
+    Ok(Located { chain, missing })
+}
+
+/// The bytes of a content, when they are kept in the database; `None` when they are in the blob store.
+pub async fn inline_bytes(tx: &mut impl Reads, content: ContentId) -> Result<Option<Bytes>, TreeError> {
+    Ok(sql::inline_bytes(tx.conn(), content).await?)
+}
+
+/// What a share holds, and may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    /// Bytes of live files, revisions and trash together.
+    pub used_bytes: u64,
+    /// `None`: unlimited.
+    pub quota_bytes: Option<u64>,
+}
+
+/// What `share` holds at the moment. Errors: [`TreeError::ShareGone`].
+pub async fn usage(tx: &mut impl Reads, share: ShareId) -> Result<Usage, TreeError> {
+    let (_, _, used_bytes, quota_bytes) = sql::take_share(tx.conn(), share).await?.ok_or(TreeError::ShareGone)?;
+    Ok(Usage { used_bytes, quota_bytes })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,515 @@
+//! The statements of the tree. SQLite's dialect; several statements in one string run in order and take one hop.
+
+use bytes::Bytes;
+use serde_json::json;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, query, query_scalar};
+
+use super::change::{Fresh, Journal};
+use super::{Kind, Node};
+use crate::clock::Moment;
+use crate::db::Conn;
+use crate::ids::{ContentId, NodeId, ShareId, UserId};
+
+type Result<T> = std::result::Result<T, sqlx::Error>;
+
+fn node(row: &SqliteRow) -> Result<Node> {
+    let content: Option<uuid::Uuid> = match row.try_get::<Option<&[u8]>, _>(5)? {
+        Some(bytes) => Some(uuid::Uuid::from_slice(bytes).map_err(|e| sqlx::Error::Decode(e.into()))?),
+        None => None,
+    };
+    let lease_user: Option<i64> = row.try_get(10)?;
+    let lease_until: Option<i64> = row.try_get(11)?;
+    Ok(Node {
+        id: NodeId(row.try_get(0)?),
+        share: ShareId(row.try_get(1)?),
+        parent: row.try_get::<Option<i64>, _>(2)?.map(NodeId),
+        name: row.try_get(3)?,
+        kind: if row.try_get::<i64, _>(4)? == 0 { Kind::Collection } else { Kind::File },
+        content: content.map(ContentId),
+        size: row.try_get::<i64, _>(6)?.unsigned_abs(),
+        modified: Moment(row.try_get(7)?),
+        created: Moment(row.try_get(8)?),
+        seq: row.try_get(9)?,
+        lease: lease_user.zip(lease_until).map(|(user, until)| (UserId(user), Moment(until))),
+        has_props: row.try_get(12)?,
+    })
+}
+
+/// The nodes on the way along `keys`, the root first, as far as they lead.
+pub(super) async fn chain(conn: &mut Conn, root: NodeId, keys: &[String]) -> Result<Vec<Node>> {
+    let rows = query(
+        "with recursive step (depth, id) as (
+             select 0, ?1
+             union all
+             select step.depth + 1, node.id
+             from step join node on node.parent_id = step.id
+                                and node.name_key = json_extract(?2, '$[' || step.depth || ']')
+         )
+         select node.id, share_id, parent_id, name, kind, content_id, size, modified_at, created_at, seq,
+                lease_user, lease_until, has_props
+         from step join node on node.id = step.id order by step.depth",
+    )
+    .bind(root.0)
+    .bind(json!(keys).to_string())
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(node).collect()
+}
+
+/// A page of members as one JSON row, and the key of the last of them. Rows one by one cost three times as much here.
+pub(super) async fn members_json(
+    conn: &mut Conn,
+    parent: NodeId,
+    after: &str,
+    collections_only: bool,
+    limit: i64,
+) -> Result<(String, Option<String>)> {
+    let row = query(
+        "select json_group_array(json_array(id, name, kind, lower(hex(content_id)), size, modified_at, created_at,
+                                            seq, has_props)), max(name_key)
+         from (select * from node where parent_id = ? and name_key > ? and (? = 0 or kind = 0)
+               order by name_key limit ?)",
+    )
+    .bind(parent.0)
+    .bind(after)
+    .bind(collections_only)
+    .bind(limit)
+    .fetch_one(conn)
+    .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+/// How many nodes lie below `root`, itself included; counts no further than `limit`.
+pub(super) async fn count_below(conn: &mut Conn, root: NodeId, limit: i64) -> Result<i64> {
+    query_scalar(
+        "with recursive walk (id) as (
+             select ?1 union all select node.id from walk join node on node.parent_id = walk.id limit ?2
+         )
+         select count(*) from walk",
+    )
+    .bind(root.0)
+    .bind(limit)
+    .fetch_one(conn)
+    .await
+}
+
+pub(super) async fn inline_bytes(conn: &mut Conn, content: ContentId) -> Result<Option<Bytes>> {
+    let bytes: Option<Vec<u8>> = query_scalar("select bytes from content_inline where content_id = ?")
+        .bind(content.0.as_bytes().as_slice())
+        .fetch_optional(conn)
+        .await?;
+    Ok(bytes.map(Bytes::from))
+}
+
+/// A share's row, taken for a change: trash, sequence, used bytes, quota.
+pub(super) async fn take_share(conn: &mut Conn, share: ShareId) -> Result<Option<(NodeId, i64, u64, Option<u64>)>> {
+    let row = query("select trash_id, seq, used_bytes, quota_bytes from share where id = ? and active = 1")
+        .bind(share.0)
+        .fetch_optional(conn)
+        .await?;
+    row.map(|row| {
+        Ok((
+            NodeId(row.try_get(0)?),
+            row.try_get(1)?,
+            row.try_get::<i64, _>(2)?.unsigned_abs(),
+            row.try_get::<Option<i64>, _>(3)?.map(i64::unsigned_abs),
+        ))
+    })
+    .transpose()
+}
+
+fn ids(nodes: &[NodeId]) -> String {
+    json!(nodes.iter().map(|id| id.0).collect::<Vec<_>>()).to_string()
+}
+
+/// The row of a change, and what every change does beside: the share's sequence, the ancestors' sequence.
+pub(super) async fn journal(conn: &mut Conn, j: &Journal<'_>) -> Result<()> {
+    query(
+        "update share set seq = ?, used_bytes = used_bytes + ? where id = ?;
+         insert into change (share_id, seq, op, node_id, parent_id, name, actor_id, at) values (?, ?, ?, ?, ?, ?, ?, ?);
+         update node set seq = ? where id in (select value from json_each(?))",
+    )
+    .bind(j.seq)
+    .bind(j.added_bytes)
+    .bind(j.share.0)
+    .bind(j.share.0)
+    .bind(j.seq)
+    .bind(j.op as i64)
+    .bind(j.node.0)
+    .bind(j.parent.map(|id| id.0))
+    .bind(j.name)
+    .bind(j.actor.0)
+    .bind(j.at.0)
+    .bind(j.seq)
+    .bind(ids(j.ancestors))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A new content's rows.
+pub(super) async fn insert_content(conn: &mut Conn, fresh: &Fresh, now: Moment) -> Result<()> {
+    let id = fresh.id.0.as_bytes().as_slice();
+    let row = "insert into content (id, size, hash, inline, created_at) values (?, ?, ?, ?, ?)";
+    let with_bytes = "insert into content (id, size, hash, inline, created_at) values (?, ?, ?, ?, ?);
+                      insert into content_inline (content_id, bytes) values (?, ?)";
+    let statement = if fresh.inline.is_some() { with_bytes } else { row };
+    let mut query = query(statement)
+        .bind(id)
+        .bind(fresh.size.cast_signed())
+        .bind(fresh.hash.as_slice())
+        .bind(fresh.inline.is_some())
+        .bind(now.0);
+    if let Some(bytes) = &fresh.inline {
+        query = query.bind(id).bind(bytes.as_ref());
+    }
+    query.execute(conn).await?;
+    Ok(())
+}
+
+/// A new node; gives its id. `n.id` is not looked at.
+pub(super) async fn insert_node(conn: &mut Conn, n: &Node, key: &str, author: UserId) -> Result<NodeId> {
+    let id = query_scalar(
+        "insert into node (share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
+                           author_id, lease_user, lease_until)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
+    )
+    .bind(n.share.0)
+    .bind(n.parent.map(|id| id.0))
+    .bind(&n.name)
+    .bind(key)
+    .bind(i64::from(n.kind == Kind::File))
+    .bind(n.content.as_ref().map(|id| id.0.as_bytes().as_slice()))
+    .bind(n.size.cast_signed())
+    .bind(n.modified.0)
+    .bind(n.created.0)
+    .bind(n.seq)
+    .bind(author.0)
+    .bind(n.lease.map(|(user, _)| user.0))
+    .bind(n.lease.map(|(_, until)| until.0))
+    .fetch_one(conn)
+    .await?;
+    Ok(NodeId(id))
+}
+
+/// Gives a file another content; its present state becomes a revision when `keep`.
+pub(super) async fn replace_content(
+    conn: &mut Conn,
+    file: NodeId,
+    new: (ContentId, u64),
+    (modified, now): (Moment, Moment),
+    (seq, author): (i64, UserId),
+    keep: bool,
+) -> Result<()> {
+    query(
+        "insert into revision (node_id, seq, content_id, size, modified_at, author_id, kept_at)
+         select id, seq, content_id, size, modified_at, author_id, ? from node where id = ? and ?;
+         update node set content_id = ?, size = ?, modified_at = ?, seq = ?, author_id = ? where id = ?",
+    )
+    .bind(now.0)
+    .bind(file.0)
+    .bind(keep)
+    .bind(new.0.0.as_bytes().as_slice())
+    .bind(new.1.cast_signed())
+    .bind(modified.0)
+    .bind(seq)
+    .bind(author.0)
+    .bind(file.0)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Moves a node below the trash, where its key is its id, so that equal names lie side by side.
+pub(super) async fn to_trash(conn: &mut Conn, n: &Node, trash: NodeId, seq: i64, by: UserId, now: Moment) -> Result<()> {
+    query(
+        "update node set parent_id = ?, name_key = '#' || id, seq = ?, lease_user = null where id = ?;
+         insert into trash (node_id, share_id, parent_id, name, deleted_by, deleted_at) values (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(trash.0)
+    .bind(seq)
+    .bind(n.id.0)
+    .bind(n.id.0)
+    .bind(n.share.0)
+    .bind(n.parent.map(|id| id.0))
+    .bind(&n.name)
+    .bind(by.0)
+    .bind(now.0)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Gives a node another place and name.
+pub(super) async fn move_node(conn: &mut Conn, id: NodeId, parent: NodeId, name: &str, key: &str, seq: i64) -> Result<()> {
+    query("update node set parent_id = ?, name = ?, name_key = ?, seq = ? where id = ?")
+        .bind(parent.0)
+        .bind(name)
+        .bind(key)
+        .bind(seq)
+        .bind(id.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The bytes of everything from `root` down, revisions included.
+pub(super) async fn bytes_below(conn: &mut Conn, root: NodeId) -> Result<i64> {
+    query_scalar(
+        "with recursive walk (id) as (
+             select ?1 union all select node.id from walk join node on node.parent_id = walk.id
+         )
+         select (select coalesce(sum(size), 0) from node where id in (select id from walk))
+              + (select coalesce(sum(size), 0) from revision where node_id in (select id from walk))",
+    )
+    .bind(root.0)
+    .fetch_one(conn)
+    .await
+}
+
+/// Makes everything from `root` down part of another share, changed there with `seq`.
+pub(super) async fn change_share(conn: &mut Conn, root: NodeId, share: ShareId, seq: i64) -> Result<()> {
+    query(
+        "with recursive walk (id) as (
+             select ?1 union all select node.id from walk join node on node.parent_id = walk.id
+         )
+         update node set share_id = ?2, seq = ?3 where id in (select id from walk)",
+    )
+    .bind(root.0)
+    .bind(share.0)
+    .bind(seq)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The revisions of `from` become revisions of `to`, then the node `from` goes; both lie in one share.
+pub(super) async fn absorb(conn: &mut Conn, from: NodeId, to: NodeId) -> Result<()> {
+    query("update revision set node_id = ? where node_id = ?; delete from node where id = ?")
+        .bind(to.0)
+        .bind(from.0)
+        .bind(from.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Writes which nodes a copy of `source` takes and what their new ids are: how many, their bytes, levels below the source.
+pub(super) async fn plan_copy(conn: &mut Conn, source: NodeId, deep: bool) -> Result<(i64, i64, i64)> {
+    query(
+        "create temp table if not exists copy_map (old integer primary key, new integer not null, depth integer not null);
+         delete from copy_map;
+         insert into copy_map (old, new, depth)
+         with recursive walk (id, depth) as (
+             select ?, 0 union all
+             select node.id, walk.depth + 1 from walk join node on node.parent_id = walk.id where ?
+         )
+         select id, (select seq from sqlite_sequence where name = 'node') + row_number() over (), depth from walk",
+    )
+    .bind(source.0)
+    .bind(deep)
+    .execute(&mut *conn)
+    .await?;
+    let row = query("select count(*), coalesce(sum(size), 0), max(depth) from copy_map join node on id = old")
+        .fetch_one(conn)
+        .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+}
+
+/// Carries a planned copy out: `root` says where the copy of `source` comes; gives its id.
+pub(super) async fn copy_planned(conn: &mut Conn, source: NodeId, root: &Node, key: &str, author: UserId) -> Result<NodeId> {
+    query(
+        "insert into node (id, share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
+                           author_id, has_props)
+         select m.new, ?, coalesce(p.new, ?), iif(n.id = ?, ?, n.name), iif(n.id = ?, ?, n.name_key), n.kind,
+                n.content_id, n.size, n.modified_at, ?, ?, ?, n.has_props
+         from copy_map m join node n on n.id = m.old left join copy_map p on p.old = n.parent_id;
+         insert into prop (node_id, ns, name, value, lang)
+         select m.new, ns, name, value, lang from prop join copy_map m on m.old = node_id",
+    )
+    .bind(root.share.0)
+    .bind(root.parent.map(|id| id.0))
+    .bind(source.0)
+    .bind(&root.name)
+    .bind(source.0)
+    .bind(key)
+    .bind(root.created.0)
+    .bind(root.seq)
+    .bind(author.0)
+    .execute(&mut *conn)
+    .await?;
+    let id = query_scalar("select new from copy_map where old = ?").bind(source.0).fetch_one(conn).await?;
+    Ok(NodeId(id))
+}
+
+/// Lays the properties of `from` over those of `to`.
+pub(super) async fn merge_props(conn: &mut Conn, from: NodeId, to: NodeId) -> Result<()> {
+    query(
+        "insert or replace into prop (node_id, ns, name, value, lang)
+         select ?, ns, name, value, lang from prop where node_id = ?;
+         update node set has_props = exists (select 1 from prop where node_id = node.id) where id = ?",
+    )
+    .bind(to.0)
+    .bind(from.0)
+    .bind(to.0)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Sets the times of a node; `None` leaves one as it is.
+pub(super) async fn set_times(conn: &mut Conn, id: NodeId, modified: Option<Moment>, created: Option<Moment>) -> Result<()> {
+    query("update node set modified_at = coalesce(?, modified_at), created_at = coalesce(?, created_at) where id = ?")
+        .bind(modified.map(|m| m.0))
+        .bind(created.map(|m| m.0))
+        .bind(id.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// One dead property: node, namespace, name, value, language.
+pub(super) type PropRow = (i64, String, String, String, String);
+
+/// The dead properties of several nodes, by node.
+pub(super) async fn props_of(conn: &mut Conn, nodes: &[NodeId]) -> Result<Vec<PropRow>> {
+    sqlx::query_as(
+        "select node_id, ns, name, value, lang from prop
+         where node_id in (select value from json_each(?)) order by node_id, ns, name",
+    )
+    .bind(ids(nodes))
+    .fetch_all(conn)
+    .await
+}
+
+pub(super) async fn set_prop(conn: &mut Conn, node: NodeId, name: (&str, &str), value: &str, lang: &str) -> Result<()> {
+    query("insert or replace into prop (node_id, ns, name, value, lang) values (?, ?, ?, ?, ?)")
+        .bind(node.0)
+        .bind(name.0)
+        .bind(name.1)
+        .bind(value)
+        .bind(lang)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn remove_prop(conn: &mut Conn, node: NodeId, name: (&str, &str)) -> Result<()> {
+    query("delete from prop where node_id = ? and ns = ? and name = ?")
+        .bind(node.0)
+        .bind(name.0)
+        .bind(name.1)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Settles `has_props` after a change; gives number and bytes of the properties.
+pub(super) async fn count_props(conn: &mut Conn, node: NodeId) -> Result<(i64, i64)> {
+    query("update node set has_props = exists (select 1 from prop where node_id = node.id) where id = ?")
+        .bind(node.0)
+        .execute(&mut *conn)
+        .await?;
+    let row = query("select count(*), coalesce(sum(length(ns) + length(name) + length(value)), 0) from prop where node_id = ?")
+        .bind(node.0)
+        .fetch_one(conn)
+        .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+/// What must never be: each row a sentence.
+pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<String>> {
+    query_scalar(
+        "select 'node ' || n.id || ' (`' || n.name || '`) hangs below node ' || n.parent_id || ', which is not there'
+         from node n where n.parent_id is not null and not exists (select 1 from node p where p.id = n.parent_id)
+         union all
+         select 'node ' || n.id || ' (`' || n.name || '`) is a member of a file'
+         from node n join node p on p.id = n.parent_id where p.kind = 1
+         union all
+         select 'node ' || n.id || ' (`' || n.name || '`) lies in another share than its parent'
+         from node n join node p on p.id = n.parent_id where p.share_id <> n.share_id
+         union all
+         select 'file ' || n.id || ' (`' || n.name || '`) names a content that is not there'
+         from node n where n.kind = 1 and not exists (select 1 from content c where c.id = n.content_id)
+         union all
+         select 'file ' || n.id || ' (`' || n.name || '`) has another size than its content'
+         from node n join content c on c.id = n.content_id where n.size <> c.size
+         union all
+         select 'revision ' || r.seq || ' of node ' || r.node_id || ' names a content that is not there'
+         from revision r where not exists (select 1 from content c where c.id = r.content_id)
+         union all
+         select 'content ' || lower(hex(c.id)) || ' should lie in the database and does not'
+         from content c where c.inline = 1 and not exists (select 1 from content_inline i where i.content_id = c.id)
+         union all
+         select 'share `' || s.name || '` counts ' || s.used_bytes || ' bytes and holds ' || held
+         from (select share.*, (select coalesce(sum(size), 0) from node where share_id = share.id)
+                             + (select coalesce(sum(r.size), 0) from revision r join node n on n.id = r.node_id
+                                where n.share_id = share.id) as held from share) s
+         where s.used_bytes <> held
+         union all
+         select 'share `' || s.name || '` has a change beyond its sequence'
+         from share s where s.seq <> (select coalesce(max(seq), 0) from change where share_id = s.id)
+         union all
+         select 'node ' || n.id || ' (`' || n.name || '`) changed after its share did'
+         from node n join share s on s.id = n.share_id where n.seq > s.seq
+         union all
+         select 'node ' || n.id || ' (`' || n.name || '`) can not be reached from a share'
+         from node n where n.id not in (
+             with recursive walk (id) as (
+                 select root_id from share union all select trash_id from share
+                 union all select node.id from walk join node on node.parent_id = walk.id
+             ) select id from walk)
+         union all
+         select 'node ' || n.id || ' is marked wrongly as ' || iif(n.has_props, 'having', 'lacking') || ' properties'
+         from node n where n.has_props <> exists (select 1 from prop where node_id = n.id)
+         union all
+         select 'node ' || t.node_id || ' is listed in the trash and does not lie there'
+         from trash t join node n on n.id = t.node_id join share s on s.id = t.share_id where n.parent_id <> s.trash_id
+         limit ?",
+    )
+    .bind(limit)
+    .fetch_all(conn)
+    .await
+}
+
+/// A page of contents: id, size, hash, and the bytes of those that are inline.
+pub(super) async fn contents(
+    conn: &mut Conn,
+    after: Option<ContentId>,
+    limit: i64,
+) -> Result<Vec<(ContentId, u64, Vec<u8>, Option<Vec<u8>>)>> {
+    let rows = query(
+        "select c.id, c.size, c.hash, i.bytes from content c left join content_inline i on i.content_id = c.id
+         where c.id > ? order by c.id limit ?",
+    )
+    .bind(after.map_or(Vec::new(), |id| id.0.as_bytes().to_vec()))
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let id = uuid::Uuid::from_slice(row.try_get(0)?).map_err(|e| sqlx::Error::Decode(e.into()))?;
+            Ok((ContentId(id), row.try_get::<i64, _>(1)?.unsigned_abs(), row.try_get(2)?, row.try_get(3)?))
+        })
+        .collect()
+}
+
+/// Where a content is used, for words: the first node or revision that names it.
+pub(super) async fn user_of_content(conn: &mut Conn, content: ContentId) -> Result<Option<String>> {
+    query_scalar(
+        "select 'file ' || id || ' (`' || name || '`)' from node where content_id = ?1
+         union all
+         select 'revision ' || r.seq || ' of file ' || n.id || ' (`' || n.name || '`)'
+         from revision r join node n on n.id = r.node_id where r.content_id = ?1 limit 1",
+    )
+    .bind(content.0.as_bytes().as_slice())
+    .fetch_optional(conn)
+    .await
+}
+
+/// How many of these contents there are.
+pub(super) async fn count_contents(conn: &mut Conn, contents: &[ContentId]) -> Result<i64> {
+    let hex = json!(contents.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string();
+    query_scalar("select count(*) from json_each(?) j join content c on c.id = unhex(j.value)").bind(hex).fetch_one(conn).await
+}

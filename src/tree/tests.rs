@@ -1,0 +1,307 @@
+//! The tree on a real database: random changes in two shares against a small model, and what must always hold.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use commonhold_acl::{self as acl, Channel, Landing, Object, Operation, Permit, Scene};
+
+use super::change::{Change, Fresh};
+use super::list::{Cursor, members};
+use super::props::{DeadProp, Patch, Times};
+use super::transfer::Target;
+use super::{Kind, Located, Node, check, locate};
+use crate::clock::Moment;
+use crate::db::{Db, WriteTx};
+use crate::directory::{Administrator, DirectoryName, User, organization, user};
+use crate::guard;
+use crate::ids::ContentId;
+use crate::path::{Name, RelPath};
+use crate::shares::{self, NewShare, Share};
+
+struct Room {
+    _folder: tempfile::TempDir,
+    db: Db,
+    user: User,
+    shares: [Share; 2],
+    effective: acl::Effective,
+}
+
+impl Room {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("test.db"), true, false).await.unwrap();
+        let by = Administrator::of_the_site();
+        let now = Moment::now();
+        let mut tx = db.write().await.unwrap();
+        let org_name = DirectoryName::of_organization("Example").unwrap();
+        let org = organization::create(&mut tx, &by, &org_name, now).await.unwrap();
+        let name = DirectoryName::of_user("ana").unwrap();
+        let new = user::NewUser {
+            org,
+            name: &name,
+            display: "",
+            email: "",
+            guest: false,
+            admin: true,
+            password_hash: None,
+        };
+        let id = user::create(&mut tx, &by, &new, now).await.unwrap();
+        for name in ["One", "Two"] {
+            let new = NewShare { org, name: &Name::parse(name).unwrap(), description: "", quota_bytes: None };
+            shares::create(&mut tx, &by, &new, now).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let mut tx = db.read().await.unwrap();
+        let user = user::by_id(&mut tx, id).await.unwrap().unwrap();
+        let shares = shares::list(&mut tx).await.unwrap().try_into().unwrap();
+        let guard = guard::Guard::default();
+        let caller = guard::Caller { user: std::sync::Arc::new(user.clone()), channel: Channel::WebDav };
+        let access = guard.access(&db, &caller).await.unwrap();
+        let effective = access.shares()[0].effective.clone();
+        Self { _folder: folder, db, user, shares, effective }
+    }
+
+    async fn at(&self, tx: &mut WriteTx, path: &RelPath) -> Option<(usize, Located)> {
+        let (share, below) = path.segments().split_first()?;
+        let at = self.shares.iter().position(|s| s.name == share.as_str())?;
+        Some((at, locate(tx, self.shares[at].root, below).await.unwrap()))
+    }
+
+    /// A permit of somebody who may do everything.
+    fn permit(&self, operation: Operation, item: &Located, destination: Option<&Located>) -> Permit {
+        let mut scene = Scene::new();
+        for (located, what, parent) in [
+            (Some(item), Object::Item, Object::Parent),
+            (destination, Object::Destination, Object::DestinationParent),
+        ] {
+            let Some(located) = located else { continue };
+            if let Some(node) = located.node() {
+                scene = scene.with(what, &self.effective, guard::item(node));
+            }
+            if let Some(node) = located.parent() {
+                scene = scene.with(parent, &self.effective, guard::item(node));
+            }
+        }
+        acl::decide_operation(operation, &scene).unwrap()
+    }
+
+    async fn consistent(&self) {
+        let findings = check::inconsistencies(&mut self.db.read().await.unwrap()).await.unwrap();
+        assert!(findings.is_empty(), "{findings:#?}");
+    }
+
+    /// Everything below both shares: path to content, or `None` for a collection.
+    async fn contents(&self) -> Model {
+        let mut found = Model::new();
+        let mut tx = self.db.read().await.unwrap();
+        for share in &self.shares {
+            let root = locate(&mut tx, share.root, &[]).await.unwrap().node().unwrap().clone();
+            let mut todo = vec![(format!("/{}", share.name), root)];
+            while let Some((path, node)) = todo.pop() {
+                let (nodes, next) = members(&mut tx, &node, &Cursor::default(), false).await.unwrap();
+                assert!(next.is_none());
+                for member in nodes {
+                    let path = format!("{path}/{}", member.name);
+                    found.insert(path.clone(), member.content);
+                    if member.is_collection() {
+                        todo.push((path, member));
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+type Model = BTreeMap<String, Option<ContentId>>;
+
+fn fresh(size: u64) -> Fresh {
+    let bytes = Bytes::from(vec![7; usize::try_from(size).unwrap()]);
+    Fresh { id: ContentId::fresh(), size, hash: *blake3::hash(&bytes).as_bytes(), inline: Some(bytes) }
+}
+
+/// A small generator, so that a failing run can be repeated by its seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+
+    /// A path of one to three names below one of the shares.
+    fn path(&mut self) -> String {
+        let mut path = ["/One", "/Two"][self.roll(2) as usize].to_owned();
+        for _ in 0..=self.roll(3) {
+            path.push('/');
+            path.push_str(["a", "b", "c", "d"][self.roll(4) as usize]);
+        }
+        path
+    }
+}
+
+fn below<'m>(model: &'m Model, path: &str) -> Vec<(String, Option<ContentId>)> {
+    let inside = format!("{path}/");
+    let here = model.iter().filter(|(at, _)| *at == path || at.starts_with(&inside));
+    here.map(|(at, content)| (at.clone(), *content)).collect()
+}
+
+fn clear(model: &mut Model, path: &str) {
+    for (at, _) in below(model, path) {
+        model.remove(&at);
+    }
+}
+
+fn has_parent(model: &Model, path: &str) -> bool {
+    let parent = &path[..path.rfind('/').unwrap()];
+    parent.matches('/').count() == 1 || model.get(parent) == Some(&None)
+}
+
+#[tokio::test]
+async fn random_changes_in_two_shares_do_what_a_model_does() {
+    let room = Room::open().await;
+    let seed = u64::from(std::process::id());
+    println!("seed {seed}");
+    let mut dice = Dice(seed);
+    let mut model = Model::new();
+    for step in 0..600 {
+        let mut tx = room.db.write().await.unwrap();
+        let (path, to) = (dice.path(), dice.path());
+        let (from_path, to_path) = (RelPath::parse_human(&path).unwrap(), RelPath::parse_human(&to).unwrap());
+        let (share, located) = room.at(&mut tx, &from_path).await.unwrap();
+        let name = from_path.name().unwrap().clone();
+        let (actor, now) = (room.user.id, Moment::now());
+        let ancestors = located.ancestors().to_vec();
+        let node: Option<Node> = located.node().cloned();
+        assert_eq!(node.as_ref().map(|n| n.content), model.get(&path).copied(), "step {step}: {path}");
+        match dice.roll(6) {
+            0 if node.is_none() && has_parent(&model, &path) => {
+                let permit = room.permit(Operation::Mkcol, &located, None);
+                let mut change = Change::begin(&mut tx, room.shares[share].id, actor, now).await.unwrap();
+                change.create_collection(&permit, &ancestors, &name).await.unwrap();
+                model.insert(path, None);
+            }
+            1 if node.as_ref().is_none_or(|n| n.kind == Kind::File) && has_parent(&model, &path) => {
+                let content = fresh(dice.roll(50));
+                let operation = if node.is_some() { Operation::PutOver } else { Operation::PutNew };
+                let permit = room.permit(operation, &located, None);
+                let mut change = Change::begin(&mut tx, room.shares[share].id, actor, now).await.unwrap();
+                match &node {
+                    Some(file) => change.write_file(&permit, file, &ancestors, &content, None).await.unwrap(),
+                    None => change.create_file(&permit, &ancestors, &name, &content, None).await.unwrap(),
+                };
+                model.insert(path, Some(content.id));
+            }
+            2 if node.is_some() && dice.roll(3) == 0 => {
+                let permit = room.permit(Operation::Delete, &located, None);
+                let mut change = Change::begin(&mut tx, room.shares[share].id, actor, now).await.unwrap();
+                change.delete(&permit, &node.unwrap(), &ancestors).await.unwrap();
+                clear(&mut model, &path);
+            }
+            3 if node.is_some() => {
+                let permit = room.permit(Operation::Proppatch, &located, None);
+                let prop = DeadProp {
+                    ns: "urn:x".to_owned(),
+                    name: format!("p{}", dice.roll(3)),
+                    value: step.to_string(),
+                    lang: String::new(),
+                };
+                let gone = Patch::Remove("urn:x".to_owned(), format!("p{}", dice.roll(3)));
+                let mut change = Change::begin(&mut tx, room.shares[share].id, actor, now).await.unwrap();
+                let patches = [Patch::Set(prop), gone];
+                assert!(
+                    change.patch_props(&permit, &node.unwrap(), &ancestors, &patches, Times::default()).await.unwrap()
+                );
+            }
+            way @ (4 | 5) if node.is_some() && has_parent(&model, &to) => {
+                if from_path.starts_with(&to_path) || to_path.starts_with(&from_path) {
+                    continue;
+                }
+                let source = node.unwrap();
+                let (to_share, at) = room.at(&mut tx, &to_path).await.unwrap();
+                let landing = match at.node() {
+                    None => Landing::Free,
+                    Some(there) if there.kind == Kind::File && source.kind == Kind::File => Landing::Revises,
+                    Some(_) => Landing::Replaces,
+                };
+                let kind = guard::item(&source).kind;
+                let same_parent = located.parent().map(|n| n.id) == at.parent().map(|n| n.id);
+                let operation = match way {
+                    4 => Operation::Copy { source: kind, landing },
+                    _ if same_parent => Operation::Rename(landing),
+                    _ if share == to_share => Operation::Move(landing),
+                    _ => Operation::MoveToShare { source: kind, landing },
+                };
+                let permit = room.permit(operation, &located, Some(&at));
+                let target = Target { at: &at, name: to_path.name().unwrap(), landing };
+                let mut change = Change::begin(&mut tx, room.shares[to_share].id, actor, now).await.unwrap();
+                match way {
+                    4 => change.copy(&permit, &source, true, &target).await.unwrap(),
+                    _ if share == to_share => change.relocate(&permit, &source, &ancestors, &target).await.unwrap(),
+                    _ => change.adopt(&permit, &source, &ancestors, &target).await.unwrap(),
+                };
+                let moved = below(&model, &path);
+                clear(&mut model, &to);
+                for (at, content) in moved {
+                    model.insert(format!("{to}{}", &at[path.len()..]), content);
+                }
+                if way == 5 {
+                    clear(&mut model, &path);
+                }
+            }
+            _ => continue,
+        }
+        // Some changes are given up: nothing of them may be left.
+        if dice.roll(10) == 0 {
+            drop(tx);
+            model = room.contents().await;
+        } else {
+            tx.commit().await.unwrap();
+        }
+        if step % 25 == 0 {
+            room.consistent().await;
+            assert_eq!(room.contents().await, model, "step {step}");
+        }
+    }
+    room.consistent().await;
+    assert_eq!(room.contents().await, model);
+    assert!(!model.is_empty(), "the run made something");
+}
+
+#[tokio::test]
+async fn a_file_that_a_file_is_moved_onto_keeps_its_identity_and_history() {
+    let room = Room::open().await;
+    let path = |text: &str| RelPath::parse_human(text).unwrap();
+    for (name, size) in [("plan.txt", 10), ("plan.tmp", 20)] {
+        let mut tx = room.db.write().await.unwrap();
+        let target = path(&format!("/One/{name}"));
+        let (_, located) = room.at(&mut tx, &target).await.unwrap();
+        let permit = room.permit(Operation::PutNew, &located, None);
+        let mut change = Change::begin(&mut tx, room.shares[0].id, room.user.id, Moment::now()).await.unwrap();
+        change
+            .create_file(&permit, located.ancestors(), target.name().unwrap(), &fresh(size), None)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+    let mut tx = room.db.write().await.unwrap();
+    let (_, from) = room.at(&mut tx, &path("/One/plan.tmp")).await.unwrap();
+    let (_, to) = room.at(&mut tx, &path("/One/plan.txt")).await.unwrap();
+    let (old, new) = (to.node().unwrap().clone(), from.node().unwrap().clone());
+    let permit = room.permit(Operation::Rename(Landing::Revises), &from, Some(&to));
+    let name = Name::parse("plan.txt").unwrap();
+    let target = Target { at: &to, name: &name, landing: Landing::Revises };
+    let mut change = Change::begin(&mut tx, room.shares[0].id, room.user.id, Moment::now()).await.unwrap();
+    change.relocate(&permit, &new, from.ancestors(), &target).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = room.db.write().await.unwrap();
+    let (_, after) = room.at(&mut tx, &path("/One/plan.txt")).await.unwrap();
+    assert_eq!(after.node().unwrap().id, old.id);
+    assert_eq!(after.node().unwrap().content, new.content);
+    assert!(room.at(&mut tx, &path("/One/plan.tmp")).await.unwrap().1.node().is_none());
+    let user = check::user_of(&mut tx, old.content.unwrap()).await.unwrap().unwrap();
+    assert!(user.starts_with("revision"), "the old state is kept: {user}");
+    drop(tx);
+    room.consistent().await;
+}

@@ -1,0 +1,171 @@
+//! COPY and MOVE of any tree as rows, in one transaction (RFC 4918 sections 9.8 and 9.9).
+//!
+//! No byte of content moves: a copy names the same contents. What stood at the destination goes to the trash; a file that
+//! a file comes onto keeps its identity and gets a new revision, so that editors which write a temporary file and rename
+//! it don't cut a history off.
+
+use commonhold_acl::{Landing, Permission, Permit};
+
+use super::change::{Change, Op, may_take, require};
+use super::{Kind, Located, Node, TreeError, sql};
+use crate::db::Reads;
+use crate::ids::NodeId;
+use crate::path::{Name, PATH_DEPTH_MAX};
+
+/// Where a copied or moved node comes.
+pub struct Target<'a> {
+    /// The path of the destination, in the share of the [`Change`].
+    pub at: &'a Located,
+    /// Its last name, as the client spells it.
+    pub name: &'a Name,
+    /// What the node meets there.
+    pub landing: Landing,
+}
+
+impl Target<'_> {
+    fn parent(&self) -> NodeId {
+        self.at.parent().expect("the destination has a parent").id
+    }
+}
+
+impl Change<'_> {
+    /// Copies `source`, with everything below it when `deep`. Gives the node at the destination.
+    ///
+    /// Errors: [`TreeError::OverQuota`], [`TreeError::TooDeep`].
+    pub async fn copy(
+        &mut self,
+        permit: &Permit,
+        source: &Node,
+        deep: bool,
+        to: &Target<'_>,
+    ) -> Result<Node, TreeError> {
+        if to.landing == Landing::Revises {
+            self.confirm_quota(source.size)?;
+            return self.revise(permit, source, to).await;
+        }
+        require(permit, Permission::Create, to.parent());
+        let (nodes, bytes, levels) = sql::plan_copy(self.tx.conn(), source.id, deep).await?;
+        assert!(nodes > 0, "the source is part of its own copy");
+        self.confirm_quota(bytes.unsigned_abs())?;
+        confirm_depth(to, levels)?;
+        self.clear(permit, to).await?;
+        let seq = self.next_seq();
+        let blank = self.blank(to.at.ancestors(), to.name, source.kind);
+        let mut copy = Node {
+            content: source.content,
+            size: source.size,
+            modified: source.modified,
+            has_props: source.has_props,
+            seq,
+            ..blank
+        };
+        copy.id = sql::copy_planned(self.tx.conn(), source.id, &copy, to.name.key().as_str(), self.actor).await?;
+        self.log(Op::Copy, (copy.id, copy.parent, &copy.name), bytes, to.at.ancestors()).await?;
+        Ok(copy)
+    }
+
+    /// Moves or renames `source`, which lies in this share below `source_ancestors`. Gives the node at the destination.
+    pub async fn relocate(
+        &mut self,
+        permit: &Permit,
+        source: &Node,
+        source_ancestors: &[Node],
+        to: &Target<'_>,
+    ) -> Result<Node, TreeError> {
+        let old_parent = source.parent.expect("a share's root is never moved through the tree");
+        let renamed = to.parent() == old_parent && permit.allows(old_parent, Permission::RenameChild);
+        assert!(renamed || may_take(permit, source.id, old_parent), "a permit to take the source away");
+        if to.landing == Landing::Revises {
+            let file = self.revise(permit, source, to).await?;
+            sql::absorb(self.tx.conn(), source.id, file.id).await?;
+            self.next_seq();
+            // The source's bytes were counted already, where it lay.
+            let freed = -source.size.cast_signed();
+            self.log(Op::Delete, (source.id, source.parent, &source.name), freed, source_ancestors).await?;
+            return Ok(file);
+        }
+        if !renamed {
+            require(permit, Permission::Create, to.parent());
+        }
+        self.clear(permit, to).await?;
+        let place = self.put_in_place(source, to).await?;
+        let both: Vec<Node> = source_ancestors.iter().chain(to.at.ancestors()).cloned().collect();
+        self.log(Op::Move, (place.id, place.parent, &place.name), 0, &both).await?;
+        Ok(place)
+    }
+
+    /// Moves `source` here from another share. Its history goes along; onto a file, its content does, and it goes to the
+    /// trash of its own share.
+    ///
+    /// Errors: as [`Change::copy`].
+    pub async fn adopt(
+        &mut self,
+        permit: &Permit,
+        source: &Node,
+        source_ancestors: &[Node],
+        to: &Target<'_>,
+    ) -> Result<Node, TreeError> {
+        let (actor, now) = (self.actor, self.now);
+        let old_parent = source.parent.expect("a share's root is never moved through the tree");
+        assert!(may_take(permit, source.id, old_parent), "a permit to take the source away");
+        if to.landing == Landing::Revises {
+            let file = self.copy(permit, source, true, to).await?;
+            Change::begin(self.tx, source.share, actor, now).await?.delete(permit, source, source_ancestors).await?;
+            return Ok(file);
+        }
+        require(permit, Permission::Create, to.parent());
+        let (_, _, levels) = sql::plan_copy(self.tx.conn(), source.id, true).await?;
+        confirm_depth(to, levels)?;
+        let bytes = sql::bytes_below(self.tx.conn(), source.id).await?;
+        self.confirm_quota(bytes.unsigned_abs())?;
+        self.clear(permit, to).await?;
+        let place = self.put_in_place(source, to).await?;
+        sql::change_share(self.tx.conn(), source.id, self.share, place.seq).await?;
+        self.log(Op::Move, (place.id, place.parent, &place.name), bytes, to.at.ancestors()).await?;
+        let mut from = Change::begin(self.tx, source.share, actor, now).await?;
+        from.next_seq();
+        from.log(Op::Delete, (source.id, source.parent, &source.name), -bytes, source_ancestors).await?;
+        Ok(place)
+    }
+
+    /// The file at the destination gets the source's content, and its properties over its own.
+    async fn revise(&mut self, permit: &Permit, source: &Node, to: &Target<'_>) -> Result<Node, TreeError> {
+        let file = to.at.node().expect("a file to come onto");
+        assert!(source.kind == Kind::File && file.kind == Kind::File, "only a file comes onto a file");
+        require(permit, Permission::Write, file.id);
+        let content = source.content.expect("a file has a content");
+        if source.has_props {
+            sql::merge_props(self.tx.conn(), source.id, file.id).await?;
+        }
+        let file = self.set_content(file, to.at.ancestors(), (content, source.size), source.modified).await?;
+        Ok(Node { has_props: file.has_props || source.has_props, ..file })
+    }
+
+    /// Makes the name at the destination free.
+    async fn clear(&mut self, permit: &Permit, to: &Target<'_>) -> Result<(), TreeError> {
+        match to.landing {
+            Landing::Free => assert!(to.at.node().is_none(), "the name is free"),
+            Landing::Revises => {}
+            Landing::Replaces => {
+                let old = to.at.node().expect("something to replace");
+                self.delete(permit, old, to.at.ancestors()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The row's move itself.
+    async fn put_in_place(&mut self, source: &Node, to: &Target<'_>) -> Result<Node, TreeError> {
+        let seq = self.next_seq();
+        let place = self.blank(to.at.ancestors(), to.name, source.kind);
+        let key = to.name.key();
+        sql::move_node(self.tx.conn(), source.id, to.parent(), &place.name, key.as_str(), seq).await?;
+        Ok(Node { share: self.share, parent: place.parent, name: place.name, seq, ..source.clone() })
+    }
+}
+
+fn confirm_depth(to: &Target<'_>, levels: i64) -> Result<(), TreeError> {
+    // The share's own name is the first of a path's.
+    let depth = to.at.ancestors().len() as i64 + levels + 1;
+    if depth > PATH_DEPTH_MAX as i64 { Err(TreeError::TooDeep) } else { Ok(()) }
+}

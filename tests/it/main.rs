@@ -1,0 +1,25 @@
+//! Conversations with a real server over TCP.
+//!
+//! One binary for all of them: `site` runs the server and speaks to it, every other module is a client, a promise or a
+//! part of the protocol. `TRAPS.md` lists the known WebDAV traps; a test that guards one says `Trap N` in its comment,
+//! and `tests/tidy.rs` checks that none is without a test.
+
+mod accounts;
+mod cli;
+mod conditions;
+mod copymove;
+mod durability;
+mod faults;
+mod finder;
+mod kill9;
+mod listing;
+mod model;
+mod office;
+mod paths;
+mod ranges;
+mod roles;
+mod site;
+mod tree_model;
+mod uploads;
+mod windows;
+mod xml;

@@ -1,0 +1,346 @@
+//! A real server on a free port with its own folder, and clients that speak in sentences.
+//!
+//! Nothing here is a double: `Site` runs the `commonhold` binary by the words of its command line and speaks to it over
+//! TCP. What a test may say about an answer is in `reply.rs`, how a request is built in `client.rs`.
+
+pub mod client;
+pub mod http;
+pub mod reply;
+pub mod rng;
+pub mod xml;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+pub use client::{Client, Depth, Request, asking_for, basic, target};
+pub use http::{Connection, chunk};
+pub use reply::Reply;
+pub use rng::Rng;
+pub use xml::dav;
+
+/// The binary under test.
+pub const COMMONHOLD: &str = env!("CARGO_BIN_EXE_commonhold");
+
+/// A server that isn't up or down after this time fails the test.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A site in a folder of its own and, while it runs, its server.
+pub struct Site {
+    folder: TempDir,
+    data: PathBuf,
+    config: Option<PathBuf>,
+    address: Arc<Mutex<SocketAddr>>,
+    server: Option<Server>,
+}
+
+impl Site {
+    /// A new site with default settings and a running server.
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// A new site whose configuration file has this text.
+    #[track_caller]
+    pub fn start_with(config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let data = folder.path().join("data");
+        Self::start_in(folder, data, config)
+    }
+
+    /// A new site whose data lie in a folder of the test's choice.
+    #[track_caller]
+    pub fn start_in(folder: TempDir, data: PathBuf, config: &str) -> Self {
+        let config = (!config.is_empty()).then(|| {
+            let file = folder.path().join("commonhold.toml");
+            std::fs::write(&file, config).expect("the temporary folder can be written");
+            file
+        });
+        let address = Arc::new(Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0))));
+        let mut site = Self { folder, data, config, address, server: None };
+        site.cli_with_input(
+            &["init", "--org", "Acme", "--admin", "root", "--password-stdin"],
+            "the root of all rights\n",
+        )
+        .ok();
+        site.restart();
+        site
+    }
+
+    /// Makes a team share, its people with an app password each, and subscribes them with their roles.
+    #[track_caller]
+    pub fn team<const N: usize>(&self, share: &str, members: [(&str, &str); N]) -> [Client; N] {
+        self.cli(&["share", "add", share]).ok();
+        members.map(|(name, role)| {
+            let client = self.user(name);
+            self.cli(&["share", "subscribe", share, "--user", name, "--role", role]).ok();
+            client
+        })
+    }
+
+    /// Makes a user without any share; the client logs in with an app password.
+    #[track_caller]
+    pub fn user(&self, name: &str) -> Client {
+        self.cli_with_input(&["user", "add", name, "--password-stdin"], &format!("{}\n", password_of(name))).ok();
+        self.client(name, &self.app_password(name, "drive"))
+    }
+
+    /// A new app password of a user.
+    #[track_caller]
+    pub fn app_password(&self, name: &str, label: &str) -> String {
+        let ran = self.cli(&["user", "app-password", name, "--label", label]).ok();
+        let longest = ran.stdout.split_whitespace().max_by_key(|word| word.len());
+        longest.unwrap_or_else(|| panic!("no app password: {ran:?}")).to_owned()
+    }
+
+    /// Somebody who logs in with this name and secret.
+    pub fn client(&self, name: &str, secret: &str) -> Client {
+        Client::new(self.address.clone(), name, secret)
+    }
+
+    /// Somebody without credentials.
+    pub fn anonymous(&self) -> Client {
+        Client::anonymous(self.address.clone())
+    }
+
+    /// Runs a command on the site, beside the running server.
+    #[track_caller]
+    pub fn cli(&self, args: &[&str]) -> Ran {
+        self.cli_with_input(args, "")
+    }
+
+    /// The same, with text on its standard input.
+    #[track_caller]
+    pub fn cli_with_input(&self, args: &[&str], input: &str) -> Ran {
+        Ran::run(self.command(args), input)
+    }
+
+    /// The command line for this site, not yet run.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = command();
+        command.current_dir(self.folder.path()).args(args).arg("--data").arg(&self.data);
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config);
+        }
+        command
+    }
+
+    /// The folder that holds database and blobs.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// A folder for files of the test, removed with the site.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts the server again on the same data; it may get another port, which its clients follow.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        assert!(self.server.is_none(), "the server runs already");
+        let server = Server::start(self.command(&["serve", "--listen", "127.0.0.1:0"]), &self.log());
+        *self.address.lock().expect("held for a moment only") = server.address;
+        self.server = Some(server);
+    }
+
+    /// Ends the server as a power cut would end the process: SIGKILL.
+    #[track_caller]
+    pub fn kill9(&mut self) {
+        let server = self.server.take().expect("the server runs");
+        server.signal(Signal::KILL);
+        server.exit_status();
+    }
+
+    /// SIGTERM, without waiting for the end.
+    #[track_caller]
+    pub fn ask_to_stop(&self) {
+        self.running().signal(Signal::TERM);
+    }
+
+    /// SIGTERM, and the server must end with 0.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        self.ask_to_stop();
+        self.has_stopped();
+    }
+
+    /// Waits for the end that `ask_to_stop` began; the server must end with 0.
+    #[track_caller]
+    pub fn has_stopped(&mut self) {
+        let status = self.server.take().expect("the server runs").exit_status();
+        assert_eq!(status.code(), Some(0), "SIGTERM ends with 0, not {status}");
+    }
+
+    /// `commonhold verify` finds nothing wrong.
+    #[track_caller]
+    pub fn is_consistent(&self) {
+        self.cli(&["verify"]).ok();
+    }
+
+    #[track_caller]
+    fn running(&self) -> &Server {
+        self.server.as_ref().expect("the server runs")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("server.log")
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+            let lines: Vec<_> = log.lines().collect();
+            eprintln!("--- the server's last lines ---\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+        }
+    }
+}
+
+/// A running server process; dropped, it is killed.
+pub struct Server {
+    pub address: SocketAddr,
+    /// What it printed before it accepted connections.
+    pub greeting: Vec<String>,
+    pid: Pid,
+    ended: Receiver<ExitStatus>,
+    seen_to_end: bool,
+}
+
+impl Server {
+    /// Runs a command that serves, and waits for its line `listening on http://ADDR`.
+    #[track_caller]
+    pub fn start(mut command: Command, log: &Path) -> Self {
+        let log_file =
+            File::options().create(true).append(true).open(log).expect("the temporary folder can be written");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
+        let mut child = command.spawn().expect("the binary runs");
+        let pid = Pid::from_child(&child);
+        let stdout = BufReader::new(child.stdout.take().expect("its output is piped"));
+        let (line_sender, lines) = channel();
+        let (end_sender, ended) = channel();
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let _ = line_sender.send(line);
+            }
+            drop(line_sender);
+            let _ = end_sender.send(child.wait().expect("the child is ours"));
+        });
+        let mut greeting = Vec::new();
+        let address = loop {
+            let Ok(line) = lines.recv_timeout(PATIENCE) else {
+                let _ = kill_process(pid, Signal::KILL);
+                let log = std::fs::read_to_string(log).unwrap_or_default();
+                panic!("{command:?} doesn't serve; it said {greeting:?}\n{log}");
+            };
+            match line.split_once("listening on http://") {
+                Some((_, address)) => break address.trim().trim_end_matches('/').parse().expect("an address"),
+                None => greeting.push(line),
+            }
+        };
+        Self { address, greeting, pid, ended, seen_to_end: false }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid, signal).expect("the server is a child of the test");
+    }
+
+    /// Waits for the end of the process.
+    #[track_caller]
+    pub fn exit_status(mut self) -> ExitStatus {
+        let status = self.ended.recv_timeout(PATIENCE).expect("the server ends in time");
+        self.seen_to_end = true;
+        status
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !self.seen_to_end && self.ended.try_recv().is_err() {
+            let _ = kill_process(self.pid, Signal::KILL);
+            let _ = self.ended.recv_timeout(PATIENCE);
+        }
+    }
+}
+
+/// The human password that `Site::user` gives.
+pub fn password_of(name: &str) -> String {
+    format!("the long password of {name}")
+}
+
+/// The bare command, without settings of the machine it runs on.
+pub fn command() -> Command {
+    let mut command = Command::new(COMMONHOLD);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COMMONHOLD_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Ran {
+    pub command: String,
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    #[track_caller]
+    pub fn run(mut command: Command, input: &str) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        // A command that reads no input may be gone already.
+        let _ = child.stdin.take().expect("its input is piped").write_all(input.as_bytes());
+        let output = child.wait_with_output().expect("the child is ours");
+        let text = |bytes| String::from_utf8(bytes).expect("the command line speaks UTF-8");
+        Self {
+            command: format!("{command:?}"),
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        self.exits(0)
+    }
+
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{} gave {self:#?}", self.command);
+        self
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("no JSON: {e}: {self:#?}"))
+    }
+
+    /// "Can't": exit 1, nothing on standard output, one clear line on standard error.
+    #[track_caller]
+    pub fn says_why_not(self) -> String {
+        let ran = self.exits(1);
+        let told = ran.stderr.trim().to_owned();
+        assert!(ran.stdout.is_empty() && !told.is_empty() && told.lines().count() == 1, "{ran:#?}");
+        told
+    }
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# The project's one test command: style, lints, every test, the release build and conformance.
+# It runs all of it even when a part fails, ends with a line for each part, and its exit status says whether all passed.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+report=""
+status=0
+
+# part NAME COMMAND...: runs it, shows what it prints, and keeps its verdict for the closing lines.
+part() {
+    local name=$1 verdict=passed began=$SECONDS
+    shift
+    printf '\n=== %s: %s\n' "$name" "$*"
+    "$@" 2>&1 | tee -a "$log"
+    if [ "${PIPESTATUS[0]}" != 0 ]; then
+        verdict=FAILED
+        status=1
+    fi
+    report+=$(printf '%-12s %-6s %5d s' "$name" "$verdict" $((SECONDS - began)))$'\n'
+}
+
+# SQLite is compiled from its C source, one test watches the server's system calls, and litmus/run.sh has its clients.
+part packages tests/need.sh gcc libc6-dev strace litmus cadaver curl
+part fmt cargo fmt --all --check
+part clippy cargo clippy --workspace --all-targets --locked -- -D warnings
+part tests cargo test --workspace --locked --no-fail-fast
+part bench-fmt cargo fmt --manifest-path benches/peers/Cargo.toml --check
+part bench-lint cargo clippy --manifest-path benches/peers/Cargo.toml --all-targets --locked -- -D warnings
+part release cargo build --release --locked
+part conformance litmus/run.sh
+
+printf '\n=== result\n'
+awk '/^test result:/ {
+         for (i = 2; i < NF; i++) { if ($(i + 1) ~ /^passed;/) passed += $i; if ($(i + 1) ~ /^failed;/) failed += $i; if ($(i + 1) ~ /^ignored;/) ignored += $i }
+     }
+     END { printf "cargo test: %d passed, %d failed, %d ignored\n", passed, failed, ignored }' "$log"
+grep -E '^(cadaver: |conformance: )' "$log"
+printf '%s' "$report"
+[ "$status" = 0 ] && echo "all passed" || echo "FAILED"
+exit "$status"
