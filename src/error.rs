@@ -40,6 +40,12 @@ pub enum Condition {
     SufficientDiskSpace,
     /// XML from outside the document is not fetched.
     NoExternalEntities,
+    /// A lock whose token was not submitted; the roots of such locks.
+    LockTokenSubmitted(Vec<String>),
+    /// Locks that stand in the way of another one; their roots.
+    NoConflictingLock(Vec<String>),
+    /// The token names no lock on the resource.
+    LockTokenMatchesRequestUri,
 }
 
 impl Condition {
@@ -52,6 +58,9 @@ impl Condition {
             Self::QuotaNotExceeded => "quota-not-exceeded",
             Self::SufficientDiskSpace => "sufficient-disk-space",
             Self::NoExternalEntities => "no-external-entities",
+            Self::LockTokenSubmitted(_) => "lock-token-submitted",
+            Self::NoConflictingLock(_) => "no-conflicting-lock",
+            Self::LockTokenMatchesRequestUri => "lock-token-matches-request-uri",
         }
     }
 }
@@ -68,17 +77,25 @@ pub struct HttpError {
     pub text: Cow<'static, str>,
     /// For 503 and 429: seconds until another try makes sense.
     pub retry_after_s: Option<u32>,
+    /// The URLs of other resources that keep the whole from being done, each with this error's status: a 207.
+    pub blockers: Vec<String>,
 }
 
 impl HttpError {
     /// An answer with words.
     pub fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, condition: None, text: text.into(), retry_after_s: None }
+        Self { status, condition: None, text: text.into(), retry_after_s: None, blockers: Vec::new() }
     }
 
     /// The same with a condition.
     pub fn with(mut self, condition: Condition) -> Self {
         self.condition = Some(condition);
+        self
+    }
+
+    /// The same, answered as a 207 that names what stands in the way.
+    pub fn blocked_by(mut self, hrefs: Vec<String>) -> Self {
+        self.blockers = hrefs;
         self
     }
 
@@ -162,8 +179,15 @@ impl From<TreeError> for HttpError {
 impl From<PathError> for HttpError {
     fn from(error: PathError) -> Self {
         let status = match error {
-            PathError::PathTooLong => StatusCode::URI_TOO_LONG,
-            _ => StatusCode::BAD_REQUEST,
+            PathError::PathTooLong | PathError::TooDeep | PathError::NameTooLong => StatusCode::URI_TOO_LONG,
+            PathError::NotAbsolute
+            | PathError::BadEscape
+            | PathError::NotUtf8
+            | PathError::EmptyName
+            | PathError::DotSegment
+            | PathError::Separator(_)
+            | PathError::ControlCharacter(_)
+            | PathError::BidiControl(_) => StatusCode::BAD_REQUEST,
         };
         Self::new(status, format!("The path can't be used: {error}."))
     }

@@ -3,7 +3,7 @@
 pub mod app;
 pub mod auth;
 pub mod blobs;
-//CLI
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dav;
@@ -12,6 +12,7 @@ pub mod directory;
 pub mod error;
 pub mod guard;
 pub mod ids;
+pub mod locks;
 pub mod net;
 pub mod path;
 pub mod reply;

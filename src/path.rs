@@ -25,7 +25,7 @@ pub const PATH_DEPTH_MAX: usize = 128;
 /// and a client that compares its own encoding with ours byte by byte escapes all of them. Encoded they mean the same to everybody.
 const HREF_ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Why a text is no path of ours. All of them are answered 400, the three limits 414.
+/// Why a text is no path of ours: 400, and 414 for `PathTooLong`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// The path doesn't begin with `/`.

@@ -94,7 +94,9 @@ impl<E: Into<HttpError>> From<E> for Refusal {
 impl Refusal {
     fn into_reply(self, wants_page: bool) -> Reply {
         let error = &self.error;
-        let mut reply = if wants_page {
+        let mut reply = if !error.blockers.is_empty() {
+            reply::bytes(StatusCode::MULTI_STATUS, "application/xml; charset=utf-8", dav::blockers_body(error))
+        } else if wants_page {
             let mut reply = reply::bytes(error.status, "text/html; charset=utf-8", dav::error_page(error));
             let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
             reply.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);

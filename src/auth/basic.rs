@@ -9,8 +9,8 @@ use super::password::PASSWORD_BYTES_MAX;
 use crate::directory::secret::Secret;
 use crate::path::{NAME_BYTES_MAX, Name};
 
-/// Names and passwords of their greatest lengths, with a domain, in base 64.
-const HEADER_BYTES_MAX: usize = 16 + (2 * NAME_BYTES_MAX + PASSWORD_BYTES_MAX + 2) / 3 * 4;
+/// `Basic `, and the base 64 of `DOMAIN\user:password` with each at its greatest length.
+const HEADER_BYTES_MAX: usize = 6 + (2 * NAME_BYTES_MAX + PASSWORD_BYTES_MAX + 2).div_ceil(3) * 4;
 
 /// What somebody claims to be, and the proof for it.
 pub(super) struct Basic {

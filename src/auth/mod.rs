@@ -3,7 +3,7 @@
 //! Here: reading the credentials, checking them, remembering that they were right. Not here: what the user may do (`guard/`),
 //! where passwords are stored (`directory/`), the 401 itself (`error.rs`).
 //!
-//! Drives send their credentials with every request, so a login that was right is kept as a [`Proof`] under a keyed hash of the
+//! Drives send their credentials with every request, so a login that was right is kept as a proof under a keyed hash of the
 //! header: the common request costs one hash and a look at the directory's [`Stamp`], and no database work. When the stamp
 //! has changed, the rows are read anew before the proof is believed, so a disabled account, a revoked app password and a
 //! changed password act on the next request, whichever process changed them.
@@ -11,9 +11,6 @@
 mod basic;
 pub mod password;
 mod throttle;
-
-#[cfg(test)]
-mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -203,6 +200,7 @@ impl Auth {
         match Credential::parse(secret.reveal()) {
             Some(credential) => {
                 let login = by_app_password(db, &user, &credential).await?;
+                self.throttle.welcome(&user.key(), attempt.peer);
                 Ok(Proof { login, stamp, until: attempt.now.plus(self.proof_time) })
             }
             None => self.prove_password(db, attempt, stamp, stale, &user, secret).await,
@@ -280,3 +278,6 @@ async fn by_app_password(db: &Db, name: &Name, credential: &Credential) -> Resul
     let how = How::AppPassword { id: app_password.id.into(), label: app_password.label.into() };
     Ok(Login { user: Arc::new(user), how })
 }
+
+#[cfg(test)]
+mod tests;

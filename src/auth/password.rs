@@ -143,7 +143,10 @@ mod tests {
         let nobody = PasswordHash::new(&hasher.nobody).unwrap();
         let somebody = hash(&secret("correct horse"), &config).unwrap();
         let somebody = PasswordHash::new(&somebody).unwrap();
-        assert_eq!((nobody.algorithm, nobody.version, &nobody.params), (somebody.algorithm, somebody.version, &somebody.params));
+        assert_eq!(
+            (nobody.algorithm, nobody.version, &nobody.params),
+            (somebody.algorithm, somebody.version, &somebody.params)
+        );
         assert!(!hasher.verify(secret("correct horse"), None).await.unwrap());
     }
 

@@ -142,6 +142,11 @@ impl Throttle {
         self.0.lock().familiar.insert((guess.account.clone(), guess.network), ());
     }
 
+    /// The account's owner was recognized there without a guess.
+    pub fn welcome(&self, account: &NameKey, peer: IpAddr) {
+        self.0.lock().familiar.insert((account.clone(), network(peer)), ());
+    }
+
     /// The guess was not looked at.
     pub fn take_back(&self, guess: &Guess) {
         let tables = &mut *self.0.lock();

@@ -15,7 +15,7 @@ use crate::net::RequestBody;
 use crate::reply::{Body, Reply};
 
 /// The namespace of what RFC 4918 has no element for.
-const NS: &str = "urn:commonhold:dav";
+pub(super) const NS: &str = "urn:commonhold:dav";
 /// A body at `/` has to be no longer.
 const TOP_BODY_BYTES_MAX: usize = 16 * 1024;
 
@@ -41,10 +41,32 @@ pub fn error_body(error: &HttpError) -> bytes::Bytes {
             | Condition::CannotModifyProtectedProperty
             | Condition::QuotaNotExceeded
             | Condition::SufficientDiskSpace
+            | Condition::LockTokenMatchesRequestUri
             | Condition::NoExternalEntities => w.empty(&name),
+            Condition::LockTokenSubmitted(hrefs) | Condition::NoConflictingLock(hrefs) => {
+                w.start(&name);
+                for href in hrefs {
+                    w.element(&QName::dav("href"), href);
+                }
+                w.end();
+            }
         }
     }
     w.element(&QName::fixed(NS, "message"), &error.text);
+    w.finish()
+}
+
+/// The multistatus that names what stands in the way of the whole (RFC 4918 section 13).
+pub fn blockers_body(error: &HttpError) -> bytes::Bytes {
+    let mut w = XmlWriter::new(&QName::dav("multistatus"), &[]);
+    for href in &error.blockers {
+        w.start(&QName::dav("response"));
+        w.element(&QName::dav("href"), href);
+        let reason = error.status.canonical_reason().unwrap_or_default();
+        w.element(&QName::dav("status"), &format!("HTTP/1.1 {} {reason}", error.status.as_u16()));
+        w.element(&QName::dav("responsedescription"), &error.text);
+        w.end();
+    }
     w.finish()
 }
 

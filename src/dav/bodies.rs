@@ -18,7 +18,7 @@ pub const PROPERTY_BYTES_MAX: usize = 64 * 1024;
 /// The longest `owner` of a lock, as it is stored and shown to everybody who asks about the lock.
 pub const LOCK_OWNER_BYTES_MAX: usize = 2 * 1024;
 
-/// Why a body can't be used. All are answered 400 but the two for a value that is too long, which are 413.
+/// Why a body can't be used: 400, and 413 for the limits of this file.
 ///
 /// RFC 4918 section 11.2 would allow 422 for a body that is well-formed but wrong; 400 is what other servers answer and
 /// clients know. Only MKCOL answers 415 to `WrongRoot`, as it does to any body it doesn't understand (section 9.3).

@@ -8,10 +8,14 @@ use http::HeaderMap;
 
 use super::headers::{EntityTag, Header, HttpDate, IfMatch, IfModifiedSince, IfNoneMatch, IfUnmodifiedSince};
 use super::if_header::{IfHeader, ResourceState};
+use super::lock::of_tree;
 use super::{PREFIX, Spot};
+use crate::clock::Moment;
 use crate::db::Reads;
 use crate::error::HttpError;
 use crate::guard::Access;
+use crate::ids::UserId;
+use crate::locks;
 use crate::path::{Prefixed, RelPath, split_prefix};
 use crate::tree::Node;
 
@@ -23,6 +27,23 @@ pub struct Conditions {
     if_modified_since: Option<IfModifiedSince>,
     if_unmodified_since: Option<IfUnmodifiedSince>,
     if_header: Option<IfHeader>,
+}
+
+/// Whose eyes the conditions are held against the tree with.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// What he reaches.
+    pub access: &'a Access,
+    /// Who.
+    pub user: UserId,
+    /// When.
+    pub now: Moment,
+}
+
+/// The state of one resource, as far as the caller may know it.
+struct State {
+    etag: Option<EntityTag>,
+    tokens: Vec<String>,
 }
 
 /// What a reading request is answered with.
@@ -60,18 +81,31 @@ impl Conditions {
             && if_header.is_none()
     }
 
-    /// `If`, when one was sent.
-    pub fn if_header(&self) -> Option<&IfHeader> {
-        self.if_header.as_ref()
+    /// Whether `If` was sent.
+    pub fn has_if(&self) -> bool {
+        self.if_header.is_some()
     }
 
-    /// For a verb that changes `node` (`None`: nothing there yet). Errors: 412.
-    pub async fn confirm_change(
-        &self,
-        tx: &mut impl Reads,
-        access: &Access,
-        node: Option<&Node>,
-    ) -> Result<(), HttpError> {
+    /// Every lock token that the request submits: naming one in `If` is submitting it.
+    pub fn tokens(&self) -> Vec<&str> {
+        self.if_header.iter().flat_map(IfHeader::tokens).collect()
+    }
+
+    /// For a verb that changes the resource at `spot`, there or not. Errors: 412.
+    pub async fn confirm_change(&self, tx: &mut impl Reads, view: &View<'_>, spot: &Spot) -> Result<(), HttpError> {
+        self.confirm_state(spot)?;
+        self.confirm_if(tx, view, spot, false).await
+    }
+
+    /// The same for MOVE, where a lock token of something below counts for the source. Errors: 412.
+    pub async fn confirm_move(&self, tx: &mut impl Reads, view: &View<'_>, spot: &Spot) -> Result<(), HttpError> {
+        self.confirm_state(spot)?;
+        self.confirm_if(tx, view, spot, true).await
+    }
+
+    /// The conditions of HTTP itself. Errors: 412.
+    fn confirm_state(&self, spot: &Spot) -> Result<(), HttpError> {
+        let node = spot.visible();
         let etag = node.map(tag);
         if self.if_match.as_ref().is_some_and(|c| !c.allows(etag.as_ref())) {
             return Err(HttpError::precondition("The resource is not the one that If-Match names."));
@@ -87,7 +121,7 @@ impl Conditions {
         if self.if_none_match.as_ref().is_some_and(|c| !c.allows(etag.as_ref())) {
             return Err(HttpError::precondition("The resource is one that If-None-Match names."));
         }
-        self.confirm_if(tx, access, etag.as_ref()).await
+        Ok(())
     }
 
     /// For GET and HEAD of `node`. Errors: 412.
@@ -107,45 +141,61 @@ impl Conditions {
         }
     }
 
-    /// `If`: the states of the resources that its tags name, seen by the caller, then the header's truth.
+    /// `If` (RFC 4918 section 10.4): the states of the resources that its lists name, as the caller sees them, then the
+    /// header's truth. `with_below`: tokens of locks below the target count for the target too, because Finder names a
+    /// child's token when it moves a folder. Errors: 412.
     pub async fn confirm_if(
         &self,
         tx: &mut impl Reads,
-        access: &Access,
-        target: Option<&EntityTag>,
+        view: &View<'_>,
+        target: &Spot,
+        with_below: bool,
     ) -> Result<(), HttpError> {
         let Some(header) = &self.if_header else { return Ok(()) };
-        let mut named: Vec<(&str, Option<EntityTag>)> = Vec::new();
+        let mut own = state(tx, view, target).await?;
+        if with_below && let Some(node) = target.visible() {
+            let below = locks::below(tx, node, view.now).await.map_err(of_tree)?;
+            own.tokens.extend(locks::tokens_of(&below, view.user));
+        }
+        let mut named: Vec<(&str, State)> = Vec::new();
         for list in header.lists() {
             if let Some(resource) = list.resource.as_deref()
                 && !named.iter().any(|(known, _)| *known == resource)
             {
-                named.push((resource, state_of(tx, access, resource).await?));
+                named.push((resource, state_of(tx, view, resource).await?));
             }
         }
+        let nothing = State { etag: None, tokens: Vec::new() };
         let holds = header.evaluate(|resource| {
-            let etag = match resource {
-                None => target,
+            let state = match resource {
+                None => &own,
                 Some(resource) => {
-                    named.iter().find(|(known, _)| *known == resource).and_then(|(_, etag)| etag.as_ref())
+                    named.iter().find(|(known, _)| *known == resource).map_or(&nothing, |(_, state)| state)
                 }
             };
-            ResourceState { etag, tokens: &[] }
+            ResourceState { etag: state.etag.as_ref(), tokens: &state.tokens }
         });
         if holds { Ok(()) } else { Err(HttpError::precondition("The If header does not hold.")) }
     }
 }
 
-/// The tag of the resource that a tagged list names; `None` when it isn't ours, isn't there, or isn't for the caller to see.
-async fn state_of(tx: &mut impl Reads, access: &Access, resource: &str) -> Result<Option<EntityTag>, HttpError> {
+async fn state(tx: &mut impl Reads, view: &View<'_>, spot: &Spot) -> Result<State, HttpError> {
+    let covering = locks::covering(tx, spot.located.chain(), view.now).await.map_err(of_tree)?;
+    Ok(State { etag: spot.visible().map(tag), tokens: locks::tokens_of(&covering, view.user) })
+}
+
+/// The state of the resource that a tagged list names; nothing when it isn't ours, isn't there, or isn't for the caller
+/// to see.
+async fn state_of(tx: &mut impl Reads, view: &View<'_>, resource: &str) -> Result<State, HttpError> {
+    let nothing = State { etag: None, tokens: Vec::new() };
     let path = match resource.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
         None => resource,
     };
-    let Prefixed::Below(raw) = split_prefix(path, PREFIX) else { return Ok(None) };
-    let Ok(path) = RelPath::parse_request_target(raw) else { return Ok(None) };
-    match Spot::locate(tx, access, &path).await? {
-        Some(spot) => Ok(spot.visible().map(tag)),
-        None => Ok(None),
+    let Prefixed::Below(raw) = split_prefix(path, PREFIX) else { return Ok(nothing) };
+    let Ok(path) = RelPath::parse_request_target(raw) else { return Ok(nothing) };
+    match Spot::locate(tx, view.access, &path).await? {
+        Some(spot) => state(tx, view, &spot).await,
+        None => Ok(nothing),
     }
 }

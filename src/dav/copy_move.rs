@@ -3,15 +3,17 @@
 use commonhold_acl::{Denial, DenialKind, Landing, Object, Operation, Permit, Scene};
 use http::StatusCode;
 
-use super::conditions::Conditions;
+use super::conditions::{Conditions, View};
 use super::headers::{Depth, Destination, Header, Origin, Overwrite};
-use super::{Exchange, PREFIX, Spot, refused, root_is_fixed};
+use super::{Exchange, PREFIX, Spot, lock, refused, root_is_fixed};
 use crate::error::HttpError;
 use crate::guard::{self, Refused, item};
+use crate::locks::{self, Keys};
 use crate::path::{Prefixed, RelPath, split_prefix};
 use crate::reply::{self, Reply};
 use crate::tree::Node;
 use crate::tree::change::Change;
+use crate::tree::scratch::is_save_scratch;
 use crate::tree::transfer::Target;
 
 /// In: a path, Destination, Overwrite (default T), Depth 0 or infinity (default). Out: 201, or 204 when something stood
@@ -81,10 +83,24 @@ async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
     if matches!(way, Way::Move { shallow: true }) && source.is_collection() {
         return Err(HttpError::bad_request("A collection is moved with Depth: infinity only."));
     }
-    conditions.confirm_change(&mut tx, &access, Some(source)).await?;
+    let view = View { access: &access, user: x.caller.user.id, now: x.now };
+    match way {
+        Way::Copy { .. } => conditions.confirm_change(&mut tx, &view, &from).await?,
+        Way::Move { .. } => conditions.confirm_move(&mut tx, &view, &from).await?,
+    }
     let replaced = to.located.node().is_some();
     if replaced && !overwrite {
         return Err(HttpError::precondition("Something is at the destination, and Overwrite is F."));
+    }
+    let tokens = conditions.tokens();
+    let keys = Keys { user: x.caller.user.id, tokens: &tokens };
+    if let Way::Move { .. } = way {
+        lock::confirm_taking(&mut tx, &from, keys, &x).await?;
+    }
+    match landing {
+        Landing::Free => lock::confirm(&mut tx, to.located.ancestors(), keys, &x).await?,
+        Landing::Revises => lock::confirm(&mut tx, to.located.chain(), keys, &x).await?,
+        Landing::Replaces => lock::confirm_taking(&mut tx, &to, keys, &x).await?,
     }
 
     let target = Target { at: &to.located, name: &name, landing };
@@ -96,6 +112,10 @@ async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
         }
         Way::Move { .. } => change.adopt(&permit, source, from.located.ancestors(), &target).await?,
     };
+    // A lock stays at its URL, but an editor that moves a document aside for a moment is still saving it.
+    if matches!(way, Way::Move { .. }) && !is_save_scratch(name.as_str()) {
+        locks::left_behind(&mut tx, source).await.map_err(lock::of_tree)?;
+    }
     tx.commit().await?;
     Ok(reply::empty(if replaced { StatusCode::NO_CONTENT } else { StatusCode::CREATED }))
 }

@@ -3,18 +3,19 @@
 use commonhold_acl::{Object, Operation, Scene};
 use http::StatusCode;
 
-use super::conditions::Conditions;
+use super::conditions::{Conditions, View};
 use super::headers::{Depth, Header};
-use super::{Exchange, Spot, refused, root_is_fixed};
+use super::{Exchange, Spot, lock, owner_file, refused, root_is_fixed};
 use crate::error::HttpError;
 use crate::guard;
+use crate::locks::{self, Keys};
 use crate::reply::{self, Reply};
 use crate::tree::change::Change;
 
 /// In: a path; Depth absent or infinity. Out: 204.
 ///
-/// Errors: 403 for the root, a share, or without `delete` (or `delete-child` on the parent); 404; 412; 400 for another
-/// Depth on a collection.
+/// Errors: 403 for the root, a share, or without `delete` (or `delete-child` on the parent); 404; 412; 423; 207 when
+/// something below is locked; 400 for another Depth on a collection.
 pub async fn delete(x: Exchange) -> Result<Reply, HttpError> {
     let conditions = Conditions::parse(&x.head.headers)?;
     let depth = Depth::parse(&x.head.headers)?;
@@ -33,9 +34,19 @@ pub async fn delete(x: Exchange) -> Result<Reply, HttpError> {
     if node.is_collection() && !matches!(depth, None | Some(Depth::Infinity)) {
         return Err(HttpError::bad_request("A collection is deleted with Depth: infinity only."));
     }
-    conditions.confirm_change(&mut tx, &access, Some(node)).await?;
+    let view = View { access: &access, user: x.caller.user.id, now: x.now };
+    conditions.confirm_change(&mut tx, &view, &spot).await?;
+    let tokens = conditions.tokens();
+    lock::confirm_taking(&mut tx, &spot, Keys { user: x.caller.user.id, tokens: &tokens }, &x).await?;
     let mut change = Change::begin(&mut tx, spot.reached.share.id, x.caller.user.id, x.now).await?;
     change.delete(&permit, node, spot.located.ancestors()).await?;
+    // A file's lock stays with it in the trash: an editor that deletes and renames gets the file back with its lock.
+    if node.is_collection() {
+        locks::left_behind(&mut tx, node).await.map_err(lock::of_tree)?;
+    }
+    if let Some(document) = owner_file::document_of(&mut tx, &spot).await? {
+        owner_file::closed(&mut tx, &document, &x).await?;
+    }
     tx.commit().await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

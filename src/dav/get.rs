@@ -8,7 +8,7 @@ use http::header::{
 };
 use http::{HeaderMap, StatusCode};
 
-use super::conditions::{Conditions, Reading};
+use super::conditions::{Conditions, Reading, View};
 use super::engine::{self, Errand, Source};
 use super::headers::{ByteRange, EntityTag, Extent, Header, HttpDate, IfRange};
 use super::{Exchange, PREFIX, Spot, is_head, page, refused};
@@ -45,9 +45,9 @@ pub async fn get(x: Exchange) -> Result<Reply, HttpError> {
     let operation = if node.is_collection() { Operation::GetFolder } else { Operation::GetFile };
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     guard::permit(operation, &scene).map_err(|denial| refused(&denial, &x.path))?;
-    if conditions.if_header().is_some() {
-        let etag = EntityTag::strong(node.etag().trim_matches('"'));
-        conditions.confirm_if(&mut x.app.db.read().await?, &access, etag.as_ref()).await?;
+    if conditions.has_if() {
+        let view = View { access: &access, user: x.caller.user.id, now: x.now };
+        conditions.confirm_if(&mut x.app.db.read().await?, &view, &spot, false).await?;
     }
     let reading = conditions.reading(node)?;
     if node.is_collection() {

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use commonhold_acl::ItemKind;
@@ -11,13 +12,16 @@ use futures_util::{Stream, stream};
 
 use super::bodies::PropfindBody;
 use super::headers::{Depth, HttpDate};
+use super::lock::of_tree;
 use super::props::{Live, Resource, Room, write_dead};
 use super::xml::{QName, XmlWriter};
 use super::{Exchange, NS_WIN32, PREFIX, Spot};
+use crate::clock::Moment;
 use crate::db::ReadTx;
 use crate::error::HttpError;
 use crate::guard::{Access, Reached};
-use crate::ids::{NodeId, ShareId};
+use crate::ids::{NodeId, ShareId, UserId};
+use crate::locks::{self, Lock};
 use crate::path::encode_segment;
 use crate::tree::list::{Cursor, members};
 use crate::tree::props::DeadProp;
@@ -53,6 +57,14 @@ impl Asked {
         self.body == PropfindBody::PropName || self.live.iter().any(|(_, live)| live.is_some_and(Live::is_quota))
     }
 
+    fn wants_locks(&self) -> bool {
+        match &self.body {
+            PropfindBody::Empty | PropfindBody::AllProp { .. } => !self.compact,
+            PropfindBody::Prop(_) => self.live.iter().any(|(_, live)| *live == Some(Live::LockDiscovery)),
+            PropfindBody::PropName => false,
+        }
+    }
+
     fn wants_dead(&self, node: &Node) -> bool {
         node.has_props
             && match &self.body {
@@ -64,8 +76,8 @@ impl Asked {
     }
 
     /// Whether the answer about this resource alone needs more than its row.
-    pub fn needs_rows(&self, node: &Node) -> bool {
-        self.wants_quota() || self.wants_dead(node)
+    pub fn needs_rows(&self, node: &Node, has_locks: bool) -> bool {
+        self.wants_quota() || self.wants_dead(node) || (has_locks && self.wants_locks())
     }
 }
 
@@ -76,7 +88,12 @@ struct Level {
     href: String,
     cursor: Cursor,
     deep: bool,
+    /// The deep locks on it and above, which cover all members.
+    locks: Vec<Located>,
 }
+
+/// A lock with the URL of its root.
+type Located = (Arc<Lock>, String);
 
 /// A multistatus in the making.
 pub struct Listing {
@@ -87,6 +104,8 @@ pub struct Listing {
     rooms: HashMap<ShareId, Room>,
     /// Bytes that a share without a quota may still take.
     free_bytes: u64,
+    caller: UserId,
+    now: Moment,
 }
 
 /// The two ways of writing.
@@ -96,20 +115,20 @@ enum Xml {
 }
 
 impl Listing {
-    fn new(asked: Asked, tx: Option<ReadTx>, free_bytes: u64) -> Self {
+    fn new(x: &Exchange, asked: Asked, tx: Option<ReadTx>, free_bytes: u64) -> Self {
         let xml = if asked.compact {
             Xml::Compact(BytesMut::from(COMPACT_START))
         } else {
             Xml::Full(XmlWriter::new(&QName::dav("multistatus"), &[]))
         };
-        Self { asked, tx, xml: Some(xml), todo: VecDeque::new(), rooms: HashMap::new(), free_bytes }
+        Self { asked, tx, xml: Some(xml), todo: VecDeque::new(), rooms: HashMap::new(), free_bytes, caller: x.caller.user.id, now: x.now }
     }
 
     /// One resource whose row says everything.
-    pub fn of_one(asked: Asked, reached: &Reached, node: &Node, href: String) -> Self {
-        let mut listing = Self::new(asked, None, 0);
+    pub fn of_one(x: &Exchange, asked: Asked, reached: &Reached, node: &Node, href: String) -> Self {
+        let mut listing = Self::new(x, asked, None, 0);
         let name = if node.name.is_empty() { &reached.share.name } else { &node.name };
-        listing.entry(&href, Some(node), name, Some(reached), &[]);
+        listing.entry(&href, Some(node), name, Some(reached), &[], &[]);
         listing
     }
 
@@ -122,19 +141,29 @@ impl Listing {
         node: Node,
         depth: Depth,
     ) -> Result<Self, HttpError> {
-        let mut listing = Self::new(asked, Some(tx), free_bytes(x)?);
+        let mut listing = Self::new(x, asked, Some(tx), free_bytes(x)?);
         let href = x.path.to_href(PREFIX, node.is_collection());
-        listing.entry_with_rows(&href, &node, &spot.reached).await?;
+        let mut locks = Vec::new();
+        if let (true, Some(tx)) = (listing.asked.wants_locks(), &mut listing.tx) {
+            let chain = spot.located.chain();
+            for lock in locks::covering(tx, chain, x.now).await.map_err(of_tree)? {
+                let depth = chain.iter().position(|node| node.id == lock.node).map_or(chain.len(), |at| at + 1);
+                let root = tree::href_of(PREFIX, &spot.reached.share.name, &chain[..depth]);
+                locks.push((Arc::new(lock), root));
+            }
+        }
+        listing.entry_with_rows(&href, &node, &spot.reached, &locks).await?;
         if depth != Depth::Zero && node.is_collection() {
-            listing.enter(&spot.reached, node, href, depth == Depth::Infinity);
+            locks.retain(|(lock, _)| lock.deep);
+            listing.enter(&spot.reached, node, href, depth == Depth::Infinity, locks);
         }
         Ok(listing)
     }
 
     /// The root: the shares that the caller reaches.
     pub async fn of_root(x: &Exchange, access: &Access, asked: Asked, depth: Depth) -> Result<Self, HttpError> {
-        let mut listing = Self::new(asked, Some(x.app.db.read().await?), free_bytes(x)?);
-        listing.entry(PREFIX, None, "Team shares", None, &[]);
+        let mut listing = Self::new(x, asked, Some(x.app.db.read().await?), free_bytes(x)?);
+        listing.entry(PREFIX, None, "Team shares", None, &[], &[]);
         if depth == Depth::Zero {
             return Ok(listing);
         }
@@ -145,16 +174,31 @@ impl Listing {
             let mut href = PREFIX.to_owned();
             href.extend(encode_segment(&reached.share.name));
             href.push('/');
-            listing.entry_with_rows(&href, &root, reached).await?;
+            let mut locks = listing.locks_on(&[root.id]).await?;
+            let mut locks: Vec<Located> =
+                locks.remove(&root.id).unwrap_or_default().into_iter().map(|lock| (lock, href.clone())).collect();
+            listing.entry_with_rows(&href, &root, reached, &locks).await?;
             if depth == Depth::Infinity {
-                listing.enter(reached, root, href, true);
+                locks.retain(|(lock, _)| lock.deep);
+                listing.enter(reached, root, href, true, locks);
             }
         }
         Ok(listing)
     }
 
-    fn enter(&mut self, reached: &Reached, node: Node, href: String, deep: bool) {
-        let level = Level { reached: reached.clone(), node, href, cursor: Cursor::default(), deep };
+    /// The locks whose roots are among `nodes`, if they were asked for.
+    async fn locks_on(&mut self, nodes: &[NodeId]) -> Result<HashMap<NodeId, Vec<Arc<Lock>>>, HttpError> {
+        let mut found: HashMap<NodeId, Vec<Arc<Lock>>> = HashMap::new();
+        if let (true, Some(tx)) = (self.asked.wants_locks(), &mut self.tx) {
+            for lock in locks::on_members(tx, nodes, self.now).await.map_err(of_tree)? {
+                found.entry(lock.node).or_default().push(Arc::new(lock));
+            }
+        }
+        Ok(found)
+    }
+
+    fn enter(&mut self, reached: &Reached, node: Node, href: String, deep: bool, locks: Vec<Located>) {
+        let level = Level { reached: reached.clone(), node, href, cursor: Cursor::default(), deep, locks };
         self.todo.push_back(level);
     }
 
@@ -201,6 +245,8 @@ impl Listing {
         if self.asked.wants_quota() {
             self.load_room(level.reached.share.id).await?;
         }
+        let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
+        let mut locked = self.locks_on(&ids).await?;
         let mut href = level.href.clone();
         for node in nodes {
             href.truncate(level.href.len());
@@ -209,9 +255,12 @@ impl Listing {
                 href.push('/');
             }
             let dead = dead.remove(&node.id).unwrap_or_default();
-            self.entry(&href, Some(&node), &node.name, Some(&level.reached), &dead);
+            let own = locked.remove(&node.id).unwrap_or_default().into_iter().map(|lock| (lock, href.clone()));
+            let mut locks: Vec<Located> = level.locks.iter().cloned().chain(own).collect();
+            self.entry(&href, Some(&node), &node.name, Some(&level.reached), &dead, &locks);
             if level.deep && node.is_collection() {
-                self.enter(&level.reached, node, href.clone(), true);
+                locks.retain(|(lock, _)| lock.deep);
+                self.enter(&level.reached, node, href.clone(), true, locks);
             }
         }
         if let Some(next) = next {
@@ -221,7 +270,13 @@ impl Listing {
         Ok(())
     }
 
-    async fn entry_with_rows(&mut self, href: &str, node: &Node, reached: &Reached) -> Result<(), HttpError> {
+    async fn entry_with_rows(
+        &mut self,
+        href: &str,
+        node: &Node,
+        reached: &Reached,
+        locks: &[Located],
+    ) -> Result<(), HttpError> {
         if self.asked.wants_quota() {
             self.load_room(node.share).await?;
         }
@@ -231,7 +286,7 @@ impl Listing {
         }
         // A share's root has no name of its own.
         let name = if node.name.is_empty() { &reached.share.name } else { &node.name };
-        self.entry(href, Some(node), name, Some(reached), &dead);
+        self.entry(href, Some(node), name, Some(reached), &dead, locks);
         Ok(())
     }
 
@@ -245,9 +300,18 @@ impl Listing {
         Ok(())
     }
 
-    fn entry(&mut self, href: &str, node: Option<&Node>, name: &str, reached: Option<&Reached>, dead: &[DeadProp]) {
+    fn entry(
+        &mut self,
+        href: &str,
+        node: Option<&Node>,
+        name: &str,
+        reached: Option<&Reached>,
+        dead: &[DeadProp],
+        locks: &[Located],
+    ) {
         let room = node.and_then(|node| self.rooms.get(&node.share)).copied();
-        let resource = Resource { node, name, effective: reached.map(|reached| &reached.effective), dead, room };
+        let effective = reached.map(|reached| &reached.effective);
+        let resource = Resource { node, name, effective, dead, room, locks, caller: self.caller, now: self.now };
         match &mut self.xml {
             Some(Xml::Full(w)) => full_entry(w, &self.asked, href, &resource),
             Some(Xml::Compact(out)) => compact_entry(out, href, &resource),

@@ -6,11 +6,12 @@ use commonhold_acl::{Object, Operation, Scene};
 use http::header::{CONTENT_LOCATION, HeaderValue};
 use http::StatusCode;
 
-use super::conditions::Conditions;
+use super::conditions::{Conditions, View};
 use super::engine::{self, Errand};
-use super::{Exchange, PREFIX, Spot, refused, root_is_fixed, small_body};
+use super::{Exchange, PREFIX, Spot, lock, refused, root_is_fixed, small_body};
 use crate::error::HttpError;
 use crate::guard;
+use crate::locks::Keys;
 use crate::net::RequestBody;
 use crate::reply::Reply;
 use crate::tree::change::Change;
@@ -54,7 +55,11 @@ async fn make(x: Arc<Exchange>) -> Result<(), HttpError> {
     if spot.located.node().is_some() {
         return Err(taken());
     }
-    conditions.confirm_change(&mut tx, &access, None).await?;
+    let view = View { access: &access, user: x.caller.user.id, now: x.now };
+    conditions.confirm_change(&mut tx, &view, &spot).await?;
+    let tokens = conditions.tokens();
+    let keys = Keys { user: x.caller.user.id, tokens: &tokens };
+    lock::confirm(&mut tx, spot.located.ancestors(), keys, &x).await?;
     let mut change = Change::begin(&mut tx, spot.reached.share.id, x.caller.user.id, x.now).await?;
     change.create_collection(&permit, spot.located.ancestors(), name).await?;
     Ok(tx.commit().await?)

@@ -15,8 +15,10 @@ mod get;
 pub mod headers;
 pub mod if_header;
 mod listing;
+mod lock;
 mod mkcol;
 mod options;
+mod owner_file;
 mod page;
 mod propfind;
 mod proppatch;
@@ -27,7 +29,7 @@ pub mod xml;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use commonhold_acl::{Object, Scene};
+use commonhold_acl::{Effective, Object, Scene};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -42,7 +44,7 @@ use crate::path::{Name, RelPath};
 use crate::reply::Reply;
 use crate::tree::{self, Located, Node};
 
-pub use answers::{error_body, error_page, propfind_top};
+pub use answers::{blockers_body, error_body, error_page, propfind_top};
 pub use options::{ALLOW_ANY, compliance};
 pub use page::wanted as wants_page;
 
@@ -74,6 +76,8 @@ pub async fn handle(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> 
         "PROPFIND" => propfind::propfind(x, body).await,
         "PUT" => put::put(x, body).await,
         "MKCOL" => mkcol::mkcol(x, body).await,
+        "LOCK" => lock::lock(x, body).await,
+        "UNLOCK" => shielded(lock::unlock(x)).await,
         "PROPPATCH" => proppatch::proppatch(x, body).await,
         "DELETE" => shielded(delete::delete(x)).await,
         "COPY" => shielded(copy_move::copy(x)).await,
@@ -144,6 +148,12 @@ impl Spot {
         self.located.parent().ok_or_else(|| {
             HttpError::new(StatusCode::CONFLICT, "The collection that this would be a member of is not there.")
         })
+    }
+
+    /// The resource and what may be done with it by whoever has just made it, while that lasts.
+    fn leased(&self, x: &Exchange) -> Option<(&Node, Effective)> {
+        let node = self.located.node().filter(|node| node.leased_to(x.caller.user.id, x.now))?;
+        Some((node, self.reached.effective.leased()))
     }
 
     /// The spot as the objects `item` and `parent` of a decision.

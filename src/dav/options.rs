@@ -12,10 +12,10 @@ use crate::guard;
 use crate::reply::{self, Reply};
 
 /// Every verb that this server knows.
-pub const ALLOW_ANY: &str = "OPTIONS, GET, HEAD, PROPFIND, PUT, MKCOL, PROPPATCH, DELETE, COPY, MOVE";
+pub const ALLOW_ANY: &str = "OPTIONS, GET, HEAD, PROPFIND, PUT, MKCOL, PROPPATCH, DELETE, COPY, MOVE, LOCK, UNLOCK";
 
-/// Class 1 and 3; class 2 (locks) is not announced before it is true.
-const DAV_CLASSES: &str = "1, 3";
+/// What is announced is what is there (RFC 4918 section 18).
+const DAV_CLASSES: &str = "1, 2, 3";
 
 /// The headers that say what kind of server this is, and `allow`.
 pub fn compliance(headers: &mut HeaderMap, allow: HeaderValue) {
@@ -51,11 +51,14 @@ async fn allowed(x: &Exchange) -> Result<HeaderValue, HttpError> {
             verbs.push("PROPFIND");
             verbs.extend((!node.is_collection() && may(Operation::PutOver)).then_some("PUT"));
             verbs.extend(may(Operation::Proppatch).then_some("PROPPATCH"));
+            let lock = if node.is_collection() { Operation::LockFolder } else { Operation::LockFile };
+            verbs.extend(may(lock).then_some("LOCK"));
+            verbs.push("UNLOCK");
             verbs.extend(may(get).then_some("COPY"));
             verbs.extend((!root && may(Operation::Delete)).then_some("DELETE, MOVE"));
         }
         None if spot.located.node().is_none() && spot.located.parent().is_some() && may(Operation::PutNew) => {
-            verbs.push("PUT, MKCOL");
+            verbs.push("PUT, MKCOL, LOCK");
         }
         None => {}
     }

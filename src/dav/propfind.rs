@@ -5,8 +5,8 @@ use http::header::{CACHE_CONTROL, CONTENT_LOCATION, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
 use super::bodies::PropfindBody;
-use super::conditions::Conditions;
-use super::headers::{Depth, EntityTag, Header};
+use super::conditions::{Conditions, View};
+use super::headers::{Depth, Header};
 use super::listing::{Asked, Listing};
 use super::{Exchange, PREFIX, Spot, refused, small_body};
 use crate::error::{Condition, HttpError};
@@ -37,18 +37,19 @@ pub async fn propfind(x: Exchange, body: RequestBody) -> Result<Reply, HttpError
     if depth == Depth::Zero && conditions.is_empty() {
         let spot = Spot::known(&x.app, &access, &x.path).await?;
         let node = spot.found()?;
-        if !asked.needs_rows(node) {
+        let has_locks = x.app.tree.has_locks(&x.app.db, node.share).await?;
+        if !asked.needs_rows(node, has_locks) {
             let href = x.path.to_href(PREFIX, node.is_collection());
             let is_collection = node.is_collection();
-            return answer(Listing::of_one(asked, &spot.reached, node, href.clone()), is_collection, &href).await;
+            return answer(Listing::of_one(&x, asked, &spot.reached, node, href.clone()), is_collection, &href).await;
         }
     }
     let mut tx = x.app.db.read().await?;
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
     let node = spot.found()?;
     if !conditions.is_empty() {
-        let etag = EntityTag::strong(node.etag().trim_matches('"'));
-        conditions.confirm_if(&mut tx, &access, etag.as_ref()).await?;
+        let view = View { access: &access, user: x.caller.user.id, now: x.now };
+        conditions.confirm_if(&mut tx, &view, &spot, false).await?;
     }
     let enters = depth != Depth::Zero && node.is_collection();
     if enters {

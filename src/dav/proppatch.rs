@@ -5,14 +5,15 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
 use super::bodies::{PropOp, PropertyUpdate};
-use super::conditions::Conditions;
+use super::conditions::{Conditions, View};
 use super::propfind::XML_TYPE;
 use super::props::Live;
 use super::xml::{QName, RawXml, XmlWriter};
-use super::{Exchange, NS_WIN32, PREFIX, Spot, refused, root_is_fixed, shielded, small_body};
+use super::{Exchange, NS_WIN32, PREFIX, Spot, lock, refused, root_is_fixed, shielded, small_body};
 use crate::clock::Moment;
 use crate::error::{Condition, HttpError};
 use crate::guard;
+use crate::locks::Keys;
 use crate::net::RequestBody;
 use crate::reply::{Body, Reply};
 use crate::tree::change::Change;
@@ -38,7 +39,10 @@ async fn patch(x: Exchange, update: PropertyUpdate) -> Result<Reply, HttpError> 
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
     let node = spot.found()?;
     let permit = permit(&x, &spot)?;
-    conditions.confirm_change(&mut tx, &access, Some(node)).await?;
+    let view = View { access: &access, user: x.caller.user.id, now: x.now };
+    conditions.confirm_change(&mut tx, &view, &spot).await?;
+    let tokens = conditions.tokens();
+    lock::confirm(&mut tx, spot.located.chain(), Keys { user: x.caller.user.id, tokens: &tokens }, &x).await?;
     let href = x.path.to_href(PREFIX, node.is_collection());
     if update.ops.iter().any(|op| is_protected(name_of(op))) {
         return Ok(multistatus(&href, &update, Outcome::Refused));
@@ -54,8 +58,7 @@ async fn patch(x: Exchange, update: PropertyUpdate) -> Result<Reply, HttpError> 
 
 /// The permit: `write`, or the creation lease of whoever has just made the file.
 fn permit(x: &Exchange, spot: &Spot) -> Result<Permit, HttpError> {
-    let effective = &spot.reached.effective;
-    let leased = spot.visible().filter(|node| node.leased_to(x.caller.user.id, x.now)).map(|node| (node, effective.leased()));
+    let leased = spot.leased(x);
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     let scene = match &leased {
         Some((node, effective)) => scene.with(Object::Item, effective, guard::item(node)),

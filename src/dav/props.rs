@@ -1,7 +1,9 @@
 //! Properties of a resource as XML: the live ones, computed here, and the dead ones, as they were stored
 //! (RFC 4918 section 15, RFC 4331, RFC 3744 section 5.4).
 
-use commonhold_acl::{self as acl, Effective};
+use std::sync::Arc;
+
+use commonhold_acl::{self as acl, Effective, Permission};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -10,6 +12,8 @@ use super::headers::HttpDate;
 use super::xml::{QName, RawXml, XmlWriter};
 use crate::clock::Moment;
 use crate::guard;
+use crate::ids::UserId;
+use crate::locks::{Lock, LockKind};
 use crate::tree::Node;
 use crate::tree::props::DeadProp;
 
@@ -101,6 +105,12 @@ pub struct Resource<'a> {
     pub dead: &'a [DeadProp],
     /// The share's quota, if asked for.
     pub room: Option<Room>,
+    /// The locks that cover it, if asked for, with the URLs of their roots.
+    pub locks: &'a [(Arc<Lock>, String)],
+    /// Who asks: tokens are shown to their holder only.
+    pub caller: UserId,
+    /// When.
+    pub now: Moment,
 }
 
 impl Resource<'_> {
@@ -137,7 +147,9 @@ impl Resource<'_> {
                 w.empty(&QName::dav("collection"));
                 w.end();
             }
-            Live::ResourceType | Live::SupportedLock | Live::LockDiscovery => w.empty(name),
+            Live::ResourceType => w.empty(name),
+            Live::LockDiscovery => write_locks(w, name, self.locks, self.caller, self.now),
+            Live::SupportedLock => self.write_supported_locks(w, name),
             Live::DisplayName => w.element(name, self.name),
             Live::QuotaAvailable => w.element(name, &self.room.unwrap_or_default().available.to_string()),
             Live::QuotaUsed => w.element(name, &self.room.unwrap_or_default().used.to_string()),
@@ -155,6 +167,21 @@ impl Resource<'_> {
         }
     }
 
+    /// Both scopes where the caller may lock at all, by the same permissions as LOCK.
+    fn write_supported_locks(&self, w: &mut XmlWriter, name: &QName) {
+        let may = |permission| self.effective.is_some_and(|effective| effective.allows(permission));
+        if !may(Permission::Write) || (self.is_collection() && !may(Permission::Create)) {
+            return w.empty(name);
+        }
+        w.start(name);
+        for scope in ["exclusive", "shared"] {
+            w.start(&QName::dav("lockentry"));
+            write_scope(w, scope);
+            w.end();
+        }
+        w.end();
+    }
+
     fn write_privileges(&self, w: &mut XmlWriter, name: &QName) {
         let (Some(effective), Some(node)) = (self.effective, self.node) else { return w.empty(name) };
         w.start(name);
@@ -165,6 +192,51 @@ impl Resource<'_> {
         }
         w.end();
     }
+}
+
+fn write_scope(w: &mut XmlWriter, scope: &'static str) {
+    w.start(&QName::dav("lockscope"));
+    w.empty(&QName::dav(scope));
+    w.end();
+    w.start(&QName::dav("locktype"));
+    w.empty(&QName::dav("write"));
+    w.end();
+}
+
+/// Writes `lockdiscovery` (RFC 4918 section 15.8). Everybody who sees the resource learns who holds a lock and until when;
+/// the token only its holder, since a token is half of a key.
+pub fn write_locks(w: &mut XmlWriter, name: &QName, locks: &[(Arc<Lock>, String)], caller: UserId, now: Moment) {
+    if locks.is_empty() {
+        return w.empty(name);
+    }
+    w.start(name);
+    for (lock, root) in locks {
+        w.start(&QName::dav("activelock"));
+        write_scope(w, if lock.exclusive { "exclusive" } else { "shared" });
+        w.element(&QName::dav("depth"), if lock.deep { "infinity" } else { "0" });
+        match &lock.owner {
+            Some(owner) => w.value(&QName::dav("owner"), &RawXml::from_stored(owner.clone(), None)),
+            None => w.element(&QName::dav("owner"), &lock.holder_name),
+        }
+        let left = lock.remaining_s(now).map_or("Infinite".to_owned(), |seconds| format!("Second-{seconds}"));
+        w.element(&QName::dav("timeout"), &left);
+        if lock.holder == caller && lock.kind == LockKind::Dav {
+            w.start(&QName::dav("locktoken"));
+            w.element(&QName::dav("href"), &lock.token);
+            w.end();
+        }
+        w.start(&QName::dav("lockroot"));
+        w.element(&QName::dav("href"), root);
+        w.end();
+        if let Some(wanted) = &lock.wanted {
+            w.start(&QName::fixed(super::answers::NS, "wanted"));
+            w.element(&QName::fixed(super::answers::NS, "by"), &wanted.by_name);
+            w.element(&QName::fixed(super::answers::NS, "lapses"), &iso_date(wanted.lapses));
+            w.end();
+        }
+        w.end();
+    }
+    w.end();
 }
 
 /// Writes a dead property. The two times that Windows keeps with a file are those of the file, whoever changed it last.

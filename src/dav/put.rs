@@ -11,20 +11,28 @@ use headers::{ContentLength, HeaderMapExt};
 use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
-use super::conditions::Conditions;
+use super::conditions::{Conditions, View};
 use super::engine::{self, Errand, Upload};
 use super::get::validators;
 use super::headers::{ExpectedLength, Header, OcMtime, has_content_range};
-use super::{Exchange, Spot, refused, root_is_fixed, shielded};
+use super::{Exchange, Spot, lock, owner_file, refused, root_is_fixed, shielded};
 use crate::blobs::{Place, Sealed};
 use crate::clock::Moment;
+use crate::db::{Reads, WriteTx};
 use crate::error::HttpError;
 use crate::guard::{self, Access};
 use crate::ids::ContentId;
+use crate::locks::{self, Keys};
 use crate::net::RequestBody;
+use crate::path::Name;
 use crate::reply::{self, Reply};
-use crate::tree::Node;
+use crate::tree::{self, Node};
 use crate::tree::change::{Change, Fresh};
+
+/// Bodies from this size on are refused before they are sent, as far as conditions and locks go.
+const EARLY_BYTES_MIN: u64 = 64 * 1024;
+/// Collision copies of one name at the most.
+const COLLISIONS_MAX: u32 = 999;
 
 /// In: a path whose parent exists, the bytes; Content-Length or chunked (then X-Expected-Entity-Length counts);
 /// X-OC-Mtime sets the time. Out: 201 new, 204 over; ETag and Last-Modified of what was stored.
@@ -37,8 +45,14 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let spot = Spot::known(&x.app, &access, &x.path).await.map_err(|error| at_the_top(&x, error))?;
     decide(&x, &spot)?;
     let over = spot.located.node().cloned();
-    if !terms.conditions.is_empty() {
-        terms.conditions.confirm_change(&mut x.app.db.read().await?, &access, over.as_ref()).await?;
+    // A small body is no longer than the question whether it may come; a large one is refused before it is sent.
+    if terms.expected.is_none_or(|bytes| bytes > EARLY_BYTES_MIN) || terms.conditions.has_if() {
+        let mut tx = x.app.db.read().await?;
+        if let Err(refusal) = confirm(&mut tx, &x, &terms.conditions, &access, &spot).await
+            && !keeps_late_save(&mut tx, &x, &terms.conditions, &spot).await?
+        {
+            return Err(refusal);
+        }
     }
     confirm_room(&x, terms.expected)?;
 
@@ -110,13 +124,9 @@ fn decide(x: &Exchange, spot: &Spot) -> Result<Permit, HttpError> {
         return Err(is_collection);
     }
     spot.parent()?;
-    let effective = &spot.reached.effective;
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
-    let (operation, leased) = match spot.located.node() {
-        None => (Operation::PutNew, None),
-        Some(node) if node.leased_to(x.caller.user.id, x.now) => (Operation::PutOver, Some((node, effective.leased()))),
-        Some(_) => (Operation::PutOver, None),
-    };
+    let operation = if spot.located.node().is_some() { Operation::PutOver } else { Operation::PutNew };
+    let leased = spot.leased(x);
     let scene = match &leased {
         Some((node, effective)) => scene.with(Object::Item, effective, guard::item(node)),
         None => scene,
@@ -155,7 +165,12 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
     let permit = decide(&x, &spot)?;
     let over = spot.located.node();
     new.store(over.is_none(), Ordering::Release);
-    terms.conditions.confirm_change(&mut tx, &access, over).await?;
+    if let Err(refusal) = confirm(&mut tx, &x, &terms.conditions, &access, &spot).await {
+        if keeps_late_save(&mut tx, &x, &terms.conditions, &spot).await? {
+            return collision_copy(tx, &x, &spot, &content, refusal).await;
+        }
+        return Err(refusal);
+    }
     let name = x.path.name().expect("the root was refused");
     let ancestors = spot.located.ancestors();
     let mut change = Change::begin(&mut tx, spot.reached.share.id, x.caller.user.id, x.now).await?;
@@ -163,8 +178,77 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
         Some(file) => change.write_file(&permit, file, ancestors, &content, terms.modified).await?,
         None => change.create_file(&permit, ancestors, name, &content, terms.modified).await?,
     };
+    match over {
+        Some(file) if file.size == 0 => locks::written(&mut tx, file.id).await.map_err(lock::of_tree)?,
+        Some(_) => {}
+        None => {
+            if let Some(document) = owner_file::document_of(&mut tx, &spot).await? {
+                owner_file::opened(&mut tx, &document, &x).await?;
+            }
+        }
+    }
     tx.commit().await?;
     Ok(node)
+}
+
+/// Conditions and locks. Errors: 412, 423.
+async fn confirm(
+    tx: &mut impl Reads,
+    x: &Exchange,
+    conditions: &Conditions,
+    access: &Access,
+    spot: &Spot,
+) -> Result<(), HttpError> {
+    let view = View { access, user: x.caller.user.id, now: x.now };
+    conditions.confirm_change(tx, &view, spot).await?;
+    let tokens = conditions.tokens();
+    let keys = Keys { user: x.caller.user.id, tokens: &tokens };
+    // A new name is a change of what its parent holds.
+    lock::confirm(tx, spot.located.chain(), keys, x).await
+}
+
+/// Whether this is the save of somebody whose lock on the file was taken away, and the share keeps such saves.
+async fn keeps_late_save(
+    tx: &mut impl Reads,
+    x: &Exchange,
+    conditions: &Conditions,
+    spot: &Spot,
+) -> Result<bool, HttpError> {
+    let Some(file) = spot.located.node() else { return Ok(false) };
+    let tokens = conditions.tokens();
+    let keys = Keys { user: x.caller.user.id, tokens: &tokens };
+    locks::keeps_late_save(tx, file, keys, x.now).await.map_err(lock::of_tree)
+}
+
+/// Keeps a late save beside the file, as `name (collision N by USER).ext`, and still refuses it under the file's own name.
+async fn collision_copy(
+    mut tx: WriteTx,
+    x: &Exchange,
+    spot: &Spot,
+    content: &Fresh,
+    refusal: HttpError,
+) -> Result<Node, HttpError> {
+    let parent = spot.parent()?.clone();
+    let scene = spot.scene(Scene::new(), Object::Destination, Object::Parent);
+    let Ok(permit) = guard::permit(Operation::PutNew, &scene) else { return Err(refusal) };
+    let name = x.path.name().expect("the root was refused").as_str();
+    let (stem, extension) = match name.rfind('.') {
+        Some(dot) if dot > 0 => name.split_at(dot),
+        _ => (name, ""),
+    };
+    for number in 1..=COLLISIONS_MAX {
+        let copy = format!("{stem} (collision {number} by {}){extension}", x.caller.user.name);
+        let Ok(copy) = Name::parse(&copy) else { return Err(refusal) };
+        if tree::find_exact(&mut tx, &parent, &copy).await?.is_some() {
+            continue;
+        }
+        let mut change = Change::begin(&mut tx, spot.reached.share.id, x.caller.user.id, x.now).await?;
+        change.create_file(&permit, spot.located.ancestors(), &copy, content, None).await?;
+        tx.commit().await?;
+        let text = format!("Your lock on this file was taken away; what you saved is kept as `{}`.", copy.as_str());
+        return Err(HttpError { text: text.into(), ..refusal });
+    }
+    Err(refusal)
 }
 
 fn fresh(sealed: Sealed) -> Fresh {

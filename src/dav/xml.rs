@@ -1,6 +1,6 @@
 //! XML as WebDAV uses it: names, one bounded reader, one writer, and values that pass through untouched.
 //!
-//! Here: [`QName`]; in the files below the tree and its reader ([`tree`], [`read`]), raw values ([`raw`]), the writer ([`write`]).
+//! Here: [`QName`]; in the files below the tree and its reader ([`tree`], [`read`]), raw values ([`raw`]), the writer ([`mod@write`]).
 //! Not here: what any element means ([`super::bodies`], the verbs).
 //! XML 1.0 (fifth edition), Namespaces in XML 1.0, RFC 4918 sections 4.3, 4.4, 8.2 and 17.
 

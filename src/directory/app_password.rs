@@ -134,20 +134,12 @@ pub async fn list(reads: &mut impl Reads, user: UserId) -> Result<Vec<AppPasswor
 }
 
 /// The app password of that public id, the hash of its secret, and whose it is; for `auth/`.
-pub async fn by_id(
-    reads: &mut impl Reads,
-    id: &str,
-) -> Result<Option<(AppPassword, Vec<u8>, User)>, DbError> {
+pub async fn by_id(reads: &mut impl Reads, id: &str) -> Result<Option<(AppPassword, Vec<u8>, User)>, DbError> {
     Ok(sql::app_password_by_id(reads.conn(), id).await?)
 }
 
 /// Ends an app password; holds from the next request on. Errors: [`DirectoryError::NoSuchAppPassword`].
-pub async fn revoke(
-    tx: &mut WriteTx,
-    _by: &Administrator,
-    user: &User,
-    label: &str,
-) -> Result<(), DirectoryError> {
+pub async fn revoke(tx: &mut WriteTx, _by: &Administrator, user: &User, label: &str) -> Result<(), DirectoryError> {
     tx.touch_directory();
     if sql::delete_app_password(tx.conn(), user.id, label).await? {
         Ok(())
@@ -200,7 +192,8 @@ mod tests {
     fn other_passwords_are_no_app_passwords() {
         let dense = Credential::fresh().shown().reveal().replace('-', "");
         let other_prefix = format!("dh{}", &dense[2..]);
-        for typed in ["", "ch", "correct horse battery staple", &dense[1..], &format!("{dense}0"), &other_prefix, "é"] {
+        for typed in ["", "ch", "correct horse battery staple", &dense[1..], &format!("{dense}0"), &other_prefix, "é"]
+        {
             assert!(Credential::parse(typed).is_none(), "{typed}");
         }
     }

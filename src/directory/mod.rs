@@ -9,10 +9,6 @@ mod name;
 pub mod organization;
 pub mod secret;
 mod sql;
-#[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
-mod tests;
 pub mod user;
 
 pub use group::groups_of;
@@ -102,3 +98,6 @@ impl From<sqlx::Error> for DirectoryError {
         Self::Db(error.into())
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

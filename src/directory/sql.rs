@@ -163,10 +163,7 @@ pub(super) async fn app_passwords(conn: &mut Conn, user: UserId) -> Result<Vec<A
     rows.iter().map(app_password).collect()
 }
 
-pub(super) async fn app_password_by_id(
-    conn: &mut Conn,
-    id: &str,
-) -> Result<Option<(AppPassword, Vec<u8>, User)>> {
+pub(super) async fn app_password_by_id(conn: &mut Conn, id: &str) -> Result<Option<(AppPassword, Vec<u8>, User)>> {
     let row = query(select_user!(
         ", app_password.id, label, secret_hash, app_password.created_at",
         "join app_password on app_password.user_id = user.id where app_password.id = ?"

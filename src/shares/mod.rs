@@ -5,8 +5,6 @@
 
 mod sql;
 mod subscription;
-#[cfg(test)]
-mod tests;
 
 use commonhold_acl as acl;
 
@@ -159,3 +157,6 @@ pub async fn list(reads: &mut impl Reads) -> Result<Vec<Share>, DbError> {
 fn role_names() -> String {
     acl::roles().iter().map(|role| role.name.as_ref()).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;

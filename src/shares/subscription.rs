@@ -90,11 +90,7 @@ pub async fn subscribers(reads: &mut impl Reads, share: ShareId) -> Result<Vec<S
 
 /// The shares that reach a user by a subscription of his own or of one of his groups, by name; every share for a system
 /// administrator. A guest in a subscribed group is listed too: that a subscription gives a guest nothing is the law's to say.
-pub async fn reaching(
-    reads: &mut impl Reads,
-    user: &User,
-    memberships: &[Membership],
-) -> Result<Vec<Reach>, DbError> {
+pub async fn reaching(reads: &mut impl Reads, user: &User, memberships: &[Membership]) -> Result<Vec<Reach>, DbError> {
     let paths: HashMap<GroupId, &[String]> =
         memberships.iter().map(|membership| (membership.group, membership.path.as_slice())).collect();
     let groups: Vec<GroupId> = memberships.iter().map(|membership| membership.group).collect();

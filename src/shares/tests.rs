@@ -4,7 +4,7 @@ use commonhold_acl::builtin;
 
 use super::{NewShare, Share, ShareError, Subscription};
 use crate::clock::Moment;
-use crate::directory::testing::{NOW, TestSite};
+use crate::directory::tests::site::{NOW, TestSite};
 use crate::directory::user::{self, User};
 use crate::directory::{DirectoryError, Principal, groups_of};
 use crate::path::Name;
@@ -117,10 +117,8 @@ async fn subscribing_again_changes_the_role() {
     }
     let subscribers = shares::subscribers(&mut site.read().await, share.id).await.unwrap();
     let told: Vec<_> = subscribers.iter().map(|s| (s.principal, s.name.as_str(), s.role.as_str(), s.since)).collect();
-    let expected: [(_, _, _, Moment); 2] = [
-        (Principal::User(ben.id), "ben", "editor", NOW),
-        (Principal::Group(team.id), "Team", "editor", NOW),
-    ];
+    let expected: [(_, _, _, Moment); 2] =
+        [(Principal::User(ben.id), "ben", "editor", NOW), (Principal::Group(team.id), "Team", "editor", NOW)];
     assert_eq!(told, expected);
 }
 
@@ -171,8 +169,11 @@ async fn shares_reach_a_user_directly_and_through_groups() {
     let (team, everyone) = (site.add_group("Team").await, site.add_group("Everyone").await);
     site.join(&team, Principal::User(ben.id)).await.unwrap();
     site.join(&everyone, Principal::Group(team.id)).await.unwrap();
-    let [projects, plans, _hidden] =
-        [add(&site, "Projects").await.unwrap(), add(&site, "Plans").await.unwrap(), add(&site, "Hidden").await.unwrap()];
+    let [projects, plans, _hidden] = [
+        add(&site, "Projects").await.unwrap(),
+        add(&site, "Plans").await.unwrap(),
+        add(&site, "Hidden").await.unwrap(),
+    ];
     subscribe(&site, &projects, Principal::Group(everyone.id), "viewer").await.unwrap();
     subscribe(&site, &projects, Principal::Group(team.id), "uploader").await.unwrap();
     subscribe(&site, &projects, Principal::User(ben.id), "editor").await.unwrap();

@@ -16,6 +16,8 @@ use crate::path::Name;
 
 /// Paths kept at a time.
 const PATHS_MAX: usize = 50_000;
+/// Shares whose having any lock is kept in mind.
+const SHARES_MAX: usize = 1_000;
 /// Bytes of small contents kept at a time.
 const CONTENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// What a kept content costs beside its bytes.
@@ -37,12 +39,14 @@ impl Weighter<ContentId, Bytes> for BySize {
 pub struct TreeCache {
     paths: Cache<PathKey, (Stamp, Arc<Located>)>,
     contents: Cache<ContentId, Bytes, BySize>,
+    locks: Cache<ShareId, (Stamp, bool)>,
 }
 
 impl Default for TreeCache {
     fn default() -> Self {
         let contents_max = (CONTENT_BYTES_MAX / 4096) as usize;
-        Self { paths: Cache::new(PATHS_MAX), contents: Cache::with_weighter(contents_max, CONTENT_BYTES_MAX, BySize) }
+        let locks = Cache::new(SHARES_MAX);
+        Self { paths: Cache::new(PATHS_MAX), locks, contents: Cache::with_weighter(contents_max, CONTENT_BYTES_MAX, BySize) }
     }
 }
 
@@ -68,6 +72,19 @@ impl TreeCache {
             self.paths.insert(key, (stamp, Arc::clone(&located)));
         }
         Ok(located)
+    }
+
+    /// Whether there is any lock in the share, so that most questions need not ask which.
+    pub async fn has_locks(&self, db: &Db, share: ShareId) -> Result<bool, TreeError> {
+        let stamp = db.share_stamp(share);
+        if let Some((kept_at, has_locks)) = self.locks.get(&share)
+            && kept_at == stamp
+        {
+            return Ok(has_locks);
+        }
+        let has_locks = super::has_locks(&mut db.read().await?, share).await?;
+        self.locks.insert(share, (stamp, has_locks));
+        Ok(has_locks)
     }
 
     /// The bytes of a content that is kept in the database; `None` when it is in the blob store.

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use commonhold_acl::{Permission, Permit};
 
+use super::scratch::is_owner_file;
 use super::{CREATION_LEASE, Kind, Node, TreeError, sql};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
@@ -86,8 +87,9 @@ impl<'t> Change<'t> {
         if wanted > available { Err(TreeError::OverQuota { wanted, available }) } else { Ok(()) }
     }
 
-    pub(super) fn next_seq(&mut self) -> i64 {
-        self.seq += 1;
+    /// The sequence that a change of a file of this name gets: the next one, unless the log doesn't tell of such files.
+    pub(super) fn next_seq(&mut self, name: &str) -> i64 {
+        self.seq += i64::from(!is_owner_file(name));
         self.seq
     }
 
@@ -99,6 +101,10 @@ impl<'t> Change<'t> {
         added_bytes: i64,
         ancestors: &[Node],
     ) -> Result<(), TreeError> {
+        self.used_bytes = self.used_bytes.saturating_add_signed(added_bytes);
+        if is_owner_file(name) {
+            return Ok(sql::account(self.tx.conn(), self.share, added_bytes).await?);
+        }
         let ancestors: Vec<NodeId> = ancestors.iter().map(|node| node.id).collect();
         let row = Journal {
             share: self.share,
@@ -112,9 +118,7 @@ impl<'t> Change<'t> {
             added_bytes,
             ancestors: &ancestors,
         };
-        sql::journal(self.tx.conn(), &row).await?;
-        self.used_bytes = self.used_bytes.saturating_add_signed(added_bytes);
-        Ok(())
+        Ok(sql::journal(self.tx.conn(), &row).await?)
     }
 
     /// A node that doesn't exist yet, in the last of `ancestors`.
@@ -139,7 +143,7 @@ impl<'t> Change<'t> {
 
     /// Makes an empty collection as a member of the last of `ancestors`, for which `permit` allows `create`.
     pub async fn create_collection(&mut self, permit: &Permit, ancestors: &[Node], name: &Name) -> Result<Node, TreeError> {
-        self.next_seq();
+        self.next_seq(name.as_str());
         let mut node = self.blank(ancestors, name, Kind::Collection);
         require(permit, Permission::Create, node.parent.expect("a member has a parent"));
         node.id = sql::insert_node(self.tx.conn(), &node, name.key().as_str(), self.actor).await?;
@@ -160,7 +164,7 @@ impl<'t> Change<'t> {
         modified: Option<Moment>,
     ) -> Result<Node, TreeError> {
         self.confirm_quota(content.size)?;
-        self.next_seq();
+        self.next_seq(name.as_str());
         let mut node = self.blank(ancestors, name, Kind::File);
         require(permit, Permission::Create, node.parent.expect("a member has a parent"));
         node.content = Some(content.id);
@@ -199,12 +203,20 @@ impl<'t> Change<'t> {
         content: (ContentId, u64),
         modified: Moment,
     ) -> Result<Node, TreeError> {
-        let seq = self.next_seq();
+        let seq = self.next_seq(&file.name);
         let keep = file.size > 0;
         let times = (modified, self.now);
         sql::replace_content(self.tx.conn(), file.id, content, times, (seq, self.actor), keep).await?;
         self.log(Op::Write, (file.id, file.parent, &file.name), content.1.cast_signed(), ancestors).await?;
         Ok(Node { content: Some(content.0), size: content.1, modified, seq, ..file.clone() })
+    }
+
+    /// Removes a file that a lock made and nobody has written; there is nothing to keep of it.
+    pub async fn discard(&mut self, node: &Node, ancestors: &[Node]) -> Result<(), TreeError> {
+        assert!(node.kind == Kind::File && node.size == 0, "only an empty file is discarded");
+        self.next_seq(&node.name);
+        sql::purge(self.tx.conn(), node.id).await?;
+        self.log(Op::Delete, (node.id, node.parent, &node.name), 0, ancestors).await
     }
 
     /// Moves a node with everything below it into the share's trash, as one row.
@@ -213,7 +225,15 @@ impl<'t> Change<'t> {
     pub async fn delete(&mut self, permit: &Permit, node: &Node, ancestors: &[Node]) -> Result<(), TreeError> {
         let parent = node.parent.expect("a share's root is never deleted through the tree");
         assert!(may_take(permit, node.id, parent), "a permit to delete this node");
-        let seq = self.next_seq();
+        if node.kind == Kind::File && is_owner_file(&node.name) {
+            let freed = sql::bytes_below(self.tx.conn(), node.id).await?;
+            sql::purge(self.tx.conn(), node.id).await?;
+            return self.log(Op::Delete, (node.id, node.parent, &node.name), -freed, ancestors).await;
+        }
+        let seq = self.next_seq(&node.name);
+        if node.kind == Kind::File {
+            sql::vacate(self.tx.conn(), node, self.actor, self.now).await?;
+        }
         sql::to_trash(self.tx.conn(), node, self.trash, seq, self.actor, self.now).await?;
         self.log(Op::Delete, (node.id, node.parent, &node.name), 0, ancestors).await
     }

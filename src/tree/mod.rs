@@ -9,6 +9,7 @@ pub mod change;
 pub mod check;
 pub mod list;
 pub mod props;
+pub mod scratch;
 mod sql;
 pub mod transfer;
 
@@ -19,10 +20,14 @@ use bytes::Bytes;
 use crate::clock::Moment;
 use crate::db::{DbError, Reads};
 use crate::ids::{ContentId, NodeId, ShareId, UserId};
-use crate::path::Name;
+use crate::path::{Name, encode_segment};
 
 /// How long whoever made a file may still write it without `write` (access.md "Creation lease").
 pub const CREATION_LEASE: Duration = Duration::from_secs(5 * 60);
+
+/// How long a name that a file has left is kept in mind: an editor that deletes a document, or moves it out of the way, and
+/// then moves the new one to its name, has saved it.
+pub const VACATED_KEPT: Duration = Duration::from_secs(120);
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -117,6 +122,11 @@ impl Located {
         &self.chain
     }
 
+    /// The last name of the path, when only that leads nowhere.
+    pub fn missing_name(&self) -> Option<&Name> {
+        if self.missing.len() == 1 { self.missing.first() } else { None }
+    }
+
     /// Whether the path is the share itself.
     pub fn is_root(&self) -> bool {
         self.missing.is_empty() && self.chain.len() == 1
@@ -167,6 +177,47 @@ pub async fn locate(tx: &mut impl Reads, root: NodeId, names: &[Name]) -> Result
 /// The bytes of a content, when they are kept in the database; `None` when they are in the blob store.
 pub async fn inline_bytes(tx: &mut impl Reads, content: ContentId) -> Result<Option<Bytes>, TreeError> {
     Ok(sql::inline_bytes(tx.conn(), content).await?)
+}
+
+/// The nodes from the root of its share down to `node`; they begin with the trash when it lies there.
+pub async fn chain_of(tx: &mut impl Reads, node: NodeId) -> Result<Vec<Node>, TreeError> {
+    Ok(sql::chain_up(tx.conn(), node).await?)
+}
+
+/// The URL of the last node of a chain, in the share of that name.
+pub fn href_of(prefix: &str, share: &str, chain: &[Node]) -> String {
+    let mut href = prefix.trim_end_matches('/').to_owned();
+    let names = chain.iter().skip(1).map(|node| node.name.as_str());
+    for name in std::iter::once(share).chain(names) {
+        href.push('/');
+        href.extend(encode_segment(name));
+    }
+    if chain.last().is_some_and(Node::is_collection) {
+        href.push('/');
+    }
+    href
+}
+
+/// A share's name. Errors: [`TreeError::ShareGone`].
+pub async fn share_name(tx: &mut impl Reads, share: ShareId) -> Result<String, TreeError> {
+    sql::share_name(tx.conn(), share).await?.ok_or(TreeError::ShareGone)
+}
+
+/// The file in `parent` whose key is `key`, or is `key` behind two more characters (as Word cuts the name of a document in
+/// its owner file).
+pub async fn find_document(tx: &mut impl Reads, parent: &Node, key: &str) -> Result<Option<Node>, TreeError> {
+    Ok(sql::document(tx.conn(), parent.id, key).await?)
+}
+
+/// Whether there is any lock in the share, ended or not.
+pub async fn has_locks(tx: &mut impl Reads, share: ShareId) -> Result<bool, TreeError> {
+    Ok(sql::has_locks(tx.conn(), share).await?)
+}
+
+/// The member of `parent` that has this name, in any spelling.
+pub async fn find_exact(tx: &mut impl Reads, parent: &Node, name: &Name) -> Result<Option<Node>, TreeError> {
+    let chain = sql::chain(tx.conn(), parent.id, &[name.key().as_str().to_owned()]).await?;
+    Ok(chain.into_iter().nth(1))
 }
 
 /// What a share holds, and may hold.

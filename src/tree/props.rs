@@ -77,7 +77,7 @@ impl Change<'_> {
             sql::set_times(self.tx.conn(), node.id, times.modified, times.created).await?;
         }
         let (count, bytes) = sql::count_props(self.tx.conn(), node.id).await?;
-        self.next_seq();
+        self.next_seq(&node.name);
         self.log(Op::Props, (node.id, node.parent, &node.name), 0, ancestors).await?;
         Ok(count <= PROPS_MAX && bytes <= PROPS_BYTES_MAX)
     }

@@ -57,6 +57,81 @@ pub(super) async fn chain(conn: &mut Conn, root: NodeId, keys: &[String]) -> Res
     rows.iter().map(node).collect()
 }
 
+/// The nodes from the topmost down to `node`.
+pub(super) async fn chain_up(conn: &mut Conn, node: NodeId) -> Result<Vec<Node>> {
+    let rows = query(
+        "with recursive up (depth, id) as (
+             select 0, ?1
+             union all
+             select up.depth + 1, node.parent_id from up join node on node.id = up.id where node.parent_id is not null
+         )
+         select node.id, share_id, parent_id, name, kind, content_id, size, modified_at, created_at, seq,
+                lease_user, lease_until, has_props
+         from up join node on node.id = up.id order by up.depth desc",
+    )
+    .bind(node.0)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(self::node).collect()
+}
+
+pub(super) async fn share_name(conn: &mut Conn, share: ShareId) -> Result<Option<String>> {
+    query_scalar("select name from share where id = ?").bind(share.0).fetch_optional(conn).await
+}
+
+pub(super) async fn has_locks(conn: &mut Conn, share: ShareId) -> Result<bool> {
+    query_scalar("select exists (select 1 from lock where share_id = ?)").bind(share.0).fetch_one(conn).await
+}
+
+/// The file of that key, or of that key behind two characters; the exact one first.
+pub(super) async fn document(conn: &mut Conn, parent: NodeId, key: &str) -> Result<Option<Node>> {
+    let row = query(
+        "select id, share_id, parent_id, name, kind, content_id, size, modified_at, created_at, seq,
+                lease_user, lease_until, has_props
+         from node where parent_id = ?1 and kind = 1 and (name_key = ?2 or substr(name_key, 3) = ?2)
+         order by name_key = ?2 desc, name_key limit 1",
+    )
+    .bind(parent.0)
+    .bind(key)
+    .fetch_optional(conn)
+    .await?;
+    row.as_ref().map(self::node).transpose()
+}
+
+/// Keeps in mind that a file has left its name.
+pub(super) async fn vacate(conn: &mut Conn, n: &Node, by: UserId, now: Moment) -> Result<()> {
+    query(
+        "insert or replace into vacated (parent_id, name_key, node_id, user_id, left_at)
+         select parent_id, name_key, id, ?, ? from node where id = ?",
+    )
+    .bind(by.0)
+    .bind(now.0)
+    .bind(n.id.0)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The file that `by` has taken from this name since `since`, and the mark of it removed.
+pub(super) async fn vacated(conn: &mut Conn, parent: NodeId, key: &str, by: UserId, since: Moment) -> Result<Option<NodeId>> {
+    let id: Option<i64> = query_scalar(
+        "delete from vacated where parent_id = ? and name_key = ? and user_id = ? and left_at >= ? returning node_id",
+    )
+    .bind(parent.0)
+    .bind(key)
+    .bind(by.0)
+    .bind(since.0)
+    .fetch_optional(conn)
+    .await?;
+    Ok(id.map(NodeId))
+}
+
+/// Takes a node's row out of the list of the trash.
+pub(super) async fn leave_trash(conn: &mut Conn, node: NodeId) -> Result<()> {
+    query("delete from trash where node_id = ?").bind(node.0).execute(conn).await?;
+    Ok(())
+}
+
 /// A page of members as one JSON row, and the key of the last of them. Rows one by one cost three times as much here.
 pub(super) async fn members_json(
     conn: &mut Conn,
@@ -145,6 +220,22 @@ pub(super) async fn journal(conn: &mut Conn, j: &Journal<'_>) -> Result<()> {
     .bind(ids(j.ancestors))
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Counts bytes without a row in the change log.
+pub(super) async fn account(conn: &mut Conn, share: ShareId, added_bytes: i64) -> Result<()> {
+    query("update share set used_bytes = used_bytes + ? where id = ?")
+        .bind(added_bytes)
+        .bind(share.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Removes a file's row for good, with its revisions and properties.
+pub(super) async fn purge(conn: &mut Conn, node: NodeId) -> Result<()> {
+    query("delete from node where id = ?").bind(node.0).execute(conn).await?;
     Ok(())
 }
 
@@ -341,6 +432,18 @@ pub(super) async fn copy_planned(conn: &mut Conn, source: NodeId, root: &Node, k
     .await?;
     let id = query_scalar("select new from copy_map where old = ?").bind(source.0).fetch_one(conn).await?;
     Ok(NodeId(id))
+}
+
+/// Gives a file another content without keeping the one it has.
+pub(super) async fn swap_content(conn: &mut Conn, file: NodeId, content: ContentId, size: u64, modified: Moment) -> Result<()> {
+    query("update node set content_id = ?, size = ?, modified_at = ? where id = ?")
+        .bind(content.0.as_bytes().as_slice())
+        .bind(size.cast_signed())
+        .bind(modified.0)
+        .bind(file.0)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Lays the properties of `from` over those of `to`.

@@ -7,7 +7,9 @@
 use commonhold_acl::{Landing, Permission, Permit};
 
 use super::change::{Change, Op, may_take, require};
-use super::{Kind, Located, Node, TreeError, sql};
+use super::scratch::is_save_scratch;
+use super::{Kind, Located, Node, TreeError, VACATED_KEPT, sql};
+use crate::clock::Moment;
 use crate::db::Reads;
 use crate::ids::NodeId;
 use crate::path::{Name, PATH_DEPTH_MAX};
@@ -49,7 +51,7 @@ impl Change<'_> {
         self.confirm_quota(bytes.unsigned_abs())?;
         confirm_depth(to, levels)?;
         self.clear(permit, to).await?;
-        let seq = self.next_seq();
+        let seq = self.next_seq(to.name.as_str());
         let blank = self.blank(to.at.ancestors(), to.name, source.kind);
         let mut copy = Node {
             content: source.content,
@@ -78,7 +80,7 @@ impl Change<'_> {
         if to.landing == Landing::Revises {
             let file = self.revise(permit, source, to).await?;
             sql::absorb(self.tx.conn(), source.id, file.id).await?;
-            self.next_seq();
+            self.next_seq(&source.name);
             // The source's bytes were counted already, where it lay.
             let freed = -source.size.cast_signed();
             self.log(Op::Delete, (source.id, source.parent, &source.name), freed, source_ancestors).await?;
@@ -86,6 +88,14 @@ impl Change<'_> {
         }
         if !renamed {
             require(permit, Permission::Create, to.parent());
+        }
+        if source.kind == Kind::File && to.landing == Landing::Free {
+            if let Some(document) = self.former(to).await? {
+                return self.save_as(source, source_ancestors, &document, to).await;
+            }
+            if is_save_scratch(to.name.as_str()) {
+                sql::vacate(self.tx.conn(), source, self.actor, self.now).await?;
+            }
         }
         self.clear(permit, to).await?;
         let place = self.put_in_place(source, to).await?;
@@ -123,9 +133,55 @@ impl Change<'_> {
         sql::change_share(self.tx.conn(), source.id, self.share, place.seq).await?;
         self.log(Op::Move, (place.id, place.parent, &place.name), bytes, to.at.ancestors()).await?;
         let mut from = Change::begin(self.tx, source.share, actor, now).await?;
-        from.next_seq();
+        from.next_seq(&source.name);
         from.log(Op::Delete, (source.id, source.parent, &source.name), -bytes, source_ancestors).await?;
         Ok(place)
+    }
+
+    /// The file that this person took from the destination's name a moment ago: deleted, or moved out of the way.
+    async fn former(&mut self, to: &Target<'_>) -> Result<Option<Node>, TreeError> {
+        let since = Moment(self.now.0 - VACATED_KEPT.as_millis() as i64);
+        let key = to.name.key();
+        let Some(id) = sql::vacated(self.tx.conn(), to.parent(), key.as_str(), self.actor, since).await? else {
+            return Ok(None);
+        };
+        let document = sql::chain_up(self.tx.conn(), id).await?.pop();
+        Ok(document.filter(|node| node.share == self.share && node.kind == Kind::File))
+    }
+
+    /// An editor saves: it has moved the document out of the way or deleted it, and now moves what it has written to the
+    /// document's name. The document comes back under its name, with its history, properties and locks, and gets the new
+    /// content as a revision; what was moved out of the way stays where it is, as a file of its own.
+    async fn save_as(
+        &mut self,
+        source: &Node,
+        source_ancestors: &[Node],
+        document: &Node,
+        to: &Target<'_>,
+    ) -> Result<Node, TreeError> {
+        let was_deleted = document.parent == Some(self.trash);
+        let (new, old) = (source.content.expect("a file has a content"), document.content.expect("a file has a content"));
+        let back = self.put_in_place(document, to).await?;
+        self.log(Op::Move, (back.id, back.parent, &back.name), 0, to.at.ancestors()).await?;
+        if source.has_props {
+            sql::merge_props(self.tx.conn(), source.id, back.id).await?;
+        }
+        let saved = self.set_content(&back, to.at.ancestors(), (new, source.size), source.modified).await?;
+        self.next_seq(&source.name);
+        if was_deleted {
+            sql::leave_trash(self.tx.conn(), document.id).await?;
+            sql::absorb(self.tx.conn(), source.id, document.id).await?;
+            let freed = -source.size.cast_signed();
+            self.log(Op::Delete, (source.id, source.parent, &source.name), freed, source_ancestors).await?;
+        } else {
+            let aside = document.parent.expect("only a root has no parent");
+            let key = Name::parse(&document.name).map_or_else(|_| document.name.clone(), |name| name.key().as_str().to_owned());
+            sql::move_node(self.tx.conn(), source.id, aside, &document.name, &key, self.seq).await?;
+            sql::swap_content(self.tx.conn(), source.id, old, document.size, document.modified).await?;
+            let more = document.size.cast_signed() - source.size.cast_signed();
+            self.log(Op::Move, (source.id, Some(aside), &document.name), more, source_ancestors).await?;
+        }
+        Ok(Node { has_props: saved.has_props || source.has_props, ..saved })
     }
 
     /// The file at the destination gets the source's content, and its properties over its own.
@@ -156,7 +212,7 @@ impl Change<'_> {
 
     /// The row's move itself.
     async fn put_in_place(&mut self, source: &Node, to: &Target<'_>) -> Result<Node, TreeError> {
-        let seq = self.next_seq();
+        let seq = self.next_seq(to.name.as_str());
         let place = self.blank(to.at.ancestors(), to.name, source.kind);
         let key = to.name.key();
         sql::move_node(self.tx.conn(), source.id, to.parent(), &place.name, key.as_str(), seq).await?;

@@ -1,6 +1,6 @@
 //! The characters of XML: which there are, how bytes, references and attributes give them, how text is escaped.
 //!
-//! Not here: markup ([`super::read`], [`super::write`]).
+//! Not here: markup ([`super::read`], [`mod@super::write`]).
 //! XML 1.0 sections 2.2, 2.3, 3.3.3, 4.1, 4.3.3 and 4.6, Namespaces in XML 1.0 section 3.
 
 use std::borrow::Cow;

@@ -1,8 +1,11 @@
 //! Users, groups and app passwords on a real database.
 
+pub(crate) mod site;
+
+use site::{NOW, TestSite};
+
 use super::app_password::{self, Credential};
 use super::group::{self, Membership};
-use super::testing::{NOW, TestSite};
 use super::user::{self, NewUser};
 use super::{DirectoryError, DirectoryName, Principal};
 
@@ -30,15 +33,8 @@ async fn a_name_that_differs_only_in_case_is_taken() {
     let site = TestSite::new().await;
     site.add("ana").await;
     let name = DirectoryName::of_user("ANA").unwrap();
-    let new = NewUser {
-        org: site.org,
-        name: &name,
-        display: "",
-        email: "",
-        guest: false,
-        admin: false,
-        password_hash: None,
-    };
+    let new =
+        NewUser { org: site.org, name: &name, display: "", email: "", guest: false, admin: false, password_hash: None };
     let mut tx = site.write().await;
     let refused = user::create(&mut tx, &site.by, &new, NOW).await.unwrap_err();
     assert!(matches!(refused, DirectoryError::NameTaken(name) if name == "ANA"));

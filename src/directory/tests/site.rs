@@ -2,11 +2,11 @@
 
 use tempfile::TempDir;
 
-use super::group::{self, Group};
-use super::user::{self, NewUser, User};
-use super::{Administrator, DirectoryError, DirectoryName, Principal, organization};
 use crate::clock::Moment;
 use crate::db::{Db, ReadTx, WriteTx};
+use crate::directory::group::{self, Group};
+use crate::directory::user::{self, NewUser, User};
+use crate::directory::{Administrator, DirectoryError, DirectoryName, Principal, organization};
 use crate::ids::OrgId;
 
 /// The moment at which everything is made.

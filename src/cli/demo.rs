@@ -1,0 +1,205 @@
+//! `try`: a demonstration site with people in different roles, made once and kept.
+//!
+//! It shows its passwords at every start, so they lie beside the site in a file. That is for a demonstration only: no other
+//! command ever stores a password.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use zeroize::Zeroizing;
+
+use super::Context;
+use super::output::{Answer, Failure, table};
+use super::password::NewPassword;
+use super::serve::announce;
+use crate::clock::Moment;
+use crate::db::WriteTx;
+use crate::directory::user::{self, NewUser};
+use crate::directory::{Administrator, DirectoryError, DirectoryName, Principal, group, organization};
+use crate::path::Name;
+use crate::shares::{self, NewShare};
+use crate::site::Site;
+use crate::{app, telemetry};
+
+/// Beside the site, for its owner's eyes only.
+const PASSWORDS: &str = "try-passwords.txt";
+const ORGANIZATION: &str = "Example";
+const ADMIN: &str = "admin";
+const SHARE: &str = "Projects";
+const GROUP: &str = "Team";
+
+/// Who there is, and what each may do in the share.
+const PEOPLE: [(&str, &str); 4] = [
+    (ADMIN, "administrator of the site, co-owner of every share"),
+    ("ana", "co-owner"),
+    ("ben", "editor, and a viewer through the group Team"),
+    ("eva", "viewer through the group Team"),
+];
+/// Own subscriptions to the share.
+const SUBSCRIBERS: [(&str, &str); 2] = [("ana", "co-owner"), ("ben", "editor")];
+/// Members of the group, which has the share as a viewer.
+const MEMBERS: [&str; 2] = ["ben", "eva"];
+
+/// Make a demonstration site, kept if it is there, and serve it
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  commonhold try
+  commonhold try --data /tmp/playground --listen 127.0.0.1:0")]
+pub(super) struct Try {
+    /// Address and port, instead of `server.listen` of the configuration
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+/// A person's login.
+type Credentials = (String, Zeroizing<String>);
+
+impl Try {
+    pub async fn run(self, context: Context) -> Result<Answer, Failure> {
+        telemetry::start(&context.config.log)?;
+        let (site, people) = demonstration(&context).await?;
+        let listen = self.listen.unwrap_or(context.config.server.listen);
+        let file = context.data.join(PASSWORDS);
+        let ready = |address| announce(&greeting(address, &people, &file), address);
+        app::serve(site, context.config, listen, ready).await?;
+        Ok(Answer::said(""))
+    }
+}
+
+/// The site of an earlier `try`, or a new one. A site that isn't for demonstration is left alone.
+async fn demonstration(context: &Context) -> Result<(Site, Vec<Credentials>), Failure> {
+    let file = context.data.join(PASSWORDS);
+    if Site::exists(&context.data) {
+        let site = context.site().await?;
+        let first = organization::first(&mut site.db.read().await?).await;
+        match first {
+            Ok(_) if file.exists() => return Ok((site, recall(&file)?)),
+            Ok(_) => {
+                let data = context.data.display();
+                return Err(Failure::new(format!(
+                    "the site in `{data}` is none of `try`; `commonhold serve` serves it"
+                )));
+            }
+            // An earlier `try` was cut off before it had made anything.
+            Err(DirectoryError::NoOrganization) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+    let site = context.empty_site().await?;
+    let mut people = Vec::new();
+    let mut hashes = Vec::new();
+    for (name, _) in PEOPLE {
+        let password = NewPassword::generated(&context.config.auth);
+        let secret = password.secret().expect("it was generated").to_owned();
+        people.push((name.to_owned(), Zeroizing::new(secret)));
+        hashes.push((name, password.hash));
+    }
+    let mut tx = site.db.write().await?;
+    furnish(&mut tx, &hashes, Moment::now()).await?;
+    // Before the commit: people whose passwords nobody knows would be of no use.
+    keep(&file, &people)?;
+    tx.commit().await?;
+    Ok((site, people))
+}
+
+/// Makes the organization, its people, the group and the share.
+async fn furnish(tx: &mut WriteTx, hashes: &[(&str, String)], now: Moment) -> Result<(), Failure> {
+    let by = Administrator::of_the_site();
+    let org = organization::create(tx, &by, &DirectoryName::of_organization(ORGANIZATION)?, now).await?;
+    for (name, hash) in hashes {
+        let admin = *name == ADMIN;
+        let name = DirectoryName::of_user(name)?;
+        let password_hash = Some(hash.as_str());
+        let new = NewUser { org, name: &name, display: "", email: "", guest: false, admin, password_hash };
+        user::create(tx, &by, &new, now).await?;
+    }
+    let team = group::create(tx, &by, org, &DirectoryName::of_group(GROUP)?, now).await?;
+    for name in MEMBERS {
+        let member = user::named(tx, name).await?.id;
+        group::add_member(tx, &by, team, Principal::User(member)).await?;
+    }
+    let new = NewShare { org, name: &Name::parse(SHARE)?, description: "What we work on together", quota_bytes: None };
+    shares::create(tx, &by, &new, now).await?;
+    let share = shares::named(tx, SHARE).await?;
+    for (name, role) in SUBSCRIBERS {
+        let subscriber = user::named(tx, name).await?.id;
+        shares::subscribe(tx, &by, &share, Principal::User(subscriber), role, now).await?;
+    }
+    Ok(shares::subscribe(tx, &by, &share, Principal::Group(team), "viewer", now).await?)
+}
+
+/// Writes the passwords down, a line each.
+fn keep(file: &Path, people: &[Credentials]) -> io::Result<()> {
+    let mut out: File = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    writeln!(out, "# The people of this demonstration and their passwords. Other sites store no password.")?;
+    people.iter().try_for_each(|(name, password)| writeln!(out, "{name} {}", **password))?;
+    out.sync_all()
+}
+
+fn recall(file: &PathBuf) -> Result<Vec<Credentials>, Failure> {
+    let text = Zeroizing::new(std::fs::read_to_string(file)?);
+    let people = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
+    Ok(people.map(|(name, password)| (name.to_owned(), Zeroizing::new(password.to_owned()))).collect())
+}
+
+/// What a newcomer needs to know, on one screen.
+fn greeting(address: SocketAddr, people: &[Credentials], file: &Path) -> String {
+    let role = |name: &str| PEOPLE.iter().find(|(known, _)| *known == name).map(|(_, role)| *role).unwrap_or_default();
+    let rows = people.iter().map(|(name, password)| vec![name.clone(), role(name).to_owned(), password.to_string()]);
+    let people = table(Some(&["name", "role in Projects", "password"]), rows.collect());
+    let people: String = people.lines().map(|line| format!("  {line}\n")).collect();
+    format!(
+        "\
+Commonhold: a site to try, at http://{address}/dav/
+
+{people}
+  The share {SHARE} as a drive
+    Windows   net use P: http://{address}/dav/{SHARE} /user:ana *
+    macOS     Finder, Go > Connect to Server: http://{address}/dav/{SHARE}/
+    Linux     gio mount dav://ana@{address}/dav/{SHARE}/
+    curl      curl -u ana -T plan.txt http://{address}/dav/{SHARE}/
+  Windows logs in over plain HTTP only when its BasicAuthLevel is 2.
+
+  Ask why:    commonhold explain eva /{SHARE} create
+  Passwords:  {file}
+  Stop:       Ctrl-C; the next `commonhold try` finds everything as it was
+
+",
+        file = file.display(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_passwords_are_kept_for_their_owner_alone_and_found_again() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(PASSWORDS);
+        let people: Vec<Credentials> =
+            [("ana", "k7mf-2x9p"), ("ben", "qwd4-3hnt")].map(|(n, p)| (n.to_owned(), p.to_owned().into())).to_vec();
+        keep(&file, &people).unwrap();
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(recall(&file).is_ok_and(|recalled| recalled == people));
+    }
+
+    #[test]
+    fn the_greeting_has_each_person_on_a_line_that_ends_with_the_password() {
+        let people: Vec<Credentials> =
+            PEOPLE.iter().map(|(name, _)| ((*name).to_owned(), format!("password-of-{name}").into())).collect();
+        let text = greeting(([127, 0, 0, 1], 8080).into(), &people, Path::new("data/try-passwords.txt"));
+        for (name, role) in PEOPLE {
+            let line = text.lines().find(|line| line.trim_start().starts_with(&format!("{name} "))).unwrap();
+            assert!(line.contains(role) && line.ends_with(&format!("password-of-{name}")), "{line}");
+        }
+        assert!(text.contains("http://127.0.0.1:8080/dav/Projects"));
+    }
+}

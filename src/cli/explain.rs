@@ -1,0 +1,73 @@
+//! `explain`: may somebody do something somewhere, and the one reason.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+use commonhold_acl::{Channel, Permission};
+use serde::Serialize;
+
+use super::Context;
+use super::output::{Answer, Failure};
+use crate::guard;
+use crate::path::RelPath;
+
+/// The exit status of "denied".
+const DENIED: u8 = 3;
+
+/// Say whether a user may do something, and why; exit 0 allowed, 3 denied
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  commonhold explain ben /Projects/plan.txt delete
+  commonhold explain ben /Projects                     may ben see what is in it")]
+pub(super) struct Explain {
+    /// The login name
+    user: String,
+    /// As the user sees it, /Share/folder/file
+    #[arg(value_parser = RelPath::parse_human)]
+    path: RelPath,
+    /// What is asked for; `read` for a file and `list` for a folder if left out
+    #[arg(value_parser = permission(), hide_possible_values = true)]
+    permission: Option<Permission>,
+    /// The door that the user comes through
+    #[arg(long, value_enum, default_value_t = Door::Webdav)]
+    channel: Door,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+fn permission() -> impl TypedValueParser<Value = Permission> {
+    let names = PossibleValuesParser::new(Permission::ALL.map(Permission::name));
+    names.map(|name| Permission::parse(&name).expect("only names of permissions come through"))
+}
+
+/// The doors that a command can name.
+#[derive(Clone, Copy, ValueEnum)]
+enum Door {
+    /// The portal and the mobile apps
+    Web,
+    /// Mapped drives
+    Webdav,
+}
+
+impl Explain {
+    pub async fn run(self, context: Context) -> Result<Answer, Failure> {
+        let channel = match self.channel {
+            Door::Web => Channel::Web,
+            Door::Webdav => Channel::WebDav,
+        };
+        let site = context.site().await?;
+        let mut tx = site.db.read().await?;
+        let explanation = guard::explain(&mut tx, &self.user, &self.path, self.permission, channel).await?;
+        let shown = Shown { allowed: explanation.allowed, sentence: explanation.sentence };
+        let code = if shown.allowed { 0 } else { DENIED };
+        let answer = if self.json { Answer::json(&shown) } else { Answer::said(shown.sentence) };
+        Ok(answer.with_code(code))
+    }
+}
+
+#[derive(Serialize)]
+struct Shown {
+    allowed: bool,
+    sentence: String,
+}

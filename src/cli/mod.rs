@@ -1,0 +1,153 @@
+//! The command line. A file for each noun; each command is read by clap, does its work through the rooms, and answers with a text.
+//!
+//! Whoever can write the site's files is its owner, so nothing here asks who may. Commands work beside a running server, and
+//! what they change holds from the next request on. Exit status: 0 done, 1 can't (one line on standard error), 2 wrong usage,
+//! 3 "denied" from `explain`.
+
+mod completions;
+mod demo;
+mod explain;
+mod group;
+mod init;
+mod output;
+mod password;
+mod principal;
+mod serve;
+mod share;
+mod user;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::directory::{DirectoryError, organization};
+use crate::site::{Site, SiteError};
+use output::{Answer, Failure};
+
+const EXAMPLES: &str = "\
+Examples:
+  commonhold try                                       a site with people and a share, to play with
+  commonhold init --org Acme --admin root              a site of your own
+  commonhold user add ana                              prints a password once
+  commonhold user app-password ana --label notebook    prints an app password for a drive once
+  commonhold share add Projects --owner ana
+  commonhold serve
+  commonhold explain ana /Projects delete              may she, and why
+
+Everybody's shares are then at http://127.0.0.1:8080/dav/.";
+
+/// A self-hosted team-share server: shared folders as mapped drives, and one law of who may do what.
+#[derive(Parser)]
+#[command(name = "commonhold", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Place {
+    /// The folder of the site
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Site",
+        value_name = "DIR",
+        env = "COMMONHOLD_DATA",
+        default_value = "./data"
+    )]
+    data: PathBuf,
+    /// A TOML file with settings; config/commonhold.toml shows all of them
+    #[arg(long, global = true, help_heading = "Site", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Try(demo::Try),
+    Init(init::Init),
+    Serve(serve::Serve),
+    /// Users and their passwords
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Groups of users and groups
+    #[command(subcommand)]
+    Group(group::GroupCommand),
+    /// Team shares and who has them
+    #[command(subcommand)]
+    Share(share::ShareCommand),
+    Explain(explain::Explain),
+    Verify(verify::Verify),
+    Completions(completions::Completions),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let Cli { place, command } = Cli::parse();
+    match run(place, command).and_then(Answer::print) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(place: Place, command: Command) -> Result<Answer, Failure> {
+    let context = Context { data: place.data, config: Config::load(place.config.as_deref())? };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Try(demo) => demo.run(context).await,
+            Command::Init(init) => init.run(context).await,
+            Command::Serve(serve) => serve.run(context).await,
+            Command::User(user) => user.run(context).await,
+            Command::Group(group) => group.run(context).await,
+            Command::Share(share) => share.run(context).await,
+            Command::Explain(explain) => explain.run(context).await,
+            Command::Verify(verify) => verify.run(context).await,
+            Command::Completions(completions) => Ok(completions.run()),
+        }
+    })
+}
+
+/// What a command works on.
+struct Context {
+    data: PathBuf,
+    config: Config,
+}
+
+impl Context {
+    /// The site, which must be there.
+    async fn site(&self) -> Result<Site, Failure> {
+        Ok(Site::open(&self.data, &self.config).await?)
+    }
+
+    /// A site with nothing in it: a new one, or what is left of an `init` that was cut off.
+    async fn empty_site(&self) -> Result<Site, Failure> {
+        if !Site::exists(&self.data) {
+            return Ok(Site::create(&self.data, &self.config).await?);
+        }
+        let site = self.site().await?;
+        let first = organization::first(&mut site.db.read().await?).await;
+        match first {
+            Err(DirectoryError::NoOrganization) => Ok(site),
+            Err(other) => Err(other.into()),
+            Ok(_) => Err(SiteError::Exists(self.data.clone()).into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

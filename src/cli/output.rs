@@ -1,0 +1,130 @@
+//! What commands answer: a text for people or JSON for programs, and an exit status.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::clock::Moment;
+
+/// What a command that did its work says.
+pub(super) struct Answer {
+    text: String,
+    code: u8,
+}
+
+impl Answer {
+    /// A text, its line ended.
+    pub fn said(text: impl Into<String>) -> Self {
+        let mut text = text.into();
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        Self { text, code: 0 }
+    }
+
+    pub fn json(value: &impl Serialize) -> Self {
+        Self::said(serde_json::to_string_pretty(value).expect("plain structs become JSON"))
+    }
+
+    /// A list: a JSON array, or a table with a line for each entry.
+    pub fn list<T: Serialize>(entries: &[T], json: bool, headings: &[&str], cells: impl Fn(&T) -> Vec<String>) -> Self {
+        if json { Self::json(&entries) } else { Self::said(table(Some(headings), entries.iter().map(cells).collect())) }
+    }
+
+    pub fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
+    /// Writes it to standard output. A reader that has seen enough (`| head`) is no failure.
+    pub fn print(self) -> Result<ExitCode, Failure> {
+        match write(&self.text) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(self.code.into()),
+        }
+    }
+}
+
+/// Writes to standard output at once, for commands that go on.
+pub(super) fn write(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Why a command couldn't do its work: one line.
+pub(super) struct Failure(String);
+
+impl Failure {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl<E: Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.replace('\n', " "))
+    }
+}
+
+/// Lines of cells, each column as wide as its widest cell.
+pub(super) fn table(headings: Option<&[&str]>, rows: Vec<Vec<String>>) -> String {
+    let headings = headings.map(|names| names.iter().map(|name| name.to_uppercase()).collect());
+    let rows: Vec<Vec<String>> = headings.into_iter().chain(rows).collect();
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
+    let line = |row: &Vec<String>| {
+        let padded: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+        format!("{}\n", padded.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// A thing's facts, a line each.
+pub(super) fn facts(facts: &[(&str, String)]) -> String {
+    let told = facts.iter().filter(|(_, value)| !value.is_empty());
+    table(None, told.map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect())
+}
+
+/// A moment as RFC 3339, in UTC.
+pub(super) fn rfc3339(moment: Moment) -> String {
+    OffsetDateTime::from(moment.system()).format(&Rfc3339).expect("the years of a server's life can be written")
+}
+
+/// The way through groups: `Sales in Everyone`; nothing for a way without any.
+pub(super) fn way(path: &[String]) -> String {
+    path.join(" in ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_aligned_by_characters_and_has_no_blank_ends() {
+        let rows = [["é", "x"], ["longer", ""]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(table(Some(&["name", "role"]), rows.to_vec()), "NAME    ROLE\né       x\nlonger\n");
+    }
+
+    #[test]
+    fn a_failure_is_one_line() {
+        assert_eq!(Failure::new("this\nthat").to_string(), "this that");
+    }
+
+    #[test]
+    fn moments_are_written_in_utc() {
+        assert_eq!(rfc3339(Moment(1_700_000_000_000)), "2023-11-14T22:13:20Z");
+    }
+}

@@ -1,0 +1,41 @@
+//! `serve`: runs the server until it is told to stop.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use super::Context;
+use super::output::{self, Answer, Failure};
+use crate::{app, telemetry};
+
+/// Serve the site until SIGTERM or Ctrl-C; then finish what runs and end
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  commonhold serve
+  commonhold serve --listen 127.0.0.1:0               a free port, named in the line that is printed
+  commonhold serve --config /etc/commonhold.toml
+
+Plain HTTP shows passwords to the network, so only this machine is served unless the configuration says otherwise.")]
+pub(super) struct Serve {
+    /// Address and port, instead of `server.listen` of the configuration
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+impl Serve {
+    pub async fn run(self, context: Context) -> Result<Answer, Failure> {
+        telemetry::start(&context.config.log)?;
+        let site = context.site().await?;
+        let listen = self.listen.unwrap_or(context.config.server.listen);
+        app::serve(site, context.config, listen, |address| announce("", address)).await?;
+        Ok(Answer::said(""))
+    }
+}
+
+/// Prints the line that says where the server is, after what else there is to say. A closed standard output stops no server.
+pub(super) fn announce(before: &str, address: SocketAddr) {
+    if let Err(error) = output::write(&format!("{before}listening on http://{address}\n")) {
+        tracing::warn!(%error, "standard output takes no words");
+    }
+}

@@ -1,0 +1,270 @@
+//! LOCK and UNLOCK (RFC 4918 sections 9.10 and 9.11), and what they and others say about locks.
+//!
+//! Written here and not left to the engine: its lock trait is told a path and a token, never who asks, so it could
+//! neither keep a stranger from using a token nor decide inside the transaction of a change.
+
+use std::sync::Arc;
+
+use commonhold_acl::{Object, Operation, Scene};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::StatusCode;
+
+use super::bodies::{LockBody, LockInfo, LockScope};
+use super::conditions::{Conditions, View};
+use super::headers::{Depth, Header, LockToken, Timeout};
+use super::propfind::XML_TYPE;
+use super::props::write_locks;
+use super::xml::{QName, XmlWriter};
+use super::{Exchange, PREFIX, Spot, refused, root_is_fixed, shielded, small_body};
+use crate::db::{Reads, WriteTx};
+use crate::error::{Condition, HttpError};
+use crate::guard;
+use crate::ids::ContentId;
+use crate::locks::{self, Keys, Lock, LockError, Refusal, Release, Wish};
+use crate::net::RequestBody;
+use crate::reply::{self, Body, Reply};
+use crate::tree::change::{Change, Fresh};
+use crate::tree::{self, Node};
+
+/// A lock body has to be no longer.
+const LOCK_BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// In: a `lockinfo` body and Depth 0 or infinity (default) for a new lock, no body and an If header to refresh; Timeout.
+/// Out: 200, or 201 when it made an empty file; `lockdiscovery`, Lock-Token of a new lock.
+///
+/// Errors: 400 malformed; 403 without `write` (collection: `create` too; unmapped: `create` on the parent), or too many
+/// locks; 404; 409 the parent is missing; 412; 423 locked by others, 207 when only something below is.
+pub async fn lock(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
+    let body = LockBody::parse(&small_body(body, LOCK_BODY_BYTES_MAX).await?)?;
+    shielded(async move {
+        match body {
+            LockBody::New(info) => take(x, info).await,
+            LockBody::Refresh => refresh(x).await,
+        }
+    })
+    .await
+}
+
+fn timeout_s(x: &Exchange) -> Result<Option<u32>, HttpError> {
+    Ok(Timeout::parse(&x.head.headers)?.map(|timeout| match timeout {
+        Timeout::Infinite => u32::MAX,
+        Timeout::Seconds(seconds) => seconds,
+    }))
+}
+
+async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
+    let conditions = Conditions::parse(&x.head.headers)?;
+    let deep = match Depth::parse(&x.head.headers)? {
+        None | Some(Depth::Infinity) => true,
+        Some(Depth::Zero) => false,
+        Some(Depth::One) => return Err(HttpError::bad_request("LOCK takes Depth 0 or infinity.")),
+    };
+    let timeout_s = timeout_s(&x)?;
+    if x.path.is_root() {
+        return Err(root_is_fixed());
+    }
+    let name = x.path.name().expect("the root was refused");
+    let mut tx = x.app.db.write().await?;
+    let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
+    let view = View { access: &access, user: x.caller.user.id, now: x.now };
+    if x.path.segments().len() == 1 && access.share(name).is_none() {
+        return Err(root_is_fixed());
+    }
+    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    let unmapped = spot.located.node().is_none();
+    if unmapped {
+        spot.parent()?;
+    }
+    let operation = match spot.located.node() {
+        None => Operation::LockNew,
+        Some(node) if node.is_collection() => Operation::LockFolder,
+        Some(_) => Operation::LockFile,
+    };
+    let leased = spot.leased(&x);
+    let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
+    let scene = match &leased {
+        Some((node, effective)) => scene.with(Object::Item, effective, guard::item(node)),
+        None => scene,
+    };
+    let permit = guard::permit(operation, &scene).map_err(|refusal| refused(&refusal, &x.path))?;
+    conditions.confirm_change(&mut tx, &view, &spot).await?;
+    let tokens = conditions.tokens();
+    let keys = Keys { user: x.caller.user.id, tokens: &tokens };
+
+    let mut chain = spot.located.chain().to_vec();
+    if unmapped {
+        if x.path.trailing_slash() {
+            let text = "A name that ends in `/` is a collection's; a lock makes files only.";
+            return Err(HttpError::new(StatusCode::CONFLICT, text));
+        }
+        confirm(&mut tx, &chain, keys, &x).await?;
+        let empty = Fresh { id: ContentId::fresh(), size: 0, hash: *blake3::hash(b"").as_bytes(), inline: Some(Default::default()) };
+        let mut change = Change::begin(&mut tx, spot.reached.share.id, x.caller.user.id, x.now).await?;
+        chain.push(change.create_file(&permit, spot.located.ancestors(), name, &empty, None).await?);
+    }
+    let wish = Wish {
+        exclusive: info.scope == LockScope::Exclusive,
+        deep,
+        owner: info.owner.map(|owner| owner.content().to_owned()),
+        timeout_s,
+        fresh: unmapped,
+    };
+    let who = (x.caller.user.id, x.caller.user.name.as_str());
+    let lock = match locks::lock(&mut tx, &permit, &chain, who, wish, x.now).await {
+        Ok(lock) => lock,
+        Err(refusal) => return Err(not_given(&mut tx, refusal).await),
+    };
+    tx.commit().await?;
+    let status = if unmapped { StatusCode::CREATED } else { StatusCode::OK };
+    let mut answer = discovery(&x, &lock, status);
+    let token = HeaderValue::try_from(format!("<{}>", lock.token)).expect("a token is ASCII");
+    answer.headers_mut().insert(HeaderName::from_static("lock-token"), token);
+    Ok(answer)
+}
+
+async fn refresh(x: Exchange) -> Result<Reply, HttpError> {
+    let conditions = Conditions::parse(&x.head.headers)?;
+    let timeout_s = timeout_s(&x)?;
+    let tokens = conditions.tokens();
+    if tokens.is_empty() {
+        return Err(HttpError::bad_request("To refresh a lock, name it in an If header; a new lock needs a body."));
+    }
+    let mut tx = x.app.db.write().await?;
+    let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
+    let view = View { access: &access, user: x.caller.user.id, now: x.now };
+    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    let node = spot.found()?;
+    let operation = if node.is_collection() { Operation::LockFolder } else { Operation::LockFile };
+    let leased = spot.leased(&x);
+    let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
+    let scene = match &leased {
+        Some((node, effective)) => scene.with(Object::Item, effective, guard::item(node)),
+        None => scene,
+    };
+    guard::permit(operation, &scene).map(drop).map_err(|refusal| refused(&refusal, &x.path))?;
+    conditions.confirm_change(&mut tx, &view, &spot).await?;
+    let keys = Keys { user: x.caller.user.id, tokens: &tokens };
+    let lock = locks::refresh(&mut tx, spot.located.chain(), keys, timeout_s, x.now).await.map_err(of_tree)?;
+    let lock = lock.ok_or_else(|| HttpError::precondition("None of these locks is yours here."))?;
+    tx.commit().await?;
+    Ok(discovery(&x, &lock, StatusCode::OK))
+}
+
+/// In: Lock-Token. Out: 204.
+///
+/// Errors: 400 malformed or missing; 403 somebody else's, without `owner`; 404; 409 no such lock covers the resource.
+pub async fn unlock(x: Exchange) -> Result<Reply, HttpError> {
+    let token = LockToken::parse(&x.head.headers)?
+        .ok_or_else(|| HttpError::bad_request("The header `Lock-Token` is missing."))?
+        .0;
+    let mut tx = x.app.db.write().await?;
+    let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
+    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    let node = spot.found()?.clone();
+    match locks::release(&mut tx, spot.located.chain(), x.caller.user.id, &token, x.now).await.map_err(of_tree)? {
+        Release::NotHere => {
+            let text = "No lock of that token covers this resource.";
+            return Err(HttpError::new(StatusCode::CONFLICT, text).with(Condition::LockTokenMatchesRequestUri));
+        }
+        Release::NotYours(lock) => {
+            let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
+            guard::permit(Operation::UnlockOthers, &scene).map(drop).map_err(|refusal| refused(&refusal, &x.path))?;
+            locks::break_lock(&mut tx, &lock, x.caller.user.id, x.now).await.map_err(of_tree)?;
+        }
+        Release::Done(lock) if lock.fresh && lock.node == node.id && node.size == 0 => {
+            let mut change = Change::begin(&mut tx, node.share, x.caller.user.id, x.now).await?;
+            change.discard(&node, spot.located.ancestors()).await?;
+        }
+        Release::Done(_) => {}
+    }
+    tx.commit().await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// The answer to LOCK: the lock as its holder sees it.
+fn discovery(x: &Exchange, lock: &Lock, status: StatusCode) -> Reply {
+    let mut w = XmlWriter::new(&QName::dav("prop"), &[]);
+    let href = x.path.to_href(PREFIX, lock.deep);
+    write_locks(&mut w, &QName::dav("lockdiscovery"), &[(Arc::new(lock.clone()), href)], x.caller.user.id, x.now);
+    let mut answer = Reply::new(Body::bytes(w.finish()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, XML_TYPE);
+    answer
+}
+
+/// Whether a change of the last node of `chain` may pass. Errors: 423 naming the locks.
+pub(super) async fn confirm(tx: &mut impl Reads, chain: &[Node], keys: Keys<'_>, x: &Exchange) -> Result<(), HttpError> {
+    match locks::confirm(tx, chain, keys, x.now).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(locked(tx, error, false).await),
+    }
+}
+
+/// Whether the resource may go from its place with everything below. Errors: 423; 207 when only things below are locked.
+pub(super) async fn confirm_taking(
+    tx: &mut WriteTx,
+    spot: &Spot,
+    keys: Keys<'_>,
+    x: &Exchange,
+) -> Result<(), HttpError> {
+    match locks::confirm_taking(tx, spot.located.chain(), keys, x.now).await {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let above: Vec<_> = spot.located.chain().iter().map(|node| node.id).collect();
+            let inside = matches!(&error, LockError::Locked(locks) if locks.iter().all(|lock| !above.contains(&lock.node)));
+            Err(locked(tx, error, inside).await)
+        }
+    }
+}
+
+/// 423 with the roots of the locks, or a 207 that names them as blockers.
+async fn locked(tx: &mut impl Reads, error: LockError, as_blockers: bool) -> HttpError {
+    let locks = match error {
+        LockError::Locked(locks) => locks,
+        LockError::Tree(error) => return error.into(),
+    };
+    let hrefs = match roots(tx, &locks).await {
+        Ok(hrefs) => hrefs,
+        Err(error) => return error,
+    };
+    let text = format!("Locked by `{}`.", locks[0].holder_name);
+    let error = HttpError::new(StatusCode::LOCKED, text);
+    if as_blockers { error.blocked_by(hrefs) } else { error.with(Condition::LockTokenSubmitted(hrefs)) }
+}
+
+async fn not_given(tx: &mut impl Reads, refusal: Refusal) -> HttpError {
+    let text = refusal.to_string();
+    match refusal {
+        Refusal::Conflict(locks) => match roots(tx, &locks).await {
+            Ok(hrefs) => HttpError::new(StatusCode::LOCKED, format!("{text}.")).with(Condition::NoConflictingLock(hrefs)),
+            Err(error) => error,
+        },
+        Refusal::Below(locks) => match roots(tx, &locks).await {
+            Ok(hrefs) => HttpError::new(StatusCode::LOCKED, format!("{text}.")).blocked_by(hrefs),
+            Err(error) => error,
+        },
+        Refusal::TooMany | Refusal::TooManyShared => HttpError::new(StatusCode::FORBIDDEN, format!("{text}.")),
+        Refusal::Lock(error) => locked(tx, error, false).await,
+    }
+}
+
+/// The URLs of the locks' roots, each once.
+async fn roots(tx: &mut impl Reads, locks: &[Lock]) -> Result<Vec<String>, HttpError> {
+    let mut hrefs = Vec::new();
+    for lock in locks {
+        let chain = tree::chain_of(tx, lock.node).await?;
+        let href = tree::href_of(PREFIX, &tree::share_name(tx, lock.share).await?, &chain);
+        if !hrefs.contains(&href) {
+            hrefs.push(href);
+        }
+    }
+    Ok(hrefs)
+}
+
+/// A lock error where no lock can stand in the way.
+pub(super) fn of_tree(error: LockError) -> HttpError {
+    match error {
+        LockError::Locked(locks) => HttpError::new(StatusCode::LOCKED, format!("Locked by `{}`.", locks[0].holder_name)),
+        LockError::Tree(error) => error.into(),
+    }
+}
