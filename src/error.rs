@@ -143,8 +143,10 @@ impl From<DbError> for HttpError {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Busy => Self::unavailable("The server is busy. Please try again in a moment."),
-            DbError::Full => Self::new(StatusCode::INSUFFICIENT_STORAGE, "The server's disk is full. Nothing was changed.")
-                .with(Condition::SufficientDiskSpace),
+            DbError::Full => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "The server's disk is full. Nothing was changed.")
+                    .with(Condition::SufficientDiskSpace)
+            }
             DbError::Lost(why) => {
                 tracing::error!(%why, "the database can't be used");
                 Self::unavailable("The server's database can't be reached at the moment.")
@@ -224,9 +226,7 @@ impl From<BodyError> for HttpError {
     fn from(error: BodyError) -> Self {
         let answer = |status| Self::new(status, format!("The request can't be used: {error}."));
         match error {
-            BodyError::Xml(XmlError::Doctype) => {
-                answer(StatusCode::BAD_REQUEST).with(Condition::NoExternalEntities)
-            }
+            BodyError::Xml(XmlError::Doctype) => answer(StatusCode::BAD_REQUEST).with(Condition::NoExternalEntities),
             BodyError::Xml(_) | BodyError::WrongRoot { .. } | BodyError::Contents(_) => answer(StatusCode::BAD_REQUEST),
             BodyError::TooManyProperties | BodyError::PropertyTooLong(_) | BodyError::OwnerTooLong => {
                 answer(StatusCode::PAYLOAD_TOO_LARGE)

@@ -90,8 +90,12 @@ pub async fn run(site: &Site) -> Result<Report, VerifyError> {
 async fn damage(site: &Site, content: &Recorded) -> Option<String> {
     let Ok(hash) = <[u8; 32]>::try_from(content.hash.as_slice()) else { return Some("its hash is none".to_owned()) };
     match &content.inline {
-        Some(bytes) if bytes.len() as u64 != content.size => Some(format!("{} bytes instead of {}", bytes.len(), content.size)),
-        Some(bytes) if *blake3::hash(bytes).as_bytes() != hash => Some("the bytes are not those that were stored".to_owned()),
+        Some(bytes) if bytes.len() as u64 != content.size => {
+            Some(format!("{} bytes instead of {}", bytes.len(), content.size))
+        }
+        Some(bytes) if *blake3::hash(bytes).as_bytes() != hash => {
+            Some("the bytes are not those that were stored".to_owned())
+        }
         Some(_) => None,
         None => {
             let id = BlobId::from_bytes(*content.id.0.as_bytes());

@@ -146,13 +146,7 @@ fn landing(source: &Node, to: &Spot) -> Landing {
     }
 }
 
-fn permit(
-    way: Way,
-    from: &Spot,
-    to: &Spot,
-    source: &Node,
-    landing: Landing,
-) -> Result<Permit, Refused> {
+fn permit(way: Way, from: &Spot, to: &Spot, source: &Node, landing: Landing) -> Result<Permit, Refused> {
     let scene = from.scene(Scene::new(), Object::Item, Object::Parent);
     let scene = to.scene(scene, Object::Destination, Object::DestinationParent);
     let kind = item(source).kind;
@@ -165,4 +159,3 @@ fn permit(
     };
     guard::permit(operation, &scene)
 }
-

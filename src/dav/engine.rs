@@ -14,7 +14,8 @@ use std::time::SystemTime;
 use bytes::{Buf, Bytes};
 use dav_server::davpath::DavPath;
 use dav_server::fs::{
-    DavDirEntry, DavFile, DavMetaData, FsError, FsFuture, FsResult, FsStream, GuardedFileSystem, OpenOptions, ReadDirMeta,
+    DavDirEntry, DavFile, DavMetaData, FsError, FsFuture, FsResult, FsStream, GuardedFileSystem, OpenOptions,
+    ReadDirMeta,
 };
 use dav_server::{DavHandler, body::Body as EngineBody};
 use http::header::{CONTENT_LENGTH, RANGE};
@@ -161,12 +162,7 @@ fn of_status(answer: &Response<EngineBody>) -> HttpError {
 struct Adapter;
 
 impl GuardedFileSystem<Arc<Errand>> for Adapter {
-    fn open<'a>(
-        &'a self,
-        _: &'a DavPath,
-        _: OpenOptions,
-        errand: &'a Arc<Errand>,
-    ) -> FsFuture<'a, Box<dyn DavFile>> {
+    fn open<'a>(&'a self, _: &'a DavPath, _: OpenOptions, errand: &'a Arc<Errand>) -> FsFuture<'a, Box<dyn DavFile>> {
         let job = errand.job.lock().take();
         let file: FsResult<Box<dyn DavFile>> = match job {
             Some(Job::Read(source)) => match errand.node() {
@@ -262,7 +258,9 @@ impl DavFile for Sending {
                     let start = bytes.len().min(usize::try_from(self.at).unwrap_or(usize::MAX));
                     bytes.slice(start..bytes.len().min(start.saturating_add(count)))
                 }
-                Source::Blob(reader) => reader.read_at(self.at, count).await.map_err(|error| broken(&self.meta.0, error))?,
+                Source::Blob(reader) => {
+                    reader.read_at(self.at, count).await.map_err(|error| broken(&self.meta.0, error))?
+                }
             };
             // The engine would fill up with zeros what is missing; the response must break off instead.
             if bytes.is_empty() && count > 0 {

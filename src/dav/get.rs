@@ -139,7 +139,9 @@ async fn source(x: &Exchange, node: &Node) -> Result<Source, HttpError> {
         && let Some(bytes) = x.app.tree.inline_bytes(&x.app.db, content).await?
     {
         if bytes.len() as u64 != node.size {
-            return Err(TreeError::Db(crate::db::DbError::Lost("a content has another length than its row".into())).into());
+            return Err(
+                TreeError::Db(crate::db::DbError::Lost("a content has another length than its row".into())).into()
+            );
         }
         return Ok(Source::Inline(bytes));
     }

@@ -121,7 +121,16 @@ impl Listing {
         } else {
             Xml::Full(XmlWriter::new(&QName::dav("multistatus"), &[]))
         };
-        Self { asked, tx, xml: Some(xml), todo: VecDeque::new(), rooms: HashMap::new(), free_bytes, caller: x.caller.user.id, now: x.now }
+        Self {
+            asked,
+            tx,
+            xml: Some(xml),
+            todo: VecDeque::new(),
+            rooms: HashMap::new(),
+            free_bytes,
+            caller: x.caller.user.id,
+            now: x.now,
+        }
     }
 
     /// One resource whose row says everything.

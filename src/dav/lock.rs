@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use commonhold_acl::{Object, Operation, Scene};
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use super::bodies::{LockBody, LockInfo, LockScope};
 use super::conditions::{Conditions, View};
@@ -98,7 +98,12 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
             return Err(HttpError::new(StatusCode::CONFLICT, text));
         }
         confirm(&mut tx, &chain, keys, &x).await?;
-        let empty = Fresh { id: ContentId::fresh(), size: 0, hash: *blake3::hash(b"").as_bytes(), inline: Some(Default::default()) };
+        let empty = Fresh {
+            id: ContentId::fresh(),
+            size: 0,
+            hash: *blake3::hash(b"").as_bytes(),
+            inline: Some(Default::default()),
+        };
         let mut change = Change::begin(&mut tx, spot.reached.share.id, x.caller.user.id, x.now).await?;
         chain.push(change.create_file(&permit, spot.located.ancestors(), name, &empty, None).await?);
     }
@@ -193,7 +198,12 @@ fn discovery(x: &Exchange, lock: &Lock, status: StatusCode) -> Reply {
 }
 
 /// Whether a change of the last node of `chain` may pass. Errors: 423 naming the locks.
-pub(super) async fn confirm(tx: &mut impl Reads, chain: &[Node], keys: Keys<'_>, x: &Exchange) -> Result<(), HttpError> {
+pub(super) async fn confirm(
+    tx: &mut impl Reads,
+    chain: &[Node],
+    keys: Keys<'_>,
+    x: &Exchange,
+) -> Result<(), HttpError> {
     match locks::confirm(tx, chain, keys, x.now).await {
         Ok(()) => Ok(()),
         Err(error) => Err(locked(tx, error, false).await),
@@ -211,7 +221,8 @@ pub(super) async fn confirm_taking(
         Ok(()) => Ok(()),
         Err(error) => {
             let above: Vec<_> = spot.located.chain().iter().map(|node| node.id).collect();
-            let inside = matches!(&error, LockError::Locked(locks) if locks.iter().all(|lock| !above.contains(&lock.node)));
+            let inside =
+                matches!(&error, LockError::Locked(locks) if locks.iter().all(|lock| !above.contains(&lock.node)));
             Err(locked(tx, error, inside).await)
         }
     }
@@ -236,7 +247,9 @@ async fn not_given(tx: &mut impl Reads, refusal: Refusal) -> HttpError {
     let text = refusal.to_string();
     match refusal {
         Refusal::Conflict(locks) => match roots(tx, &locks).await {
-            Ok(hrefs) => HttpError::new(StatusCode::LOCKED, format!("{text}.")).with(Condition::NoConflictingLock(hrefs)),
+            Ok(hrefs) => {
+                HttpError::new(StatusCode::LOCKED, format!("{text}.")).with(Condition::NoConflictingLock(hrefs))
+            }
             Err(error) => error,
         },
         Refusal::Below(locks) => match roots(tx, &locks).await {
@@ -264,7 +277,9 @@ async fn roots(tx: &mut impl Reads, locks: &[Lock]) -> Result<Vec<String>, HttpE
 /// A lock error where no lock can stand in the way.
 pub(super) fn of_tree(error: LockError) -> HttpError {
     match error {
-        LockError::Locked(locks) => HttpError::new(StatusCode::LOCKED, format!("Locked by `{}`.", locks[0].holder_name)),
+        LockError::Locked(locks) => {
+            HttpError::new(StatusCode::LOCKED, format!("Locked by `{}`.", locks[0].holder_name))
+        }
         LockError::Tree(error) => error.into(),
     }
 }

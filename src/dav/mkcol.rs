@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use commonhold_acl::{Object, Operation, Scene};
-use http::header::{CONTENT_LOCATION, HeaderValue};
 use http::StatusCode;
+use http::header::{CONTENT_LOCATION, HeaderValue};
 
 use super::conditions::{Conditions, View};
 use super::engine::{self, Errand};

@@ -188,7 +188,10 @@ fn refused(refused: &Refused, path: &RelPath) -> HttpError {
 
 /// The root holds shares and nothing else; they come and go by administration. 403.
 fn root_is_fixed() -> HttpError {
-    HttpError::new(StatusCode::FORBIDDEN, "The top level holds the team shares; an administrator makes and removes them.")
+    HttpError::new(
+        StatusCode::FORBIDDEN,
+        "The top level holds the team shares; an administrator makes and removes them.",
+    )
 }
 
 /// Whether the request's method is HEAD.

@@ -26,8 +26,8 @@ use crate::locks::{self, Keys};
 use crate::net::RequestBody;
 use crate::path::Name;
 use crate::reply::{self, Reply};
-use crate::tree::{self, Node};
 use crate::tree::change::{Change, Fresh};
+use crate::tree::{self, Node};
 
 /// Bodies from this size on are refused before they are sent, as far as conditions and locks go.
 const EARLY_BYTES_MIN: u64 = 64 * 1024;
@@ -70,7 +70,8 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let errand = Errand::write(upload, over);
     engine::run(&x.head, &x.path, Arc::clone(&errand), Some(body)).await?;
     let node = errand.node().ok_or_else(HttpError::internal)?;
-    let mut answer = reply::empty(if created.load(Ordering::Acquire) { StatusCode::CREATED } else { StatusCode::NO_CONTENT });
+    let mut answer =
+        reply::empty(if created.load(Ordering::Acquire) { StatusCode::CREATED } else { StatusCode::NO_CONTENT });
     validators(answer.headers_mut(), &node);
     if has_mtime {
         answer.headers_mut().insert(HeaderName::from_static("x-oc-mtime"), HeaderValue::from_static("accepted"));

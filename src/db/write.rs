@@ -66,8 +66,7 @@ impl Writer {
         let group = open.clone().unwrap_or_default();
         lane.group = Some(Arc::clone(&group));
         // Made before the first await, so that its drop cleans up whatever becomes of this future.
-        let mut tx =
-            WriteTx { lane: Some(lane), group, touched: Touched::default(), writer: Arc::clone(self) };
+        let mut tx = WriteTx { lane: Some(lane), group, touched: Touched::default(), writer: Arc::clone(self) };
         if open.is_some() {
             tx.conn().execute("savepoint job").await?;
         } else {

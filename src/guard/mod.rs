@@ -144,11 +144,7 @@ fn facts(user: &User, channel: Channel, reach: &shares::Reach) -> acl::Facts {
         channel_open: true,
         share: acl::Share { id: reach.share.id, name: reach.share.name.clone(), active: reach.share.active },
         admin_browse_files: false,
-        chain: vec![acl::Step {
-            path: format!("/{}", reach.share.name),
-            inherits: true,
-            entries: entries.collect(),
-        }],
+        chain: vec![acl::Step { path: format!("/{}", reach.share.name), inherits: true, entries: entries.collect() }],
         on_the_way: false,
         creation_lease: false,
         limits: Vec::new(),

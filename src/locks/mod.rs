@@ -12,8 +12,8 @@ use std::time::Duration;
 
 pub use sql::sweep;
 pub use take::{
-    Refusal, Release, Wish, add_user_lock, break_lock, keeps_late_save, left_behind, list, lock, refresh, release, request,
-    settle_auto, written,
+    Refusal, Release, Wish, add_user_lock, break_lock, keeps_late_save, left_behind, list, lock, refresh, release,
+    request, settle_auto, written,
 };
 
 use crate::clock::Moment;
@@ -221,5 +221,9 @@ fn pass(mut locks: Vec<Lock>, keys: Keys<'_>) -> Result<(), LockError> {
 
 /// The tokens of `locks` that count for `user` in an `If` header.
 pub fn tokens_of(locks: &[Lock], user: UserId) -> Vec<String> {
-    locks.iter().filter(|lock| lock.holder == user && lock.kind == LockKind::Dav).map(|lock| lock.token.clone()).collect()
+    locks
+        .iter()
+        .filter(|lock| lock.holder == user && lock.kind == LockKind::Dav)
+        .map(|lock| lock.token.clone())
+        .collect()
 }

@@ -33,9 +33,7 @@ fn lock(row: &SqliteRow) -> Result<Lock> {
         created: Moment(row.try_get(10)?),
         granted_s: row.try_get(11)?,
         wanted: match (wanted_by, wanted_name, lapses) {
-            (Some(by), Some(by_name), Some(lapses)) => {
-                Some(Wanted { by: UserId(by), by_name, lapses: Moment(lapses) })
-            }
+            (Some(by), Some(by_name), Some(lapses)) => Some(Wanted { by: UserId(by), by_name, lapses: Moment(lapses) }),
             _ => None,
         },
         expires: row.try_get::<Option<i64>, _>(15)?.map(Moment),

@@ -3,8 +3,8 @@
 use commonhold_acl::{Permission, Permit};
 
 use super::{
-    AUTO_LIFE, HELD_MAX, Keys, Lock, LockError, LockKind, SHARED_MAX, TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN,
-    below, covering, sql,
+    AUTO_LIFE, HELD_MAX, Keys, Lock, LockError, LockKind, SHARED_MAX, TIMEOUT_DEFAULT, TIMEOUT_MAX, TIMEOUT_MIN, below,
+    covering, sql,
 };
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
@@ -283,12 +283,7 @@ pub async fn left_behind(tx: &mut WriteTx, node: &Node) -> Result<(), LockError>
 
 /// Whether a late save with these tokens is one against a lock that was taken away from `user`, and the share keeps such
 /// saves as collision copies.
-pub async fn keeps_late_save(
-    tx: &mut impl Reads,
-    node: &Node,
-    keys: Keys<'_>,
-    now: Moment,
-) -> Result<bool, LockError> {
+pub async fn keeps_late_save(tx: &mut impl Reads, node: &Node, keys: Keys<'_>, now: Moment) -> Result<bool, LockError> {
     if keys.tokens.is_empty() {
         return Ok(false);
     }

@@ -46,7 +46,11 @@ impl Default for TreeCache {
     fn default() -> Self {
         let contents_max = (CONTENT_BYTES_MAX / 4096) as usize;
         let locks = Cache::new(SHARES_MAX);
-        Self { paths: Cache::new(PATHS_MAX), locks, contents: Cache::with_weighter(contents_max, CONTENT_BYTES_MAX, BySize) }
+        Self {
+            paths: Cache::new(PATHS_MAX),
+            locks,
+            contents: Cache::with_weighter(contents_max, CONTENT_BYTES_MAX, BySize),
+        }
     }
 }
 

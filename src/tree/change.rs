@@ -142,7 +142,12 @@ impl<'t> Change<'t> {
     }
 
     /// Makes an empty collection as a member of the last of `ancestors`, for which `permit` allows `create`.
-    pub async fn create_collection(&mut self, permit: &Permit, ancestors: &[Node], name: &Name) -> Result<Node, TreeError> {
+    pub async fn create_collection(
+        &mut self,
+        permit: &Permit,
+        ancestors: &[Node],
+        name: &Name,
+    ) -> Result<Node, TreeError> {
         self.next_seq(name.as_str());
         let mut node = self.blank(ancestors, name, Kind::Collection);
         require(permit, Permission::Create, node.parent.expect("a member has a parent"));

@@ -113,7 +113,13 @@ pub(super) async fn vacate(conn: &mut Conn, n: &Node, by: UserId, now: Moment) -
 }
 
 /// The file that `by` has taken from this name since `since`, and the mark of it removed.
-pub(super) async fn vacated(conn: &mut Conn, parent: NodeId, key: &str, by: UserId, since: Moment) -> Result<Option<NodeId>> {
+pub(super) async fn vacated(
+    conn: &mut Conn,
+    parent: NodeId,
+    key: &str,
+    by: UserId,
+    since: Moment,
+) -> Result<Option<NodeId>> {
     let id: Option<i64> = query_scalar(
         "delete from vacated where parent_id = ? and name_key = ? and user_id = ? and left_at >= ? returning node_id",
     )
@@ -313,7 +319,14 @@ pub(super) async fn replace_content(
 }
 
 /// Moves a node below the trash, where its key is its id, so that equal names lie side by side.
-pub(super) async fn to_trash(conn: &mut Conn, n: &Node, trash: NodeId, seq: i64, by: UserId, now: Moment) -> Result<()> {
+pub(super) async fn to_trash(
+    conn: &mut Conn,
+    n: &Node,
+    trash: NodeId,
+    seq: i64,
+    by: UserId,
+    now: Moment,
+) -> Result<()> {
     query(
         "update node set parent_id = ?, name_key = '#' || id, seq = ?, lease_user = null where id = ?;
          insert into trash (node_id, share_id, parent_id, name, deleted_by, deleted_at) values (?, ?, ?, ?, ?, ?)",
@@ -333,7 +346,14 @@ pub(super) async fn to_trash(conn: &mut Conn, n: &Node, trash: NodeId, seq: i64,
 }
 
 /// Gives a node another place and name.
-pub(super) async fn move_node(conn: &mut Conn, id: NodeId, parent: NodeId, name: &str, key: &str, seq: i64) -> Result<()> {
+pub(super) async fn move_node(
+    conn: &mut Conn,
+    id: NodeId,
+    parent: NodeId,
+    name: &str,
+    key: &str,
+    seq: i64,
+) -> Result<()> {
     query("update node set parent_id = ?, name = ?, name_key = ?, seq = ? where id = ?")
         .bind(parent.0)
         .bind(name)
@@ -409,7 +429,13 @@ pub(super) async fn plan_copy(conn: &mut Conn, source: NodeId, deep: bool) -> Re
 }
 
 /// Carries a planned copy out: `root` says where the copy of `source` comes; gives its id.
-pub(super) async fn copy_planned(conn: &mut Conn, source: NodeId, root: &Node, key: &str, author: UserId) -> Result<NodeId> {
+pub(super) async fn copy_planned(
+    conn: &mut Conn,
+    source: NodeId,
+    root: &Node,
+    key: &str,
+    author: UserId,
+) -> Result<NodeId> {
     query(
         "insert into node (id, share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
                            author_id, has_props)
@@ -435,7 +461,13 @@ pub(super) async fn copy_planned(conn: &mut Conn, source: NodeId, root: &Node, k
 }
 
 /// Gives a file another content without keeping the one it has.
-pub(super) async fn swap_content(conn: &mut Conn, file: NodeId, content: ContentId, size: u64, modified: Moment) -> Result<()> {
+pub(super) async fn swap_content(
+    conn: &mut Conn,
+    file: NodeId,
+    content: ContentId,
+    size: u64,
+    modified: Moment,
+) -> Result<()> {
     query("update node set content_id = ?, size = ?, modified_at = ? where id = ?")
         .bind(content.0.as_bytes().as_slice())
         .bind(size.cast_signed())
@@ -462,7 +494,12 @@ pub(super) async fn merge_props(conn: &mut Conn, from: NodeId, to: NodeId) -> Re
 }
 
 /// Sets the times of a node; `None` leaves one as it is.
-pub(super) async fn set_times(conn: &mut Conn, id: NodeId, modified: Option<Moment>, created: Option<Moment>) -> Result<()> {
+pub(super) async fn set_times(
+    conn: &mut Conn,
+    id: NodeId,
+    modified: Option<Moment>,
+    created: Option<Moment>,
+) -> Result<()> {
     query("update node set modified_at = coalesce(?, modified_at), created_at = coalesce(?, created_at) where id = ?")
         .bind(modified.map(|m| m.0))
         .bind(created.map(|m| m.0))
@@ -514,10 +551,12 @@ pub(super) async fn count_props(conn: &mut Conn, node: NodeId) -> Result<(i64, i
         .bind(node.0)
         .execute(&mut *conn)
         .await?;
-    let row = query("select count(*), coalesce(sum(length(ns) + length(name) + length(value)), 0) from prop where node_id = ?")
-        .bind(node.0)
-        .fetch_one(conn)
-        .await?;
+    let row = query(
+        "select count(*), coalesce(sum(length(ns) + length(name) + length(value)), 0) from prop where node_id = ?",
+    )
+    .bind(node.0)
+    .fetch_one(conn)
+    .await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
@@ -614,5 +653,8 @@ pub(super) async fn user_of_content(conn: &mut Conn, content: ContentId) -> Resu
 /// How many of these contents there are.
 pub(super) async fn count_contents(conn: &mut Conn, contents: &[ContentId]) -> Result<i64> {
     let hex = json!(contents.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string();
-    query_scalar("select count(*) from json_each(?) j join content c on c.id = unhex(j.value)").bind(hex).fetch_one(conn).await
+    query_scalar("select count(*) from json_each(?) j join content c on c.id = unhex(j.value)")
+        .bind(hex)
+        .fetch_one(conn)
+        .await
 }

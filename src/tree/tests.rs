@@ -36,15 +36,8 @@ impl Room {
         let org_name = DirectoryName::of_organization("Example").unwrap();
         let org = organization::create(&mut tx, &by, &org_name, now).await.unwrap();
         let name = DirectoryName::of_user("ana").unwrap();
-        let new = user::NewUser {
-            org,
-            name: &name,
-            display: "",
-            email: "",
-            guest: false,
-            admin: true,
-            password_hash: None,
-        };
+        let new =
+            user::NewUser { org, name: &name, display: "", email: "", guest: false, admin: true, password_hash: None };
         let id = user::create(&mut tx, &by, &new, now).await.unwrap();
         for name in ["One", "Two"] {
             let new = NewShare { org, name: &Name::parse(name).unwrap(), description: "", quota_bytes: None };
@@ -70,10 +63,9 @@ impl Room {
     /// A permit of somebody who may do everything.
     fn permit(&self, operation: Operation, item: &Located, destination: Option<&Located>) -> Permit {
         let mut scene = Scene::new();
-        for (located, what, parent) in [
-            (Some(item), Object::Item, Object::Parent),
-            (destination, Object::Destination, Object::DestinationParent),
-        ] {
+        for (located, what, parent) in
+            [(Some(item), Object::Item, Object::Parent), (destination, Object::Destination, Object::DestinationParent)]
+        {
             let Some(located) = located else { continue };
             if let Some(node) = located.node() {
                 scene = scene.with(what, &self.effective, guard::item(node));
@@ -278,10 +270,7 @@ async fn a_file_that_a_file_is_moved_onto_keeps_its_identity_and_history() {
         let (_, located) = room.at(&mut tx, &target).await.unwrap();
         let permit = room.permit(Operation::PutNew, &located, None);
         let mut change = Change::begin(&mut tx, room.shares[0].id, room.user.id, Moment::now()).await.unwrap();
-        change
-            .create_file(&permit, located.ancestors(), target.name().unwrap(), &fresh(size), None)
-            .await
-            .unwrap();
+        change.create_file(&permit, located.ancestors(), target.name().unwrap(), &fresh(size), None).await.unwrap();
         tx.commit().await.unwrap();
     }
     let mut tx = room.db.write().await.unwrap();

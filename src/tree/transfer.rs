@@ -160,7 +160,8 @@ impl Change<'_> {
         to: &Target<'_>,
     ) -> Result<Node, TreeError> {
         let was_deleted = document.parent == Some(self.trash);
-        let (new, old) = (source.content.expect("a file has a content"), document.content.expect("a file has a content"));
+        let (new, old) =
+            (source.content.expect("a file has a content"), document.content.expect("a file has a content"));
         let back = self.put_in_place(document, to).await?;
         self.log(Op::Move, (back.id, back.parent, &back.name), 0, to.at.ancestors()).await?;
         if source.has_props {
@@ -175,7 +176,8 @@ impl Change<'_> {
             self.log(Op::Delete, (source.id, source.parent, &source.name), freed, source_ancestors).await?;
         } else {
             let aside = document.parent.expect("only a root has no parent");
-            let key = Name::parse(&document.name).map_or_else(|_| document.name.clone(), |name| name.key().as_str().to_owned());
+            let key = Name::parse(&document.name)
+                .map_or_else(|_| document.name.clone(), |name| name.key().as_str().to_owned());
             sql::move_node(self.tx.conn(), source.id, aside, &document.name, &key, self.seq).await?;
             sql::swap_content(self.tx.conn(), source.id, old, document.size, document.modified).await?;
             let more = document.size.cast_signed() - source.size.cast_signed();

@@ -204,8 +204,9 @@ fn malformed_headers_are_400_and_change_nothing() {
         put("If-Match", value);
         put("If-None-Match", value);
     }
-    let many = "(<urn:x>)".repeat(2_000);
-    put("If", many.as_bytes());
+    put("If", "(<urn:x>)".repeat(100).as_bytes());
+    let endless = "(<urn:x>)".repeat(2_000);
+    ana.ask("PUT", "/Projects/a.txt").with("If", endless).body("mine").send().status(431);
 
     let transfer = |name: &str, value: &[u8]| {
         for method in ["COPY", "MOVE"] {
@@ -258,7 +259,6 @@ fn a_destination_that_cannot_be_read_is_400() {
         b":::",
         b"\xff\xfe",
         b"/dav/Projects/b.txt#part",
-        b"/dav/Projects/b .txt",
         b"/dav/Projects/%zz",
         b"/dav/Projects/a%2Fb",
         b"/dav/Projects/../b.txt",

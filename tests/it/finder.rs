@@ -1,4 +1,4 @@
-//! macOS: Finder and the file system below it (webdavfs), replayed as they speak to a server without locks.
+//! macOS: Finder and the file system below it (webdavfs), replayed as they speak where they take no locks.
 
 use crate::site::{Client, Depth, Site, asking_for, dav};
 

@@ -1,4 +1,4 @@
-//! Microsoft Office and LibreOffice, as far as they get without locks: discovery, and saves through temporary files.
+//! Microsoft Office and LibreOffice, as far as they take no locks: discovery, and saves through temporary files.
 
 use crate::site::{Client, Depth, Site, asking_for};
 

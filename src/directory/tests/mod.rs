@@ -159,7 +159,7 @@ async fn an_app_password_is_found_by_its_public_half_until_it_is_revoked() {
     let unnamed = app_password::add(&mut tx, &site.by, &ana, " ", &Credential::fresh(), NOW).await;
     assert!(matches!(unnamed, Err(DirectoryError::BadName { noun: "label", .. })));
     app_password::add(&mut tx, &site.by, &ben, "notebook", &Credential::fresh(), NOW).await.unwrap();
-    assert_eq!(app_password::list(&mut tx, ana.id).await.unwrap(), [made.clone()]);
+    assert_eq!(app_password::list(&mut tx, ana.id).await.unwrap(), std::slice::from_ref(&made));
     let (found, secret_hash, user) = app_password::by_id(&mut tx, credential.id()).await.unwrap().unwrap();
     assert_eq!((&found, &user), (&made, &ana));
     assert!(credential.matches(&secret_hash));

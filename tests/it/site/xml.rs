@@ -185,8 +185,10 @@ impl Response {
         self.properties.iter().find(|(_, values)| values.contains_key(name)).map(|(status, _)| *status)
     }
 
+    /// Says so by its resource type; the short listing for Windows leaves the empty type of files out.
     pub fn is_collection(&self) -> bool {
-        self.value(&dav("resourcetype")).contains("<{DAV:}collection>")
+        let kind = self.properties.get(&200).and_then(|values| values.get(&dav("resourcetype")));
+        kind.is_some_and(|kind| kind.contains("<{DAV:}collection>"))
     }
 }
 
