@@ -159,7 +159,11 @@ async fn route(app: Arc<App>, head: Parts, body: RequestBody) -> Result<Reply, R
 /// Who makes the request. Errors: 401 with the challenge, 429, 503.
 async fn log_in(app: &App, head: &Parts) -> Result<Caller, Refusal> {
     let peer = head.extensions.get::<PeerAddr>().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
-    let credentials = head.headers.get(AUTHORIZATION);
+    let mut credentials = head.headers.get_all(AUTHORIZATION).iter();
+    let (credentials, more) = (credentials.next(), credentials.next());
+    if more.is_some() {
+        return Err(HttpError::bad_request("The header `Authorization` may be sent only once.").into());
+    }
     match app.auth.login(&app.db, credentials, peer, Moment::now()).await {
         Ok(login) => Ok(Caller { user: login.user, channel: Channel::WebDav }),
         Err(AuthError::Missing | AuthError::Wrong) => {

@@ -105,7 +105,7 @@ impl Site {
         // For people: the lock itself is the system's.
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
-        writeln!(file, "{}", std::process::id()).map_err(failed)?;
+        writeln!(file, "{}", std::process::id()).and_then(|()| file.sync_data()).map_err(failed)?;
         Ok(Claim { _lock: file })
     }
 

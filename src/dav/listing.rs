@@ -104,6 +104,8 @@ pub struct Listing {
     rooms: HashMap<ShareId, Room>,
     /// Bytes that a share without a quota may still take.
     free_bytes: u64,
+    /// The quota that the root tells.
+    top: Option<Room>,
     caller: UserId,
     now: Moment,
 }
@@ -128,6 +130,7 @@ impl Listing {
             todo: VecDeque::new(),
             rooms: HashMap::new(),
             free_bytes,
+            top: None,
             caller: x.caller.user.id,
             now: x.now,
         }
@@ -172,6 +175,7 @@ impl Listing {
     /// The root: the shares that the caller reaches.
     pub async fn of_root(x: &Exchange, access: &Access, asked: Asked, depth: Depth) -> Result<Self, HttpError> {
         let mut listing = Self::new(x, asked, Some(x.app.db.read().await?), free_bytes(x)?);
+        listing.top = listing.root_room(access).await?;
         listing.entry(PREFIX, None, "Team shares", None, &[], &[]);
         if depth == Depth::Zero {
             return Ok(listing);
@@ -309,6 +313,19 @@ impl Listing {
         Ok(())
     }
 
+    /// What all shares of the caller hold together; none of them can take more than the disk.
+    async fn root_room(&mut self, access: &Access) -> Result<Option<Room>, HttpError> {
+        if !self.asked.wants_quota() {
+            return Ok(None);
+        }
+        let mut used = 0u64;
+        for reached in access.shares() {
+            self.load_room(reached.share.id).await?;
+            used = used.saturating_add(self.rooms.get(&reached.share.id).map_or(0, |room| room.used));
+        }
+        Ok(Some(Room { used, available: self.free_bytes }))
+    }
+
     fn entry(
         &mut self,
         href: &str,
@@ -318,7 +335,7 @@ impl Listing {
         dead: &[DeadProp],
         locks: &[Located],
     ) {
-        let room = node.and_then(|node| self.rooms.get(&node.share)).copied();
+        let room = node.map_or(self.top, |node| self.rooms.get(&node.share).copied());
         let effective = reached.map(|reached| &reached.effective);
         let resource = Resource { node, name, effective, dead, room, locks, caller: self.caller, now: self.now };
         match &mut self.xml {
@@ -376,6 +393,14 @@ fn full_entry(w: &mut XmlWriter, asked: &Asked, href: &str, resource: &Resource<
     w.start(&QName::dav("response"));
     w.element(&QName::dav("href"), href);
     let mut missing: Vec<&QName> = Vec::new();
+    let nothing_found = asked.live.iter().all(|(name, live)| match live {
+        Some(live) => !resource.has(*live),
+        None => resource.dead(name).is_none(),
+    });
+    if matches!(asked.body, PropfindBody::Prop(_)) && nothing_found && !asked.live.is_empty() {
+        missing.extend(asked.live.iter().map(|(name, _)| name));
+        return close_entry(w, &missing);
+    }
     open_propstat(w);
     match &asked.body {
         PropfindBody::PropName => {
@@ -416,6 +441,11 @@ fn full_entry(w: &mut XmlWriter, asked: &Asked, href: &str, resource: &Resource<
         }
     }
     close_propstat(w, OK);
+    close_entry(w, &missing);
+}
+
+/// The properties that the resource doesn't have, if any, and the end of its `response`.
+fn close_entry(w: &mut XmlWriter, missing: &[&QName]) {
     if !missing.is_empty() {
         open_propstat(w);
         for name in missing {

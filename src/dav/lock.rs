@@ -138,7 +138,7 @@ async fn refresh(x: Exchange) -> Result<Reply, HttpError> {
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
     let view = View { access: &access, user: x.caller.user.id, now: x.now };
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
-    let node = spot.found()?;
+    let node = spot.found_or_leased(&x)?;
     let operation = if node.is_collection() { Operation::LockFolder } else { Operation::LockFile };
     let leased = spot.leased(&x);
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
@@ -165,7 +165,7 @@ pub async fn unlock(x: Exchange) -> Result<Reply, HttpError> {
     let mut tx = x.app.db.write().await?;
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
-    let node = spot.found()?.clone();
+    let node = spot.found_or_leased(&x)?.clone();
     match locks::release(&mut tx, spot.located.chain(), x.caller.user.id, &token, x.now).await.map_err(of_tree)? {
         Release::NotHere => {
             let text = "No lock of that token covers this resource.";

@@ -143,6 +143,14 @@ impl Spot {
         self.visible().ok_or_else(HttpError::not_found)
     }
 
+    /// The same; whoever has just made a file that his role hides from him may still finish it. Errors: 404.
+    fn found_or_leased(&self, x: &Exchange) -> Result<&Node, HttpError> {
+        match self.leased(x) {
+            Some((node, _)) => Ok(node),
+            None => self.found(),
+        }
+    }
+
     /// The collection that the resource is, or would be, a member of. Errors: 409 when there is none.
     fn parent(&self) -> Result<&Node, HttpError> {
         self.located.parent().ok_or_else(|| {

@@ -37,7 +37,7 @@ async fn patch(x: Exchange, update: PropertyUpdate) -> Result<Reply, HttpError> 
     let mut tx = x.app.db.write().await?;
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
-    let node = spot.found()?;
+    let node = spot.found_or_leased(&x)?;
     let permit = permit(&x, &spot)?;
     let view = View { access: &access, user: x.caller.user.id, now: x.now };
     conditions.confirm_change(&mut tx, &view, &spot).await?;

@@ -109,7 +109,13 @@ impl Terms {
 
 fn expected_length(headers: &HeaderMap) -> Result<Option<u64>, HttpError> {
     let announced = ExpectedLength::parse(headers)?.map(|header| header.bytes);
-    Ok(headers.typed_get::<ContentLength>().map(|header| header.0).or(announced))
+    let length = headers.typed_get::<ContentLength>().map(|header| header.0);
+    match (length, announced) {
+        (Some(length), Some(announced)) if length != announced => {
+            Err(HttpError::bad_request("Content-Length and X-Expected-Entity-Length differ."))
+        }
+        (length, announced) => Ok(length.or(announced)),
+    }
 }
 
 /// Nothing is made at the top level: there, what the caller doesn't reach is refused as what isn't there.

@@ -196,7 +196,7 @@ impl From<DbError> for ExplainError {
     }
 }
 
-/// Says whether the user of that name may do something to what `path` names, and the one reason; about `list` or `read`
+/// Says whether the user of that name may do something to what `path` names, and the one reason; about `list` or `view`
 /// when no permission is asked for.
 pub async fn explain(
     tx: &mut impl Reads,
@@ -217,6 +217,6 @@ pub async fn explain(
     // A share without any subscription of his: the facts without entries say so.
     let reach = reach.unwrap_or(shares::Reach { share, subscriptions: Vec::new() });
     let effective = acl::evaluate(facts(&account, channel, &reach));
-    let asked = permission.unwrap_or(if kind == Kind::File { Permission::Read } else { Permission::List });
+    let asked = permission.unwrap_or(if kind == Kind::File { Permission::View } else { Permission::List });
     Ok(effective.explain(asked, &path.to_string()))
 }
