@@ -11,7 +11,7 @@ use crate::db::Db;
 use crate::guard::Guard;
 use crate::site::{Site, SiteError};
 use crate::tree::cache::TreeCache;
-use crate::{net, router};
+use crate::{jobs, net, router};
 
 /// What every request shares.
 pub struct App {
@@ -84,7 +84,11 @@ pub async fn serve(
     let stop = net::stop_on_signal()?;
     ready(address);
     tracing::info!(%address, "serving");
+    let jobs = tokio::spawn(jobs::run(site.db.clone(), stop.clone()));
     net::serve(listener, limits, stop, router::service(app)).await;
+    if let Err(error) = jobs.await {
+        tracing::error!(%error, "the background jobs broke down");
+    }
     site.close().await;
     tracing::info!("stopped");
     Ok(())

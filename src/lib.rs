@@ -12,6 +12,7 @@ pub mod directory;
 pub mod error;
 pub mod guard;
 pub mod ids;
+pub mod jobs;
 pub mod locks;
 pub mod net;
 pub mod path;

@@ -123,7 +123,7 @@ impl Refusal {
 async fn route(app: Arc<App>, head: Parts, body: RequestBody) -> Result<Reply, Refusal> {
     let path = head.uri.path();
     if path == "/health" {
-        return Ok(health(&app).await?);
+        return Ok(Box::pin(health(&app)).await?);
     }
     let at_top = matches!(path, "/" | "*");
     let place = split_prefix(path, PREFIX);
@@ -145,7 +145,7 @@ async fn route(app: Arc<App>, head: Parts, body: RequestBody) -> Result<Reply, R
     let caller = log_in(&app, &head).await?;
     if at_top {
         return match head.method.as_str() {
-            "PROPFIND" => Ok(dav::propfind_top(&head, body).await?),
+            "PROPFIND" => Ok(Box::pin(dav::propfind_top(&head, body)).await?),
             _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "The shares are below `/dav/`.").into()),
         };
     }

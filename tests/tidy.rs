@@ -64,17 +64,17 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        what: "the environment is read at the door",
+        what: "the environment is read in config.rs",
         holds_in: &["src/"],
         words: &["env::var", "env::vars", "std::env"],
-        except: &[("src/config.rs", "settings"), ("src/cli", "the command line"), ("src/main.rs", "the command line")],
+        except: &[("src/config.rs", "settings; clap reads COMMONHOLD_DATA itself")],
     },
     Rule {
         what: "tasks and threads start where they are awaited or stopped",
         holds_in: &["src/"],
         words: &["spawn(", "spawn_blocking("],
         except: &[
-            ("src/app.rs", "runs the parts of the server"),
+            ("src/app.rs", "what the server does by itself, stopped with it"),
             ("src/net", "a task for each connection"),
             ("src/db", "the writer and its queue"),
             ("src/blobs", "disk work off the async threads"),

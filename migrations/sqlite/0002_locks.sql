@@ -21,6 +21,7 @@ create table lock (
 create index lock_by_node on lock (node_id);
 create index lock_by_share on lock (share_id, holder_id);
 create index lock_by_expiry on lock (expires_at) where expires_at is not null;
+create index lock_by_lapse on lock (lapses_at) where lapses_at is not null;
 
 -- A lock that was taken away from its holder, so that his late save is kept as a collision copy and he is told.
 create table broken_lock (
@@ -28,7 +29,7 @@ create table broken_lock (
     share_id  integer not null references share (id) on delete cascade,
     node_id   integer not null references node (id) on delete cascade,
     holder_id integer not null references user (id) on delete cascade,
-    broken_by integer not null,
+    broken_by integer,                            -- null: the site's owner, at the command line; or nobody any more
     broken_at integer not null
 ) without rowid;
 create index broken_lock_by_time on broken_lock (broken_at);

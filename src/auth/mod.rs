@@ -173,7 +173,7 @@ impl Auth {
             }
             // Clients open many connections at once: the first checks, the others wait here for what it finds.
             if let Err(place) = self.proofs.get_value_or_guard_async(&attempt.key).await {
-                let proof = Arc::new(self.prove(db, &attempt, stamp, stale.as_deref()).await?);
+                let proof = Arc::new(Box::pin(self.prove(db, &attempt, stamp, stale.as_deref())).await?);
                 let login = proof.login.clone();
                 // Refused only when the cache was cleared meanwhile, which costs the next request a check.
                 let _ = place.insert(proof);

@@ -9,11 +9,13 @@ mod demo;
 mod explain;
 mod group;
 mod init;
+mod lock;
 mod output;
 mod password;
 mod principal;
 mod serve;
 mod share;
+mod span;
 mod user;
 mod verify;
 
@@ -80,6 +82,9 @@ enum Command {
     /// Team shares and who has them
     #[command(subcommand)]
     Share(share::ShareCommand),
+    /// Who has which file or folder for himself
+    #[command(subcommand)]
+    Lock(lock::LockCommand),
     Explain(explain::Explain),
     Verify(verify::Verify),
     Completions(completions::Completions),
@@ -108,6 +113,7 @@ fn run(place: Place, command: Command) -> Result<Answer, Failure> {
             Command::User(user) => user.run(context).await,
             Command::Group(group) => group.run(context).await,
             Command::Share(share) => share.run(context).await,
+            Command::Lock(lock) => lock.run(context).await,
             Command::Explain(explain) => explain.run(context).await,
             Command::Verify(verify) => verify.run(context).await,
             Command::Completions(completions) => Ok(completions.run()),

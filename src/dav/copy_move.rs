@@ -98,19 +98,19 @@ async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
         lock::confirm_taking(&mut tx, &from, keys, &x).await?;
     }
     match landing {
-        Landing::Free => lock::confirm(&mut tx, to.located.ancestors(), keys, &x).await?,
-        Landing::Revises => lock::confirm(&mut tx, to.located.chain(), keys, &x).await?,
+        Landing::Free => lock::confirm(&mut tx, &to, to.located.ancestors(), keys, &x).await?,
+        Landing::Revises => lock::confirm(&mut tx, &to, to.located.chain(), keys, &x).await?,
         Landing::Replaces => lock::confirm_taking(&mut tx, &to, keys, &x).await?,
     }
 
     let target = Target { at: &to.located, name: &name, landing };
-    let mut change = Change::begin(&mut tx, to.reached.share.id, x.caller.user.id, x.now).await?;
+    let mut change = Change::begin(&mut tx, &to.located, x.caller.user.id, x.now);
     match way {
         Way::Copy { deep } => change.copy(&permit, source, deep, &target).await?,
         Way::Move { .. } if source.share == to.reached.share.id => {
             change.relocate(&permit, source, from.located.ancestors(), &target).await?
         }
-        Way::Move { .. } => change.adopt(&permit, source, from.located.ancestors(), &target).await?,
+        Way::Move { .. } => change.adopt(&permit, source, &from.located, &target).await?,
     };
     // A lock stays at its URL, but an editor that moves a document aside for a moment is still saving it.
     if matches!(way, Way::Move { .. }) && !is_save_scratch(name.as_str()) {

@@ -1,12 +1,14 @@
-//! dav-server as the engine for bytes: GET, PUT and MKCOL, through adapters without any policy.
+//! dav-server as the engine for PUT and MKCOL, through adapters without any policy.
+//!
+//! GET and HEAD were its too; `docs/decisions/0009-get-without-the-engine.md` has the figures that took them away.
 //!
 //! What the engine may see is prepared before it is called: it gets a request of our own making, with only the headers
 //! that it should act on, so that none of its parsers meets anything that ours have not read. An [`Errand`] says what
-//! the request is for: the bytes to send, where uploaded bytes go, what makes the collection. The errand also brings the
+//! the request is for: where uploaded bytes go, what makes the collection. The errand also brings the
 //! precise error back, which the engine's own answer is too coarse for.
 
 use std::fmt;
-use std::io::{self, SeekFrom};
+use std::io::SeekFrom;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
@@ -18,23 +20,20 @@ use dav_server::fs::{
     ReadDirMeta,
 };
 use dav_server::{DavHandler, body::Body as EngineBody};
-use http::header::{CONTENT_LENGTH, RANGE};
+use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{Request, Response};
 use parking_lot::Mutex;
 
-use crate::blobs::{Reader, Sealed, Staged};
+use crate::blobs::{Sealed, Staged};
 use crate::error::HttpError;
 use crate::net::RequestBody;
 use crate::path::{RelPath, encode_segment};
 use crate::reply::{Body, Reply};
 use crate::tree::{Kind, Node};
 
-/// Bytes that the engine asks a file for at a time; the blob store gives them without a copy.
-const READ_BYTES: usize = 256 * 1024;
-
 static ENGINE: LazyLock<DavHandler<Arc<Errand>>> =
-    LazyLock::new(|| DavHandler::builder().filesystem(Box::new(Adapter)).read_buf_size(READ_BYTES).build_handler());
+    LazyLock::new(|| DavHandler::builder().filesystem(Box::new(Adapter)).build_handler());
 
 /// A future that a verb gives to the engine.
 type Step<T> = Pin<Box<dyn Future<Output = Result<T, HttpError>> + Send>>;
@@ -42,24 +41,14 @@ type Step<T> = Pin<Box<dyn Future<Output = Result<T, HttpError>> + Send>>;
 /// What one request is for, and what came of it.
 pub struct Errand {
     job: Mutex<Option<Job>>,
-    /// The resource before the request, or after it.
+    /// The resource as the errand left it.
     node: Mutex<Option<Node>>,
     error: Mutex<Option<HttpError>>,
 }
 
 enum Job {
-    Read(Source),
     Write(Upload),
     MakeCollection(Box<dyn FnOnce() -> Step<()> + Send>),
-}
-
-/// The bytes of a file.
-#[derive(Clone)]
-pub enum Source {
-    /// From the database.
-    Inline(Bytes),
-    /// From the blob store.
-    Blob(Reader),
 }
 
 /// Where the bytes of a PUT go.
@@ -75,23 +64,18 @@ pub struct Upload {
 }
 
 impl Errand {
-    fn new(job: Job, node: Option<Node>) -> Arc<Self> {
-        Arc::new(Self { job: Mutex::new(Some(job)), node: Mutex::new(node), error: Mutex::default() })
+    fn new(job: Job) -> Arc<Self> {
+        Arc::new(Self { job: Mutex::new(Some(job)), node: Mutex::default(), error: Mutex::default() })
     }
 
-    /// Sends the bytes of `node`.
-    pub fn read(node: Node, source: Source) -> Arc<Self> {
-        Self::new(Job::Read(source), Some(node))
-    }
-
-    /// Takes bytes in; `over` is the file that is there already.
-    pub fn write(upload: Upload, over: Option<Node>) -> Arc<Self> {
-        Self::new(Job::Write(upload), over)
+    /// Takes bytes in.
+    pub fn write(upload: Upload) -> Arc<Self> {
+        Self::new(Job::Write(upload))
     }
 
     /// Makes a collection.
     pub fn collection(make: Box<dyn FnOnce() -> Step<()> + Send>) -> Arc<Self> {
-        Self::new(Job::MakeCollection(make), None)
+        Self::new(Job::MakeCollection(make))
     }
 
     /// The node as the errand left it.
@@ -113,22 +97,8 @@ pub async fn run(
     errand: Arc<Errand>,
     body: Option<RequestBody>,
 ) -> Result<Reply, HttpError> {
-    run_range(head, path, errand, body, None).await
-}
-
-/// The same, for a part of a file: first and last byte, both inside of it.
-pub async fn run_range(
-    head: &Parts,
-    path: &RelPath,
-    errand: Arc<Errand>,
-    body: Option<RequestBody>,
-    range: Option<(u64, u64)>,
-) -> Result<Reply, HttpError> {
     let name = path.name().map_or("", |name| name.as_str());
     let mut request = Request::builder().method(head.method.clone()).uri(format!("/{}", encode_segment(name)));
-    if let Some((first, last)) = range {
-        request = request.header(RANGE, format!("bytes={first}-{last}"));
-    }
     if let Some(length) = head.headers.get(CONTENT_LENGTH).filter(|_| body.is_some()) {
         request = request.header(CONTENT_LENGTH, length);
     }
@@ -165,10 +135,6 @@ impl GuardedFileSystem<Arc<Errand>> for Adapter {
     fn open<'a>(&'a self, _: &'a DavPath, _: OpenOptions, errand: &'a Arc<Errand>) -> FsFuture<'a, Box<dyn DavFile>> {
         let job = errand.job.lock().take();
         let file: FsResult<Box<dyn DavFile>> = match job {
-            Some(Job::Read(source)) => match errand.node() {
-                Some(node) => Ok(Box::new(Sending { source, meta: Meta(node), at: 0 })),
-                None => Err(FsError::NotFound),
-            },
             Some(Job::Write(upload)) => {
                 Ok(Box::new(Receiving { upload: Some(upload), taken: 0, errand: Arc::clone(errand) }))
             }
@@ -196,7 +162,7 @@ impl GuardedFileSystem<Arc<Errand>> for Adapter {
             let job = errand.job.lock().take();
             match job {
                 Some(Job::MakeCollection(make)) => make().await.map_err(|error| errand.fail(error)),
-                Some(Job::Read(_) | Job::Write(_)) | None => Err(FsError::NotImplemented),
+                Some(Job::Write(_)) | None => Err(FsError::NotImplemented),
             }
         })
     }
@@ -222,74 +188,6 @@ impl DavMetaData for Meta {
     fn etag(&self) -> Option<String> {
         Some(self.0.etag().trim_matches('"').to_owned())
     }
-}
-
-/// A file that is sent.
-struct Sending {
-    source: Source,
-    meta: Meta,
-    at: u64,
-}
-
-impl fmt::Debug for Sending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sending").field("node", &self.meta.0.id).field("at", &self.at).finish_non_exhaustive()
-    }
-}
-
-impl DavFile for Sending {
-    fn metadata(&mut self) -> FsFuture<'_, Box<dyn DavMetaData>> {
-        let meta = Box::new(self.meta.clone()) as Box<dyn DavMetaData>;
-        Box::pin(std::future::ready(Ok(meta)))
-    }
-
-    fn write_buf(&mut self, _: Box<dyn Buf + Send>) -> FsFuture<'_, ()> {
-        Box::pin(std::future::ready(Err(FsError::Forbidden)))
-    }
-
-    fn write_bytes(&mut self, _: Bytes) -> FsFuture<'_, ()> {
-        Box::pin(std::future::ready(Err(FsError::Forbidden)))
-    }
-
-    fn read_bytes(&mut self, count: usize) -> FsFuture<'_, Bytes> {
-        Box::pin(async move {
-            let bytes = match &self.source {
-                Source::Inline(bytes) => {
-                    let start = bytes.len().min(usize::try_from(self.at).unwrap_or(usize::MAX));
-                    bytes.slice(start..bytes.len().min(start.saturating_add(count)))
-                }
-                Source::Blob(reader) => {
-                    reader.read_at(self.at, count).await.map_err(|error| broken(&self.meta.0, error))?
-                }
-            };
-            // The engine would fill up with zeros what is missing; the response must break off instead.
-            if bytes.is_empty() && count > 0 {
-                return Err(broken(&self.meta.0, io::ErrorKind::UnexpectedEof.into()));
-            }
-            self.at += bytes.len() as u64;
-            Ok(bytes)
-        })
-    }
-
-    fn seek(&mut self, to: SeekFrom) -> FsFuture<'_, u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Ok(at),
-            SeekFrom::End(_) | SeekFrom::Current(_) => Err(FsError::NotImplemented),
-        };
-        if let Ok(at) = at {
-            self.at = at;
-        }
-        Box::pin(std::future::ready(at))
-    }
-
-    fn flush(&mut self) -> FsFuture<'_, ()> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-}
-
-fn broken(node: &Node, error: io::Error) -> FsError {
-    tracing::error!(node = node.id.0, %error, "a content can't be read; the response breaks off");
-    FsError::GeneralFailure
 }
 
 /// A file that comes in.

@@ -9,15 +9,15 @@ use http::header::{
 use http::{HeaderMap, StatusCode};
 
 use super::conditions::{Conditions, Reading, View};
-use super::engine::{self, Errand, Source};
 use super::headers::{ByteRange, EntityTag, Extent, Header, HttpDate, IfRange};
 use super::{Exchange, PREFIX, Spot, is_head, page, refused};
-use crate::blobs::BlobId;
+use crate::blobs::{BlobId, INLINE_BYTES_MAX};
+use crate::db::DbError;
 use crate::error::HttpError;
 use crate::guard;
 use crate::path::RelPath;
 use crate::reply::{self, Body, Reply};
-use crate::tree::{Node, TreeError};
+use crate::tree::Node;
 
 /// Types that a browser would run or open in the site's name. They are handed out as downloads.
 const ACTIVE_TYPES: [&str; 7] = [
@@ -90,19 +90,17 @@ async fn file(x: &Exchange, node: &Node, range: Option<ByteRange>) -> Result<Rep
             return Ok(answer);
         }
     };
-    let mut answer = if is_head(&x.head) {
-        without_body(node, part)
-    } else {
-        let errand = Errand::read(node.clone(), source(x, node).await?);
-        engine::run_range(&x.head, &x.path, errand, None, part).await?
-    };
+    let mut answer = head(node, part);
+    if !is_head(&x.head) {
+        *answer.body_mut() = body(x, node, part).await?;
+    }
     validators(answer.headers_mut(), node);
     harmless(answer.headers_mut(), &x.path);
     Ok(answer)
 }
 
-/// The headers of a GET, for HEAD.
-fn without_body(node: &Node, part: Option<(u64, u64)>) -> Reply {
+/// Status and headers, the same for GET and HEAD.
+fn head(node: &Node, part: Option<(u64, u64)>) -> Reply {
     let mut answer = Reply::new(Body::empty());
     let headers = answer.headers_mut();
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -132,21 +130,21 @@ fn range_applies(headers: &HeaderMap, node: &Node) -> bool {
     }
 }
 
-/// The bytes of a file.
-async fn source(x: &Exchange, node: &Node) -> Result<Source, HttpError> {
+/// The bytes of a file, or of a part of it (first and last byte).
+async fn body(x: &Exchange, node: &Node, part: Option<(u64, u64)>) -> Result<Body, HttpError> {
     let content = node.content.ok_or_else(HttpError::internal)?;
-    if node.size <= crate::blobs::INLINE_BYTES_MAX as u64
+    let range = part.map_or(0..node.size, |(first, last)| first..last + 1);
+    if node.size <= INLINE_BYTES_MAX as u64
         && let Some(bytes) = x.app.tree.inline_bytes(&x.app.db, content).await?
     {
         if bytes.len() as u64 != node.size {
-            return Err(
-                TreeError::Db(crate::db::DbError::Lost("a content has another length than its row".into())).into()
-            );
+            return Err(DbError::Lost("a content has another length than its row".into()).into());
         }
-        return Ok(Source::Inline(bytes));
+        return Ok(Body::bytes(bytes.slice(range.start as usize..range.end as usize)));
     }
-    let reader = x.app.blobs.open_read(&BlobId::from_bytes(*content.0.as_bytes()), node.size).await?;
-    Ok(Source::Blob(reader))
+    let id = BlobId::from_bytes(*content.0.as_bytes());
+    let reader = Box::pin(x.app.blobs.open_read(&id, node.size)).await?;
+    Ok(Body::stream(reader.stream(range)))
 }
 
 /// `ETag` and `Last-Modified`, the same in every answer about a state.

@@ -97,14 +97,14 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
             let text = "A name that ends in `/` is a collection's; a lock makes files only.";
             return Err(HttpError::new(StatusCode::CONFLICT, text));
         }
-        confirm(&mut tx, &chain, keys, &x).await?;
+        confirm(&mut tx, &spot, &chain, keys, &x).await?;
         let empty = Fresh {
             id: ContentId::fresh(),
             size: 0,
             hash: *blake3::hash(b"").as_bytes(),
             inline: Some(Default::default()),
         };
-        let mut change = Change::begin(&mut tx, spot.reached.share.id, x.caller.user.id, x.now).await?;
+        let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
         chain.push(change.create_file(&permit, spot.located.ancestors(), name, &empty, None).await?);
     }
     let wish = Wish {
@@ -177,7 +177,7 @@ pub async fn unlock(x: Exchange) -> Result<Reply, HttpError> {
             locks::break_lock(&mut tx, &lock, x.caller.user.id, x.now).await.map_err(of_tree)?;
         }
         Release::Done(lock) if lock.fresh && lock.node == node.id && node.size == 0 => {
-            let mut change = Change::begin(&mut tx, node.share, x.caller.user.id, x.now).await?;
+            let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
             change.discard(&node, spot.located.ancestors()).await?;
         }
         Release::Done(_) => {}
@@ -197,13 +197,17 @@ fn discovery(x: &Exchange, lock: &Lock, status: StatusCode) -> Reply {
     answer
 }
 
-/// Whether a change of the last node of `chain` may pass. Errors: 423 naming the locks.
+/// Whether a change of the last node of `chain`, on the way to `spot`, may pass. Errors: 423 naming the locks.
 pub(super) async fn confirm(
     tx: &mut impl Reads,
+    spot: &Spot,
     chain: &[Node],
     keys: Keys<'_>,
     x: &Exchange,
 ) -> Result<(), HttpError> {
+    if !spot.located.has_locks() {
+        return Ok(());
+    }
     match locks::confirm(tx, chain, keys, x.now).await {
         Ok(()) => Ok(()),
         Err(error) => Err(locked(tx, error, false).await),
@@ -217,6 +221,9 @@ pub(super) async fn confirm_taking(
     keys: Keys<'_>,
     x: &Exchange,
 ) -> Result<(), HttpError> {
+    if !spot.located.has_locks() {
+        return Ok(());
+    }
     match locks::confirm_taking(tx, spot.located.chain(), keys, x.now).await {
         Ok(()) => Ok(()),
         Err(error) => {

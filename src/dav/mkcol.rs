@@ -59,8 +59,8 @@ async fn make(x: Arc<Exchange>) -> Result<(), HttpError> {
     conditions.confirm_change(&mut tx, &view, &spot).await?;
     let tokens = conditions.tokens();
     let keys = Keys { user: x.caller.user.id, tokens: &tokens };
-    lock::confirm(&mut tx, spot.located.ancestors(), keys, &x).await?;
-    let mut change = Change::begin(&mut tx, spot.reached.share.id, x.caller.user.id, x.now).await?;
+    lock::confirm(&mut tx, &spot, spot.located.ancestors(), keys, &x).await?;
+    let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
     change.create_collection(&permit, spot.located.ancestors(), name).await?;
     Ok(tx.commit().await?)
 }

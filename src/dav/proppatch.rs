@@ -42,13 +42,13 @@ async fn patch(x: Exchange, update: PropertyUpdate) -> Result<Reply, HttpError> 
     let view = View { access: &access, user: x.caller.user.id, now: x.now };
     conditions.confirm_change(&mut tx, &view, &spot).await?;
     let tokens = conditions.tokens();
-    lock::confirm(&mut tx, spot.located.chain(), Keys { user: x.caller.user.id, tokens: &tokens }, &x).await?;
+    lock::confirm(&mut tx, &spot, spot.located.chain(), Keys { user: x.caller.user.id, tokens: &tokens }, &x).await?;
     let href = x.path.to_href(PREFIX, node.is_collection());
     if update.ops.iter().any(|op| is_protected(name_of(op))) {
         return Ok(multistatus(&href, &update, Outcome::Refused));
     }
     let (patches, times) = instructions(&update);
-    let mut change = Change::begin(&mut tx, node.share, x.caller.user.id, x.now).await?;
+    let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
     if !change.patch_props(&permit, node, spot.located.ancestors(), &patches, times).await? {
         return Ok(multistatus(&href, &update, Outcome::TooMany));
     }

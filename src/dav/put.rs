@@ -41,18 +41,9 @@ const COLLISIONS_MAX: u32 = 999;
 /// (new) or `write` (over); 405 a collection; 409 the parent is missing; 412; 413; 507.
 pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let terms = Terms::parse(&x)?;
-    let access = x.app.guard.access(&x.app.db, &x.caller).await?;
-    let spot = Spot::known(&x.app, &access, &x.path).await.map_err(|error| at_the_top(&x, error))?;
-    decide(&x, &spot)?;
-    let over = spot.located.node().cloned();
     // A small body is no longer than the question whether it may come; a large one is refused before it is sent.
-    if terms.expected.is_none_or(|bytes| bytes > EARLY_BYTES_MIN) || terms.conditions.has_if() {
-        let mut tx = x.app.db.read().await?;
-        if let Err(refusal) = confirm(&mut tx, &x, &terms.conditions, &access, &spot).await
-            && !keeps_late_save(&mut tx, &x, &terms.conditions, &spot).await?
-        {
-            return Err(refusal);
-        }
+    if terms.expected.is_none_or(|bytes| bytes > EARLY_BYTES_MIN) {
+        Box::pin(early(&x, &terms.conditions)).await?;
     }
     confirm_room(&x, terms.expected)?;
 
@@ -67,7 +58,7 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
         bytes_max: x.app.config.limits.upload_bytes_max,
         commit: Box::new(move |sealed| Box::pin(shielded(commit(commits, terms, sealed, new)))),
     };
-    let errand = Errand::write(upload, over);
+    let errand = Errand::write(upload);
     engine::run(&x.head, &x.path, Arc::clone(&errand), Some(body)).await?;
     let node = errand.node().ok_or_else(HttpError::internal)?;
     let mut answer =
@@ -77,6 +68,20 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
         answer.headers_mut().insert(HeaderName::from_static("x-oc-mtime"), HeaderValue::from_static("accepted"));
     }
     Ok(answer)
+}
+
+/// The courtesy of refusing before the body is sent what would be refused afterwards.
+async fn early(x: &Exchange, conditions: &Conditions) -> Result<(), HttpError> {
+    let access = x.app.guard.access(&x.app.db, &x.caller).await?;
+    let mut tx = x.app.db.read().await?;
+    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(x))?;
+    decide(x, &spot)?;
+    if let Err(refusal) = confirm(&mut tx, x, conditions, &access, &spot).await
+        && !keeps_late_save(&mut tx, x, conditions, &spot).await?
+    {
+        return Err(refusal);
+    }
+    Ok(())
 }
 
 /// What the headers ask for.
@@ -119,8 +124,8 @@ fn expected_length(headers: &HeaderMap) -> Result<Option<u64>, HttpError> {
 }
 
 /// Nothing is made at the top level: there, what the caller doesn't reach is refused as what isn't there.
-fn at_the_top(x: &Exchange, error: HttpError) -> HttpError {
-    if x.path.segments().len() == 1 { root_is_fixed() } else { error }
+fn nowhere(x: &Exchange) -> HttpError {
+    if x.path.segments().len() == 1 { root_is_fixed() } else { HttpError::not_found() }
 }
 
 /// What must be true of the place; asked before the body is read and again when it is there.
@@ -168,7 +173,7 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
     let content = fresh(sealed);
     let mut tx = x.app.db.write().await?;
     let access: Arc<Access> = x.app.guard.access_in(&mut tx, &x.caller).await?;
-    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(&x))?;
     let permit = decide(&x, &spot)?;
     let over = spot.located.node();
     new.store(over.is_none(), Ordering::Release);
@@ -180,7 +185,7 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
     }
     let name = x.path.name().expect("the root was refused");
     let ancestors = spot.located.ancestors();
-    let mut change = Change::begin(&mut tx, spot.reached.share.id, x.caller.user.id, x.now).await?;
+    let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
     let node = match over {
         Some(file) => change.write_file(&permit, file, ancestors, &content, terms.modified).await?,
         None => change.create_file(&permit, ancestors, name, &content, terms.modified).await?,
@@ -211,7 +216,7 @@ async fn confirm(
     let tokens = conditions.tokens();
     let keys = Keys { user: x.caller.user.id, tokens: &tokens };
     // A new name is a change of what its parent holds.
-    lock::confirm(tx, spot.located.chain(), keys, x).await
+    lock::confirm(tx, spot, spot.located.chain(), keys, x).await
 }
 
 /// Whether this is the save of somebody whose lock on the file was taken away, and the share keeps such saves.
@@ -249,7 +254,7 @@ async fn collision_copy(
         if tree::find_exact(&mut tx, &parent, &copy).await?.is_some() {
             continue;
         }
-        let mut change = Change::begin(&mut tx, spot.reached.share.id, x.caller.user.id, x.now).await?;
+        let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
         change.create_file(&permit, spot.located.ancestors(), &copy, content, None).await?;
         tx.commit().await?;
         let text = format!("Your lock on this file was taken away; what you saved is kept as `{}`.", copy.as_str());

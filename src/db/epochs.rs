@@ -11,13 +11,18 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::ids::ShareId;
 
 /// Where the change counter lies in the WAL index.
 const CHANGE_COUNTER_AT: u64 = 8;
+
+/// A look at the counter holds so long. One request asks several times; no process can commit, end, and have its user's
+/// next request here within it.
+const LOOK_HOLDS: Duration = Duration::from_micros(50);
 
 /// What held when something was read. Two equal stamps: nothing that it covers has changed in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +55,7 @@ struct Counts {
     foreign: u64,
     directory: u64,
     shares: HashMap<ShareId, u64>,
+    looked: Option<Instant>,
 }
 
 /// The counters of one open database.
@@ -75,9 +81,18 @@ impl Epochs {
         Ok(u32::from_ne_bytes(bytes))
     }
 
+    /// The counts, from a look at the counter that is hardly older than the question.
+    fn recent(&self) -> parking_lot::MutexGuard<'_, Counts> {
+        let counts = self.counts.lock();
+        match counts.looked {
+            Some(at) if at.elapsed() < LOOK_HOLDS => counts,
+            _ => self.look(counts),
+        }
+    }
+
     /// The counts after a look at the counter: a commit that isn't ours makes everything that is cached doubtful.
-    fn look(&self) -> parking_lot::MutexGuard<'_, Counts> {
-        let mut counts = self.counts.lock();
+    fn look<'c>(&self, mut counts: MutexGuard<'c, Counts>) -> MutexGuard<'c, Counts> {
+        counts.looked = Some(Instant::now());
         match self.counter() {
             Ok(now) if now == counts.known => {}
             Ok(now) if counts.own && now == counts.known.wrapping_add(1) => {}
@@ -93,19 +108,19 @@ impl Epochs {
 
     /// The stamp of what concerns people, groups, shares and subscriptions.
     pub fn directory(&self) -> Stamp {
-        let counts = self.look();
+        let counts = self.recent();
         Stamp { foreign: counts.foreign, directory: counts.directory, share: 0 }
     }
 
     /// The stamp of one share's tree.
     pub fn share(&self, share: ShareId) -> Stamp {
-        let counts = self.look();
+        let counts = self.recent();
         Stamp { foreign: counts.foreign, directory: 0, share: counts.shares.get(&share).copied().unwrap_or(0) }
     }
 
     /// This process has just begun a writing transaction: from here to its end nobody else can commit.
     pub fn own_begin(&self) {
-        self.look().own = true;
+        self.look(self.counts.lock()).own = true;
     }
 
     /// The transaction has ended. `touched` is `None` when nothing was committed.

@@ -70,9 +70,8 @@ impl Writer {
         if open.is_some() {
             tx.conn().execute("savepoint job").await?;
         } else {
-            tx.conn().execute("begin immediate").await?;
+            tx.conn().execute("begin immediate; savepoint job").await?;
             self.epochs.own_begin();
-            tx.conn().execute("savepoint job").await?;
         }
         Ok(tx)
     }

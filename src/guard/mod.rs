@@ -80,7 +80,8 @@ impl Guard {
         if let Some(access) = self.kept(caller, stamp) {
             return Ok(access);
         }
-        let access = Arc::new(load(&mut db.read().await?, &caller.user, caller.channel).await?);
+        let access = Box::pin(async { load(&mut db.read().await?, &caller.user, caller.channel).await });
+        let access = Arc::new(access.await?);
         self.kept.insert((caller.user.id, caller.channel), (stamp, Arc::clone(&access)));
         Ok(access)
     }

@@ -6,11 +6,12 @@
 //! What a role allows is not decided here.
 
 mod sql;
+mod sweep;
 mod take;
 
 use std::time::Duration;
 
-pub use sql::sweep;
+pub use sweep::{discard_unwritten, sweep};
 pub use take::{
     Refusal, Release, Wish, add_user_lock, break_lock, keeps_late_save, left_behind, list, lock, refresh, release,
     request, settle_auto, written,
@@ -118,6 +119,14 @@ impl Lock {
         self.ends().map(|end| u64::try_from(end.0.saturating_sub(now.0)).unwrap_or(0).div_ceil(1000))
     }
 
+    /// Whether `user` passes it without showing a token.
+    fn yields_to(&self, user: UserId) -> bool {
+        match self.kind {
+            LockKind::Dav => false,
+            LockKind::User | LockKind::Auto => self.holder == user,
+        }
+    }
+
     /// Whether it covers a node at the end of `chain`, which leads from the share's root to that node.
     fn covers(&self, chain: &[Node]) -> bool {
         match chain.split_last() {
@@ -139,11 +148,7 @@ pub struct Keys<'a> {
 impl Keys<'_> {
     /// Whether he may pass this lock. Somebody else's token opens nothing.
     fn open(&self, lock: &Lock) -> bool {
-        lock.holder == self.user
-            && match lock.kind {
-                LockKind::Dav => self.tokens.contains(&lock.token.as_str()),
-                LockKind::User | LockKind::Auto => true,
-            }
+        lock.yields_to(self.user) || (lock.holder == self.user && self.tokens.contains(&lock.token.as_str()))
     }
 }
 
@@ -227,3 +232,6 @@ pub fn tokens_of(locks: &[Lock], user: UserId) -> Vec<String> {
         .map(|lock| lock.token.clone())
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,12 @@
-//! The statements about locks. What has expired is left out by the question; [`sweep`] removes it in its own time.
+//! The statements about locks. What has ended is left out by the question; the sweep removes it in its own time.
 
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query, query_scalar};
 
-use super::{BROKEN_KEPT, Lock, LockKind, Wanted};
+use super::{Lock, LockKind, Wanted};
 use crate::clock::Moment;
-use crate::db::{Conn, DbError, Reads, WriteTx};
+use crate::db::Conn;
 use crate::ids::{NodeId, ShareId, UserId};
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -89,19 +89,18 @@ pub(super) async fn below(conn: &mut Conn, share: ShareId, node: NodeId, now: Mo
     locks(&rows)
 }
 
-/// All locks of a share, or of all shares; what lies in a trash is left out.
-pub(super) async fn all(conn: &mut Conn, share: Option<ShareId>, now: Moment) -> Result<Vec<Lock>> {
+/// All locks, the newest first; what lies in a trash is left out.
+pub(super) async fn all(conn: &mut Conn, now: Moment) -> Result<Vec<Lock>> {
     let rows = query(live_locks!(
-        "(?2 is null or l.share_id = ?2) and not exists (
+        "not exists (
              with recursive up (id) as (
                  select l.node_id union all
                  select node.parent_id from up join node on node.id = up.id where node.parent_id is not null
              )
              select 1 from up join share on share.trash_id = up.id
-         ) order by l.id"
+         ) order by l.id desc"
     ))
     .bind(now.0)
-    .bind(share.map(|id| id.0))
     .fetch_all(conn)
     .await?;
     locks(&rows)
@@ -110,7 +109,8 @@ pub(super) async fn all(conn: &mut Conn, share: Option<ShareId>, now: Moment) ->
 /// How many locks a person holds in a share.
 pub(super) async fn held(conn: &mut Conn, share: ShareId, holder: UserId, now: Moment) -> Result<i64> {
     query_scalar(
-        "select count(*) from lock where share_id = ? and holder_id = ? and (expires_at is null or expires_at > ?)",
+        "select count(*) from lock where share_id = ?1 and holder_id = ?2
+         and (expires_at is null or expires_at > ?3) and (lapses_at is null or lapses_at > ?3)",
     )
     .bind(share.0)
     .bind(holder.0)
@@ -169,7 +169,7 @@ pub(super) async fn delete(conn: &mut Conn, id: i64) -> Result<()> {
 }
 
 /// Removes a lock and keeps that it was broken.
-pub(super) async fn break_up(conn: &mut Conn, lock: &Lock, by: UserId, now: Moment) -> Result<()> {
+pub(super) async fn break_up(conn: &mut Conn, lock: &Lock, by: Option<UserId>, now: Moment) -> Result<()> {
     query(
         "insert or replace into broken_lock (token, share_id, node_id, holder_id, broken_by, broken_at)
          values (?, ?, ?, ?, ?, ?);
@@ -179,7 +179,7 @@ pub(super) async fn break_up(conn: &mut Conn, lock: &Lock, by: UserId, now: Mome
     .bind(lock.share.0)
     .bind(lock.node.0)
     .bind(lock.holder.0)
-    .bind(by.0)
+    .bind(by.map(|by| by.0))
     .bind(now.0)
     .bind(lock.id)
     .execute(conn)
@@ -245,35 +245,63 @@ pub(super) async fn switches(conn: &mut Conn, share: ShareId) -> Result<(bool, b
     Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
 }
 
-/// What the sweep has to do by hand: fresh files of locks that have ended.
-pub(super) async fn ended_fresh(conn: &mut Conn, now: Moment, limit: i64) -> Result<Vec<(NodeId, ShareId)>> {
-    let rows = query(
-        "select node_id, share_id from lock
-         where fresh = 1 and (expires_at <= ?1 or lapses_at <= ?1) order by id limit ?2",
-    )
-    .bind(now.0)
-    .bind(limit)
-    .fetch_all(conn)
-    .await?;
-    rows.iter().map(|row| Ok((NodeId(row.try_get(0)?), ShareId(row.try_get(1)?)))).collect()
+/// A lock whose time was over before its file was written.
+pub(super) struct Unwritten {
+    pub lock: i64,
+    pub node: NodeId,
+    pub holder: UserId,
 }
 
-/// Removes what has ended: locks by their time, lapsed ones with a record of it, records and left names that are old.
-pub async fn sweep(tx: &mut WriteTx, now: Moment) -> std::result::Result<(), DbError> {
+/// At most `limit` of them, in active shares. What has lapsed isn't there: somebody wants that file.
+pub(super) async fn unwritten(conn: &mut Conn, now: Moment, limit: i64) -> Result<Vec<Unwritten>> {
+    let rows = query(
+        "select l.id, l.node_id, l.holder_id
+         from lock l join share on share.id = l.share_id and share.active = 1
+         where l.fresh = 1 and l.expires_at <= ? and (l.lapses_at is null or l.lapses_at > l.expires_at)
+         order by l.id limit ?",
+    );
+    let unwritten = |row: &SqliteRow| {
+        Ok(Unwritten {
+            lock: row.try_get(0)?,
+            node: NodeId(row.try_get(1)?),
+            holder: UserId(row.try_get(2)?),
+        })
+    };
+    rows.bind(now.0).bind(limit).fetch_all(conn).await?.iter().map(unwritten).collect()
+}
+
+/// Keeps of the locks that have lapsed who lost them, and to whom.
+pub(super) async fn record_lapsed(conn: &mut Conn, now: Moment) -> Result<()> {
     query(
         "insert or ignore into broken_lock (token, share_id, node_id, holder_id, broken_by, broken_at)
-         select token, share_id, node_id, holder_id, coalesce(wanted_by, holder_id), lapses_at from lock
-         where lapses_at <= ? and (expires_at is null or expires_at > lapses_at);
-         delete from lock where expires_at <= ? or lapses_at <= ?;
-         delete from broken_lock where broken_at <= ?;
-         delete from vacated where left_at <= ?",
+         select token, share_id, node_id, holder_id, wanted_by, lapses_at from lock
+         where lapses_at <= ? and (expires_at is null or expires_at > lapses_at)",
     )
     .bind(now.0)
-    .bind(now.0)
-    .bind(now.0)
-    .bind(now.0 - i64::try_from(BROKEN_KEPT.as_millis()).unwrap_or(i64::MAX))
-    .bind(now.0 - i64::try_from(crate::tree::VACATED_KEPT.as_millis()).unwrap_or(i64::MAX))
-    .execute(tx.conn())
+    .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Removes locks that have ended, at most `limit`; how many.
+pub(super) async fn delete_ended(conn: &mut Conn, now: Moment, limit: i64) -> Result<u64> {
+    let delete =
+        query("delete from lock where id in (select id from lock where expires_at <= ?1 or lapses_at <= ?1 limit ?2)");
+    Ok(delete.bind(now.0).bind(limit).execute(conn).await?.rows_affected())
+}
+
+/// Forgets locks that were broken at `until` or before, at most `limit`; how many.
+pub(super) async fn forget_broken(conn: &mut Conn, until: Moment, limit: i64) -> Result<u64> {
+    let delete =
+        query("delete from broken_lock where token in (select token from broken_lock where broken_at <= ? limit ?)");
+    Ok(delete.bind(until.0).bind(limit).execute(conn).await?.rows_affected())
+}
+
+/// Forgets names that were left at `until` or before, at most `limit`; how many.
+pub(super) async fn forget_vacated(conn: &mut Conn, until: Moment, limit: i64) -> Result<u64> {
+    let delete = query(
+        "delete from vacated where (parent_id, name_key) in
+             (select parent_id, name_key from vacated where left_at <= ? limit ?)",
+    );
+    Ok(delete.bind(until.0).bind(limit).execute(conn).await?.rows_affected())
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
-use crate::ids::{NodeId, ShareId, UserId};
+use crate::ids::{NodeId, UserId};
 use crate::tree::Node;
 
 /// The lock that somebody wants.
@@ -81,7 +81,9 @@ pub async fn lock(
     let (node, above) = chain.split_last().expect("a chain has a node");
     let made = wish.fresh && above.last().is_some_and(|parent| permit.allows(parent.id, Permission::Create));
     assert!(made || permit.allows(node.id, Permission::Write), "a permit to lock this node");
-    let there = covering(tx, chain, now).await?;
+    let mut there = covering(tx, chain, now).await?;
+    // What he holds himself without a token is for all of his clients: none of them is kept from a lock of its own.
+    there.retain(|lock| !lock.yields_to(user));
     if there.iter().any(|lock| lock.exclusive || wish.exclusive) {
         return Err(Refusal::Conflict(there));
     }
@@ -91,7 +93,7 @@ pub async fn lock(
     let deep = wish.deep && node.is_collection();
     if deep {
         let mut inside = below(tx, node, now).await?;
-        inside.retain(|lock| lock.exclusive || wish.exclusive);
+        inside.retain(|lock| !lock.yields_to(user) && (lock.exclusive || wish.exclusive));
         if !inside.is_empty() {
             return Err(Refusal::Below(inside));
         }
@@ -170,37 +172,67 @@ pub async fn release(
     Ok(Release::Done(lock))
 }
 
-/// Takes a lock away from its holder, for whoever may (`owner`, or an administrator). It is recorded; the holder's late
-/// save becomes a collision copy.
-pub async fn break_lock(tx: &mut WriteTx, lock: &Lock, by: UserId, now: Moment) -> Result<(), LockError> {
+/// Takes a lock away from its holder, for whoever may: `owner`, an administrator, or (`by` is `None`) the site's owner at
+/// the command line. It is recorded; the holder's late save becomes a collision copy.
+pub async fn break_lock(
+    tx: &mut WriteTx,
+    lock: &Lock,
+    by: impl Into<Option<UserId>>,
+    now: Moment,
+) -> Result<(), LockError> {
+    let by = by.into();
     sql::break_up(tx.conn(), lock, by, now).await?;
     tx.touch_share(lock.share);
-    tracing::info!(holder = %lock.holder_name, node = lock.node.0, by = by.0, "a lock was broken");
+    tracing::info!(holder = %lock.holder_name, node = lock.node.0, by = by.map(|by| by.0), "a lock was broken");
     Ok(())
 }
 
-/// Every lock that holds now, in one share or in all.
-pub async fn list(tx: &mut impl Reads, share: Option<ShareId>, now: Moment) -> Result<Vec<Lock>, LockError> {
-    Ok(sql::all(tx.conn(), share, now).await?)
+/// Every lock that holds now, the newest first; none in a trash.
+pub async fn list(tx: &mut impl Reads, now: Moment) -> Result<Vec<Lock>, LockError> {
+    Ok(sql::all(tx.conn(), now).await?)
 }
 
-/// Asks for a lock's release: the holder sees it, and after the time that the share sets the lock ends. Asking again
-/// doesn't begin the time anew. Gives the moment at which it ends.
-pub async fn request(tx: &mut WriteTx, lock: &Lock, by: UserId, now: Moment) -> Result<Moment, LockError> {
+/// Asks for the release of a lock that covers the last node of `chain`, for whom `permit` allows `write` on it: the holder
+/// sees it, and after the time that the share sets the lock ends. Asking again doesn't begin the time anew. Gives the
+/// moment at which it ends at the latest.
+pub async fn request(
+    tx: &mut WriteTx,
+    permit: &Permit,
+    chain: &[Node],
+    lock: &Lock,
+    now: Moment,
+) -> Result<Moment, LockError> {
+    let node = chain.last().expect("a chain has a node");
+    assert!(lock.covers(chain) && permit.allows(node.id, Permission::Write), "a permit to write what the lock covers");
     if let Some(wanted) = &lock.wanted {
         return Ok(wanted.lapses);
     }
     let (_, _, handover_s) = sql::switches(tx.conn(), lock.share).await?;
     let lapses = Moment(now.0.saturating_add(handover_s.saturating_mul(1000)));
-    sql::want(tx.conn(), lock.id, by, lapses).await?;
+    sql::want(tx.conn(), lock.id, permit.user(), lapses).await?;
     tx.touch_share(lock.share);
     Ok(lapses)
 }
 
-/// Locks the last node of `chain` for a person without any token, until `until` or untimed.
+/// Locks the last node of `chain`, with everything below it, for a person without any token, until `until` or untimed.
+/// `permit` allows him `write` on it.
 ///
-/// Errors: [`Refusal`].
+/// Errors: [`Refusal`]; nothing is changed then.
 pub async fn add_user_lock(
+    tx: &mut WriteTx,
+    permit: &Permit,
+    chain: &[Node],
+    holder: (UserId, &str),
+    until: Option<Moment>,
+    now: Moment,
+) -> Result<Lock, Refusal> {
+    let node = chain.last().expect("a chain has a node");
+    assert!(permit.user() == holder.0 && permit.allows(node.id, Permission::Write), "a permit to lock this node");
+    hold(tx, chain, holder, LockKind::User, until, now).await
+}
+
+/// A lock without a token. His own locks with one don't stand in its way, nor any of his below.
+async fn hold(
     tx: &mut WriteTx,
     chain: &[Node],
     holder: (UserId, &str),
@@ -209,13 +241,18 @@ pub async fn add_user_lock(
     now: Moment,
 ) -> Result<Lock, Refusal> {
     let node = chain.last().expect("a chain has a node");
-    let there = covering(tx, chain, now).await?;
+    let mut there = covering(tx, chain, now).await?;
+    there.retain(|lock| lock.holder != holder.0 || lock.kind == kind);
     if !there.is_empty() {
         return Err(Refusal::Conflict(there));
     }
-    let inside = below(tx, node, now).await?;
-    if inside.iter().any(|lock| lock.holder != holder.0) {
+    let mut inside = below(tx, node, now).await?;
+    inside.retain(|lock| lock.holder != holder.0);
+    if !inside.is_empty() {
         return Err(Refusal::Below(inside));
+    }
+    if sql::held(tx.conn(), node.share, holder.0, now).await? >= HELD_MAX {
+        return Err(Refusal::TooMany);
     }
     let lock = Lock {
         id: 0,
@@ -262,7 +299,7 @@ pub async fn settle_auto(
         }
         (Some(lock), false) => sql::delete(tx.conn(), lock.id).await?,
         (None, true) if there.is_empty() => {
-            add_user_lock(tx, chain, holder, LockKind::Auto, Some(until), now).await?;
+            hold(tx, chain, holder, LockKind::Auto, Some(until), now).await?;
         }
         (None, _) => return Ok(()),
     }

@@ -6,6 +6,8 @@
 mod sql;
 mod subscription;
 
+use std::time::Duration;
+
 use commonhold_acl as acl;
 
 pub use subscription::{Reach, Subscriber, Subscription, reaching, subscribe, subscribers, unsubscribe};
@@ -18,6 +20,8 @@ use crate::path::{Name, NameKey};
 
 /// Characters in a description.
 const DESCRIPTION_CHARS_MAX: usize = 1000;
+/// The longest that a holder may let somebody wait who asks for a lock's release.
+pub const HANDOVER_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A team share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +50,12 @@ pub struct Share {
     pub quota_bytes: Option<u64>,
     /// When it was made.
     pub created: Moment,
+    /// Whether somebody whose office program puts an owner file beside a document gets a lock on the document.
+    pub auto_lock: bool,
+    /// Whether a late save against a lock that was taken away is kept beside the file.
+    pub collision_copies: bool,
+    /// After how long a request to release a lock ends it; whole seconds.
+    pub handover: Duration,
 }
 
 impl Share {
@@ -73,6 +83,9 @@ pub enum ShareError {
     /// A quota that can't be counted.
     #[error("a quota is at most {max} bytes", max = i64::MAX)]
     QuotaTooLarge,
+    /// Beyond [`HANDOVER_MAX`], or no time at all.
+    #[error("a hand-over takes from 1 second to {} days", HANDOVER_MAX.as_secs() / (24 * 60 * 60))]
+    HandoverOutOfRange,
     /// Guests see what is granted to them, but subscribe to nothing.
     #[error("`{0}` is a guest, and guests can't subscribe")]
     GuestsCantSubscribe(String),
@@ -119,7 +132,7 @@ pub async fn create(
     now: Moment,
 ) -> Result<ShareId, ShareError> {
     plain_text("description", new.description, DESCRIPTION_CHARS_MAX)?;
-    let quota = new.quota_bytes.map(i64::try_from).transpose().map_err(|_| ShareError::QuotaTooLarge)?;
+    let quota = stored_quota(new.quota_bytes)?;
     tx.touch_directory();
     let Some(id) = sql::insert_share(tx.conn(), new, &new.name.key(), quota, now).await? else {
         return Err(ShareError::NameTaken(new.name.as_str().to_owned()));
@@ -128,6 +141,50 @@ pub async fn create(
     let trash = sql::insert_top(tx.conn(), id, now).await?;
     sql::set_tops(tx.conn(), id, root, trash).await?;
     Ok(id)
+}
+
+/// What of a share to change; `None` leaves it as it is.
+#[derive(Debug, Default)]
+pub struct Settings<'a> {
+    /// See [`Share::description`].
+    pub description: Option<&'a str>,
+    /// See [`Share::quota_bytes`]. Less than what is used stops writing and loses nothing.
+    pub quota_bytes: Option<Option<u64>>,
+    /// See [`Share::auto_lock`].
+    pub auto_lock: Option<bool>,
+    /// See [`Share::collision_copies`].
+    pub collision_copies: Option<bool>,
+    /// See [`Share::handover`]; at most [`HANDOVER_MAX`]. Requests that were made already keep their hour.
+    pub handover: Option<Duration>,
+}
+
+/// Changes settings of a share; holds from the next request on.
+///
+/// Errors: [`ShareError::QuotaTooLarge`], [`ShareError::HandoverOutOfRange`], [`DirectoryError::BadName`] for the
+/// description; nothing is changed then.
+pub async fn set(
+    tx: &mut WriteTx,
+    _by: &Administrator,
+    share: ShareId,
+    settings: &Settings<'_>,
+) -> Result<(), ShareError> {
+    plain_text("description", settings.description.unwrap_or_default(), DESCRIPTION_CHARS_MAX)?;
+    if settings.handover.is_some_and(|span| span.as_secs() == 0 || span > HANDOVER_MAX) {
+        return Err(ShareError::HandoverOutOfRange);
+    }
+    let quota = settings.quota_bytes.map(stored_quota).transpose()?;
+    tx.touch_directory();
+    Ok(sql::set(tx.conn(), share, settings, quota).await?)
+}
+
+/// Lets a share exist again for those who have it, or for nobody; holds from the next request on. What lies in it stays.
+pub async fn set_active(tx: &mut WriteTx, _by: &Administrator, share: ShareId, active: bool) -> Result<(), ShareError> {
+    tx.touch_directory();
+    Ok(sql::set_active(tx.conn(), share, active).await?)
+}
+
+fn stored_quota(bytes: Option<u64>) -> Result<Option<i64>, ShareError> {
+    bytes.map(i64::try_from).transpose().map_err(|_| ShareError::QuotaTooLarge)
 }
 
 /// The share of that name, for those who need one. Errors: [`ShareError::NoSuchShare`].

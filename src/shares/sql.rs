@@ -1,10 +1,12 @@
 //! The statements of shares and subscriptions. SQLite's dialect.
 
+use std::time::Duration;
+
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query, query_scalar};
 
-use super::{NewShare, Share, Subscriber};
+use super::{NewShare, Settings, Share, Subscriber};
 use crate::clock::Moment;
 use crate::db::Conn;
 use crate::directory::Principal;
@@ -18,7 +20,7 @@ macro_rules! select_share {
     ($columns:literal, $rest:literal) => {
         concat!(
             "select share.id, share.org_id, organization.active, share.name, description, share.active, root_id, trash_id, seq,
-                    used_bytes, quota_bytes, share.created_at",
+                    used_bytes, quota_bytes, share.created_at, auto_lock, collision_copies, handover_s",
             $columns,
             " from share join organization on organization.id = share.org_id ",
             $rest
@@ -40,6 +42,9 @@ fn share(row: &SqliteRow) -> Result<Share> {
         used_bytes: row.try_get::<i64, _>(9)?.unsigned_abs(),
         quota_bytes: row.try_get::<Option<i64>, _>(10)?.map(i64::unsigned_abs),
         created: Moment(row.try_get(11)?),
+        auto_lock: row.try_get(12)?,
+        collision_copies: row.try_get(13)?,
+        handover: Duration::from_secs(row.try_get::<i64, _>(14)?.unsigned_abs()),
     })
 }
 
@@ -79,6 +84,32 @@ pub(super) async fn insert_top(conn: &mut Conn, share: ShareId, now: Moment) -> 
 pub(super) async fn set_tops(conn: &mut Conn, share: ShareId, root: NodeId, trash: NodeId) -> Result<()> {
     let set = query("update share set root_id = ?, trash_id = ? where id = ?");
     set.bind(root.0).bind(trash.0).bind(share.0).execute(conn).await?;
+    Ok(())
+}
+
+/// `quota`: that of `settings`, as it is stored.
+pub(super) async fn set(
+    conn: &mut Conn,
+    share: ShareId,
+    settings: &Settings<'_>,
+    quota: Option<Option<i64>>,
+) -> Result<()> {
+    let set = query(
+        "update share set description = coalesce(?, description),
+                          quota_bytes = case when ? then ? else quota_bytes end,
+                          auto_lock = coalesce(?, auto_lock),
+                          collision_copies = coalesce(?, collision_copies),
+                          handover_s = coalesce(?, handover_s)
+         where id = ?",
+    );
+    let handover_s = settings.handover.map(|span| span.as_secs().cast_signed());
+    let set = set.bind(settings.description).bind(quota.is_some()).bind(quota.flatten()).bind(settings.auto_lock);
+    set.bind(settings.collision_copies).bind(handover_s).bind(share.0).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn set_active(conn: &mut Conn, share: ShareId, active: bool) -> Result<()> {
+    query("update share set active = ? where id = ?").bind(active).bind(share.0).execute(conn).await?;
     Ok(())
 }
 
@@ -162,8 +193,8 @@ pub(super) async fn reaching(conn: &mut Conn, user: UserId, groups: &[GroupId]) 
     ));
     let groups = json!(groups.iter().map(|group| group.0).collect::<Vec<_>>()).to_string();
     let reaching = |row: &SqliteRow| {
-        let group = row.try_get::<Option<i64>, _>(13)?.map(GroupId);
-        Ok(Reaching { share: share(row)?, role: row.try_get(12)?, group })
+        let group = row.try_get::<Option<i64>, _>(16)?.map(GroupId);
+        Ok(Reaching { share: share(row)?, role: row.try_get(15)?, group })
     };
     rows.bind(user.0).bind(groups).fetch_all(conn).await?.iter().map(reaching).collect()
 }

@@ -1,8 +1,10 @@
 //! Shares and subscriptions on a real database.
 
+use std::time::Duration;
+
 use commonhold_acl::builtin;
 
-use super::{NewShare, Share, ShareError, Subscription};
+use super::{HANDOVER_MAX, NewShare, Settings, Share, ShareError, Subscription};
 use crate::clock::Moment;
 use crate::directory::tests::site::{NOW, TestSite};
 use crate::directory::user::{self, User};
@@ -68,6 +70,9 @@ async fn a_new_share_is_empty_and_has_a_root_and_a_trash_of_its_own() {
         used_bytes: 0,
         quota_bytes: Some(1 << 40),
         created: NOW,
+        auto_lock: false,
+        collision_copies: true,
+        handover: Duration::from_secs(600),
     };
     assert_eq!(share, expected);
     assert_eq!(share.key(), name.key());
@@ -103,6 +108,33 @@ async fn a_share_with_impossible_settings_is_refused() {
     let new = NewShare { description: "two\nlines", quota_bytes: None, ..new };
     let refused = shares::create(&mut tx, &site.by, &new, NOW).await;
     assert!(matches!(refused, Err(ShareError::Directory(DirectoryError::BadName { noun: "description", .. }))));
+}
+
+#[tokio::test]
+async fn only_the_settings_that_are_given_change() {
+    let site = TestSite::new().await;
+    let before = add(&site, "Projects").await.unwrap();
+    let set = async |settings: Settings<'_>| {
+        let mut tx = site.write().await;
+        shares::set(&mut tx, &site.by, before.id, &settings).await?;
+        tx.commit().await?;
+        Ok::<_, ShareError>(shares::by_id(&mut site.read().await, before.id).await?.unwrap())
+    };
+    let quota = set(Settings { quota_bytes: Some(Some(9)), ..Settings::default() }).await.unwrap();
+    assert_eq!(quota, Share { quota_bytes: Some(9), ..before.clone() });
+    let auto =
+        set(Settings { auto_lock: Some(true), description: Some("plans"), ..Settings::default() }).await.unwrap();
+    assert_eq!(auto, Share { auto_lock: true, description: "plans".to_owned(), ..quota });
+    let lasting = Settings { handover: Some(HANDOVER_MAX), collision_copies: Some(false), ..Settings::default() };
+    let lasting = set(Settings { quota_bytes: Some(None), ..lasting }).await.unwrap();
+    let expected = Share { quota_bytes: None, handover: HANDOVER_MAX, collision_copies: false, ..auto };
+    assert_eq!(lasting, expected);
+    for span in [Duration::ZERO, HANDOVER_MAX + Duration::from_secs(1)] {
+        let refused = set(Settings { handover: Some(span), ..Settings::default() }).await;
+        assert!(matches!(refused, Err(ShareError::HandoverOutOfRange)), "{span:?}");
+    }
+    let refused = set(Settings { quota_bytes: Some(Some(u64::MAX)), ..Settings::default() }).await;
+    assert!(matches!(refused, Err(ShareError::QuotaTooLarge)));
 }
 
 #[tokio::test]

@@ -70,7 +70,8 @@ impl TreeCache {
         {
             return Ok(located);
         }
-        let located = Arc::new(locate(&mut db.read().await?, root, names).await?);
+        let located = Box::pin(async { locate(&mut db.read().await?, root, names).await });
+        let located = Arc::new(located.await?);
         // What isn't there is not kept: a client that guesses names would push the others out.
         if located.node().is_some() {
             self.paths.insert(key, (stamp, Arc::clone(&located)));
@@ -96,7 +97,7 @@ impl TreeCache {
         if let Some(bytes) = self.contents.get(&content) {
             return Ok(Some(bytes));
         }
-        let bytes = inline_bytes(&mut db.read().await?, content).await?;
+        let bytes = Box::pin(async { inline_bytes(&mut db.read().await?, content).await }).await?;
         if let Some(bytes) = &bytes {
             self.contents.insert(content, bytes.clone());
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use commonhold_acl::{Permission, Permit};
 
 use super::scratch::is_owner_file;
-use super::{CREATION_LEASE, Kind, Node, TreeError, sql};
+use super::{CREATION_LEASE, Kind, Located, Node, ShareState, TreeError, Usage, sql};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
 use crate::ids::{ContentId, NodeId, ShareId, UserId};
@@ -65,25 +65,25 @@ pub struct Change<'t> {
     pub share: ShareId,
     pub(super) trash: NodeId,
     pub(super) seq: i64,
-    used_bytes: u64,
-    quota_bytes: Option<u64>,
+    usage: Usage,
     pub(super) actor: UserId,
     pub(super) now: Moment,
 }
 
 impl<'t> Change<'t> {
-    /// Takes the share's row. Errors: [`TreeError::ShareGone`] when it is not there or not active any more.
-    pub async fn begin(tx: &'t mut WriteTx, share: ShareId, actor: UserId, now: Moment) -> Result<Self, TreeError> {
-        let row = sql::take_share(tx.conn(), share).await?;
-        let (trash, seq, used_bytes, quota_bytes) = row.ok_or(TreeError::ShareGone)?;
+    /// Takes the share that `located` lies in; `located` must have been looked up in this very transaction, after every
+    /// earlier change of it.
+    pub fn begin(tx: &'t mut WriteTx, located: &Located, actor: UserId, now: Moment) -> Self {
+        let share = located.chain()[0].share;
+        let ShareState { trash, seq, usage, .. } = located.share;
         tx.touch_share(share);
-        Ok(Self { tx, share, trash, seq, used_bytes, quota_bytes, actor, now })
+        Self { tx, share, trash, seq, usage, actor, now }
     }
 
     /// Refuses what the quota doesn't allow. Errors: [`TreeError::OverQuota`].
     pub(super) fn confirm_quota(&self, wanted: u64) -> Result<(), TreeError> {
-        let Some(quota) = self.quota_bytes else { return Ok(()) };
-        let available = quota.saturating_sub(self.used_bytes);
+        let Some(quota) = self.usage.quota_bytes else { return Ok(()) };
+        let available = quota.saturating_sub(self.usage.used_bytes);
         if wanted > available { Err(TreeError::OverQuota { wanted, available }) } else { Ok(()) }
     }
 
@@ -101,7 +101,7 @@ impl<'t> Change<'t> {
         added_bytes: i64,
         ancestors: &[Node],
     ) -> Result<(), TreeError> {
-        self.used_bytes = self.used_bytes.saturating_add_signed(added_bytes);
+        self.usage.used_bytes = self.usage.used_bytes.saturating_add_signed(added_bytes);
         if is_owner_file(name) {
             return Ok(sql::account(self.tx.conn(), self.share, added_bytes).await?);
         }
@@ -176,8 +176,8 @@ impl<'t> Change<'t> {
         node.size = content.size;
         node.modified = modified.unwrap_or(self.now);
         node.lease = Some((self.actor, self.now.plus(CREATION_LEASE)));
-        sql::insert_content(self.tx.conn(), content, self.now).await?;
-        node.id = sql::insert_node(self.tx.conn(), &node, name.key().as_str(), self.actor).await?;
+        let key = name.key();
+        node.id = sql::insert_file(self.tx.conn(), &node, key.as_str(), self.actor, content, self.now).await?;
         self.log(Op::Create, (node.id, node.parent, &node.name), content.size.cast_signed(), ancestors).await?;
         Ok(node)
     }

@@ -93,6 +93,20 @@ impl Node {
 pub struct Located {
     chain: Vec<Node>,
     missing: Vec<Name>,
+    share: ShareState,
+}
+
+/// A share's row, as far as changes of its tree need it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ShareState {
+    /// The collection of what was deleted.
+    pub trash: NodeId,
+    /// Of the last change.
+    pub seq: i64,
+    /// What it holds and may hold.
+    pub usage: Usage,
+    /// Whether there is any lock in it, ended or not.
+    pub has_locks: bool,
 }
 
 impl Located {
@@ -125,6 +139,11 @@ impl Located {
     /// The last name of the path, when only that leads nowhere.
     pub fn missing_name(&self) -> Option<&Name> {
         if self.missing.len() == 1 { self.missing.first() } else { None }
+    }
+
+    /// Whether there is any lock in the share, ended or not; if there is none, nobody need ask which.
+    pub fn has_locks(&self) -> bool {
+        self.share.has_locks
     }
 
     /// Whether the path is the share itself.
@@ -166,12 +185,9 @@ impl From<sqlx::Error> for TreeError {
 /// Errors: [`TreeError::ShareGone`] without the root; [`TreeError::Db`].
 pub async fn locate(tx: &mut impl Reads, root: NodeId, names: &[Name]) -> Result<Located, TreeError> {
     let keys: Vec<String> = names.iter().map(|name| name.key().as_str().to_owned()).collect();
-    let chain = sql::chain(tx.conn(), root, &keys).await?;
-    if chain.is_empty() {
-        return Err(TreeError::ShareGone);
-    }
+    let (share, chain) = sql::chain(tx.conn(), root, &keys).await?.ok_or(TreeError::ShareGone)?;
     let missing = names[(chain.len() - 1).min(names.len())..].to_vec();
-    Ok(Located { chain, missing })
+    Ok(Located { chain, missing, share })
 }
 
 /// The bytes of a content, when they are kept in the database; `None` when they are in the blob store.
@@ -182,6 +198,17 @@ pub async fn inline_bytes(tx: &mut impl Reads, content: ContentId) -> Result<Opt
 /// The nodes from the root of its share down to `node`; they begin with the trash when it lies there.
 pub async fn chain_of(tx: &mut impl Reads, node: NodeId) -> Result<Vec<Node>, TreeError> {
     Ok(sql::chain_up(tx.conn(), node).await?)
+}
+
+/// The way to a node that is known by its id; `None` when it is gone or lies in a trash.
+pub async fn locate_node(tx: &mut impl Reads, node: NodeId) -> Result<Option<Located>, TreeError> {
+    let chain = sql::chain_up(tx.conn(), node).await?;
+    let Some((root, below)) = chain.split_first() else { return Ok(None) };
+    let names: Result<Vec<Name>, _> = below.iter().map(|node| Name::parse(&node.name)).collect();
+    let Ok(names) = names else { return Ok(None) };
+    let located = locate(tx, root.id, &names).await?;
+    // A way through the trash leads nowhere: what lies there is not found by its name.
+    Ok(located.node().is_some_and(|found| found.id == node).then_some(located))
 }
 
 /// The URL of the last node of a chain, in the share of that name.
@@ -216,8 +243,7 @@ pub async fn has_locks(tx: &mut impl Reads, share: ShareId) -> Result<bool, Tree
 
 /// The member of `parent` that has this name, in any spelling.
 pub async fn find_exact(tx: &mut impl Reads, parent: &Node, name: &Name) -> Result<Option<Node>, TreeError> {
-    let chain = sql::chain(tx.conn(), parent.id, &[name.key().as_str().to_owned()]).await?;
-    Ok(chain.into_iter().nth(1))
+    Ok(sql::member(tx.conn(), parent.id, name.key().as_str()).await?)
 }
 
 /// What a share holds, and may hold.
@@ -231,8 +257,7 @@ pub struct Usage {
 
 /// What `share` holds at the moment. Errors: [`TreeError::ShareGone`].
 pub async fn usage(tx: &mut impl Reads, share: ShareId) -> Result<Usage, TreeError> {
-    let (_, _, used_bytes, quota_bytes) = sql::take_share(tx.conn(), share).await?.ok_or(TreeError::ShareGone)?;
-    Ok(Usage { used_bytes, quota_bytes })
+    sql::usage(tx.conn(), share).await?.ok_or(TreeError::ShareGone)
 }
 
 #[cfg(test)]

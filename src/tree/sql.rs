@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query, query_scalar};
 
 use super::change::{Fresh, Journal};
-use super::{Kind, Node};
+use super::{Kind, Node, ShareState, Usage};
 use crate::clock::Moment;
 use crate::db::Conn;
 use crate::ids::{ContentId, NodeId, ShareId, UserId};
@@ -36,8 +36,9 @@ fn node(row: &SqliteRow) -> Result<Node> {
     })
 }
 
-/// The nodes on the way along `keys`, the root first, as far as they lead.
-pub(super) async fn chain(conn: &mut Conn, root: NodeId, keys: &[String]) -> Result<Vec<Node>> {
+/// The row of an active share with the root `root`, and the nodes on the way along `keys`, the root first, as far as they
+/// lead. Changes of the share begin with this question: one for everything that they must know.
+pub(super) async fn chain(conn: &mut Conn, root: NodeId, keys: &[String]) -> Result<Option<(ShareState, Vec<Node>)>> {
     let rows = query(
         "with recursive step (depth, id) as (
              select 0, ?1
@@ -46,15 +47,42 @@ pub(super) async fn chain(conn: &mut Conn, root: NodeId, keys: &[String]) -> Res
              from step join node on node.parent_id = step.id
                                 and node.name_key = json_extract(?2, '$[' || step.depth || ']')
          )
-         select node.id, share_id, parent_id, name, kind, content_id, size, modified_at, created_at, seq,
-                lease_user, lease_until, has_props
-         from step join node on node.id = step.id order by step.depth",
+         select node.id, node.share_id, node.parent_id, node.name, node.kind, node.content_id, node.size,
+                node.modified_at, node.created_at, node.seq, node.lease_user, node.lease_until, node.has_props,
+                share.trash_id, share.seq, share.used_bytes, share.quota_bytes,
+                exists (select 1 from lock where lock.share_id = share.id)
+         from step join node on node.id = step.id join share on share.id = node.share_id and share.active = 1
+         order by step.depth",
     )
     .bind(root.0)
     .bind(json!(keys).to_string())
     .fetch_all(conn)
     .await?;
-    rows.iter().map(node).collect()
+    let Some(first) = rows.first() else { return Ok(None) };
+    let share = ShareState {
+        trash: NodeId(first.try_get(13)?),
+        seq: first.try_get(14)?,
+        usage: Usage {
+            used_bytes: first.try_get::<i64, _>(15)?.unsigned_abs(),
+            quota_bytes: first.try_get::<Option<i64>, _>(16)?.map(i64::unsigned_abs),
+        },
+        has_locks: first.try_get(17)?,
+    };
+    Ok(Some((share, rows.iter().map(node).collect::<Result<_>>()?)))
+}
+
+/// The member of that key.
+pub(super) async fn member(conn: &mut Conn, parent: NodeId, key: &str) -> Result<Option<Node>> {
+    let row = query(
+        "select id, share_id, parent_id, name, kind, content_id, size, modified_at, created_at, seq,
+                lease_user, lease_until, has_props
+         from node where parent_id = ? and name_key = ?",
+    )
+    .bind(parent.0)
+    .bind(key)
+    .fetch_optional(conn)
+    .await?;
+    row.as_ref().map(self::node).transpose()
 }
 
 /// The nodes from the topmost down to `node`.
@@ -183,19 +211,17 @@ pub(super) async fn inline_bytes(conn: &mut Conn, content: ContentId) -> Result<
     Ok(bytes.map(Bytes::from))
 }
 
-/// A share's row, taken for a change: trash, sequence, used bytes, quota.
-pub(super) async fn take_share(conn: &mut Conn, share: ShareId) -> Result<Option<(NodeId, i64, u64, Option<u64>)>> {
-    let row = query("select trash_id, seq, used_bytes, quota_bytes from share where id = ? and active = 1")
+/// What an active share holds and may hold.
+pub(super) async fn usage(conn: &mut Conn, share: ShareId) -> Result<Option<Usage>> {
+    let row = query("select used_bytes, quota_bytes from share where id = ? and active = 1")
         .bind(share.0)
         .fetch_optional(conn)
         .await?;
     row.map(|row| {
-        Ok((
-            NodeId(row.try_get(0)?),
-            row.try_get(1)?,
-            row.try_get::<i64, _>(2)?.unsigned_abs(),
-            row.try_get::<Option<i64>, _>(3)?.map(i64::unsigned_abs),
-        ))
+        Ok(Usage {
+            used_bytes: row.try_get::<i64, _>(0)?.unsigned_abs(),
+            quota_bytes: row.try_get::<Option<i64>, _>(1)?.map(i64::unsigned_abs),
+        })
     })
     .transpose()
 }
@@ -263,6 +289,42 @@ pub(super) async fn insert_content(conn: &mut Conn, fresh: &Fresh, now: Moment) 
     }
     query.execute(conn).await?;
     Ok(())
+}
+
+/// A new file with its content, in one hop; gives its id. `n.id` is not looked at.
+pub(super) async fn insert_file(conn: &mut Conn, n: &Node, key: &str, author: UserId, fresh: &Fresh, now: Moment) -> Result<NodeId> {
+    const IN_THE_STORE: &str = "insert into content (id, size, hash, inline, created_at) values (?, ?, ?, 0, ?);
+         insert into node (share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
+                           author_id, lease_user, lease_until)
+         values (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) returning id";
+    const INLINE: &str = "insert into content (id, size, hash, inline, created_at) values (?, ?, ?, 1, ?);
+         insert into content_inline (content_id, bytes) values (?, ?);
+         insert into node (share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
+                           author_id, lease_user, lease_until)
+         values (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) returning id";
+    let id = fresh.id.0.as_bytes().as_slice();
+    let statement = if fresh.inline.is_some() { INLINE } else { IN_THE_STORE };
+    let mut query = query(statement).bind(id).bind(fresh.size.cast_signed()).bind(fresh.hash.as_slice()).bind(now.0);
+    if let Some(bytes) = &fresh.inline {
+        query = query.bind(id).bind(bytes.as_ref());
+    }
+    // All rows, not the first one: that would leave the statements behind it undone.
+    let rows = query
+        .bind(n.share.0)
+        .bind(n.parent.map(|id| id.0))
+        .bind(&n.name)
+        .bind(key)
+        .bind(id)
+        .bind(n.size.cast_signed())
+        .bind(n.modified.0)
+        .bind(n.created.0)
+        .bind(n.seq)
+        .bind(author.0)
+        .bind(n.lease.map(|(user, _)| user.0))
+        .bind(n.lease.map(|(_, until)| until.0))
+        .fetch_all(conn)
+        .await?;
+    rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get(0).map(NodeId)
 }
 
 /// A new node; gives its id. `n.id` is not looked at.

@@ -169,7 +169,7 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
         match dice.roll(6) {
             0 if node.is_none() && has_parent(&model, &path) => {
                 let permit = room.permit(Operation::Mkcol, &located, None);
-                let mut change = Change::begin(&mut tx, room.shares[share].id, actor, now).await.unwrap();
+                let mut change = Change::begin(&mut tx, &located, actor, now);
                 change.create_collection(&permit, &ancestors, &name).await.unwrap();
                 model.insert(path, None);
             }
@@ -177,7 +177,7 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
                 let content = fresh(dice.roll(50));
                 let operation = if node.is_some() { Operation::PutOver } else { Operation::PutNew };
                 let permit = room.permit(operation, &located, None);
-                let mut change = Change::begin(&mut tx, room.shares[share].id, actor, now).await.unwrap();
+                let mut change = Change::begin(&mut tx, &located, actor, now);
                 match &node {
                     Some(file) => change.write_file(&permit, file, &ancestors, &content, None).await.unwrap(),
                     None => change.create_file(&permit, &ancestors, &name, &content, None).await.unwrap(),
@@ -186,7 +186,7 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
             }
             2 if node.is_some() && dice.roll(3) == 0 => {
                 let permit = room.permit(Operation::Delete, &located, None);
-                let mut change = Change::begin(&mut tx, room.shares[share].id, actor, now).await.unwrap();
+                let mut change = Change::begin(&mut tx, &located, actor, now);
                 change.delete(&permit, &node.unwrap(), &ancestors).await.unwrap();
                 clear(&mut model, &path);
             }
@@ -199,7 +199,7 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
                     lang: String::new(),
                 };
                 let gone = Patch::Remove("urn:x".to_owned(), format!("p{}", dice.roll(3)));
-                let mut change = Change::begin(&mut tx, room.shares[share].id, actor, now).await.unwrap();
+                let mut change = Change::begin(&mut tx, &located, actor, now);
                 let patches = [Patch::Set(prop), gone];
                 assert!(
                     change.patch_props(&permit, &node.unwrap(), &ancestors, &patches, Times::default()).await.unwrap()
@@ -226,11 +226,11 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
                 };
                 let permit = room.permit(operation, &located, Some(&at));
                 let target = Target { at: &at, name: to_path.name().unwrap(), landing };
-                let mut change = Change::begin(&mut tx, room.shares[to_share].id, actor, now).await.unwrap();
+                let mut change = Change::begin(&mut tx, &at, actor, now);
                 match way {
                     4 => change.copy(&permit, &source, true, &target).await.unwrap(),
                     _ if share == to_share => change.relocate(&permit, &source, &ancestors, &target).await.unwrap(),
-                    _ => change.adopt(&permit, &source, &ancestors, &target).await.unwrap(),
+                    _ => change.adopt(&permit, &source, &located, &target).await.unwrap(),
                 };
                 let moved = below(&model, &path);
                 clear(&mut model, &to);
@@ -280,7 +280,7 @@ async fn a_file_that_a_file_is_moved_onto_keeps_its_identity_and_history() {
     let permit = room.permit(Operation::Rename(Landing::Revises), &from, Some(&to));
     let name = Name::parse("plan.txt").unwrap();
     let target = Target { at: &to, name: &name, landing: Landing::Revises };
-    let mut change = Change::begin(&mut tx, room.shares[0].id, room.user.id, Moment::now()).await.unwrap();
+    let mut change = Change::begin(&mut tx, &to, room.user.id, Moment::now());
     change.relocate(&permit, &new, from.ancestors(), &target).await.unwrap();
     tx.commit().await.unwrap();
 

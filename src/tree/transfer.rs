@@ -104,7 +104,7 @@ impl Change<'_> {
         Ok(place)
     }
 
-    /// Moves `source` here from another share. Its history goes along; onto a file, its content does, and it goes to the
+    /// Moves `source` here from another share, where `from` leads to it. Its history goes along; onto a file, its content does, and it goes to the
     /// trash of its own share.
     ///
     /// Errors: as [`Change::copy`].
@@ -112,15 +112,15 @@ impl Change<'_> {
         &mut self,
         permit: &Permit,
         source: &Node,
-        source_ancestors: &[Node],
+        from: &Located,
         to: &Target<'_>,
     ) -> Result<Node, TreeError> {
-        let (actor, now) = (self.actor, self.now);
+        let (actor, now, source_ancestors) = (self.actor, self.now, from.ancestors());
         let old_parent = source.parent.expect("a share's root is never moved through the tree");
         assert!(may_take(permit, source.id, old_parent), "a permit to take the source away");
         if to.landing == Landing::Revises {
             let file = self.copy(permit, source, true, to).await?;
-            Change::begin(self.tx, source.share, actor, now).await?.delete(permit, source, source_ancestors).await?;
+            Change::begin(self.tx, from, actor, now).delete(permit, source, source_ancestors).await?;
             return Ok(file);
         }
         require(permit, Permission::Create, to.parent());
@@ -132,9 +132,9 @@ impl Change<'_> {
         let place = self.put_in_place(source, to).await?;
         sql::change_share(self.tx.conn(), source.id, self.share, place.seq).await?;
         self.log(Op::Move, (place.id, place.parent, &place.name), bytes, to.at.ancestors()).await?;
-        let mut from = Change::begin(self.tx, source.share, actor, now).await?;
-        from.next_seq(&source.name);
-        from.log(Op::Delete, (source.id, source.parent, &source.name), -bytes, source_ancestors).await?;
+        let mut left = Change::begin(self.tx, from, actor, now);
+        left.next_seq(&source.name);
+        left.log(Op::Delete, (source.id, source.parent, &source.name), -bytes, source_ancestors).await?;
         Ok(place)
     }
 

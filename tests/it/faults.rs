@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use tempfile::TempDir;
+
 use crate::site::{Client, Depth, Ran, Site};
 
 #[test]
@@ -52,13 +54,11 @@ fn an_idle_server_stops_at_once_though_clients_keep_their_connections() {
 /// Only root may mount a small file system; for others the test says so and ends.
 #[test]
 fn a_full_disk_is_507_and_the_old_bytes_stay() {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let data = folder.path().join("data");
-    let Some(disk) = SmallDisk::mount(&data) else {
+    let Some(disk) = SmallDisk::mount() else {
         println!("skipped: mounting a small disk needs root");
         return;
     };
-    let mut site = Site::start_in(folder, data, "[storage]\nmin_free_bytes = 8388608\n");
+    let mut site = Site::start_in(disk.0.path(), "[storage]\nmin_free_bytes = 8388608\n");
     let [ana] = site.team("Projects", [("ana", "co-owner")]);
     ana.put("/Projects/kept.bin", vec![b'o'; 1 << 20]).status(201);
     let mut stored = 0;
@@ -86,25 +86,22 @@ fn a_full_disk_is_507_and_the_old_bytes_stay() {
     site.restart();
     ana.get("/Projects/kept.bin").status(200).body(vec![b'o'; 1 << 20]);
     site.is_consistent();
-    drop(site);
-    drop(disk);
 }
 
 /// A tmpfs of 64 MiB.
-struct SmallDisk(PathBuf);
+struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    fn mount(at: &Path) -> Option<Self> {
-        fs::create_dir(at).expect("the temporary folder can be written");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"]).arg(at).output();
-        mounted.is_ok_and(|output| output.status.success()).then(|| Self(at.to_owned()))
+    fn mount() -> Option<Self> {
+        let at = tempfile::tempdir().expect("a temporary folder can be made");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"]).arg(at.path()).output();
+        mounted.is_ok_and(|output| output.status.success()).then(|| Self(at))
     }
 }
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: after a failed test the server may still have it open for a moment.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+        let _ = Command::new("umount").arg(self.0.path()).output();
     }
 }
 

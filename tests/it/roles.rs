@@ -24,41 +24,59 @@ const LATER: &[(&str, &str)] = &[
     ("edit a text file in the web editor", "the portal"),
 ];
 
-/// A request of the table, sent by somebody to a folder made for this one cell: it holds `file.txt` and
-/// `folder/inner.txt`.
-type Act = fn(&Client, &str) -> Reply;
-
-/// A lock for a minute, longer than any test.
-fn lock(who: &Client, path: &str) -> Reply {
-    let body = r#"<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>"#;
-    who.ask("LOCK", path).with("Timeout", "Second-60").xml(body).send()
+/// One cell of the table: somebody, and a folder made for this cell, with `file.txt` and `folder/inner.txt` in it.
+struct Cell<'a> {
+    who: &'a Client,
+    owner: &'a Client,
+    place: &'a str,
 }
+
+impl Cell<'_> {
+    fn at(&self, name: &str) -> String {
+        format!("{}/{name}", self.place)
+    }
+
+    fn unlock_the_owners_lock(&self) -> Reply {
+        let token = lock(self.owner, &self.at("file.txt")).status(200).header("lock-token").to_owned();
+        self.who.ask("UNLOCK", &self.at("file.txt")).with("Lock-Token", token).send()
+    }
+}
+
+/// A request of the table.
+type Act = fn(&Cell) -> Reply;
 
 /// The requests that a row stands for; each must answer what the row says. None for an unknown row.
 fn acts(row: &str) -> Option<&'static [Act]> {
     Some(match row {
-        "PROPFIND depth 1 on a folder" => &[|who, place| who.list(place, Depth::One)],
-        "PROPFIND depth 0 on a file" => &[|who, place| who.list(&format!("{place}/file.txt"), Depth::Zero)],
+        "PROPFIND depth 1 on a folder" => &[|cell| cell.who.list(cell.place, Depth::One)],
+        "PROPFIND depth 0 on a file" => &[|cell| cell.who.list(&cell.at("file.txt"), Depth::Zero)],
         "GET or HEAD a file" => {
-            &[|who, place| who.get(&format!("{place}/file.txt")), |who, place| who.head(&format!("{place}/file.txt"))]
+            &[|cell| cell.who.get(&cell.at("file.txt")), |cell| cell.who.head(&cell.at("file.txt"))]
         }
-        "PUT a new file" => &[|who, place| who.put(&format!("{place}/new.txt"), "new")],
-        "MKCOL" => &[|who, place| who.mkcol(&format!("{place}/new"))],
-        "PUT over an existing file" => &[|who, place| who.put(&format!("{place}/file.txt"), "newer")],
+        "PUT a new file" => &[|cell| cell.who.put(&cell.at("new.txt"), "new")],
+        "MKCOL" => &[|cell| cell.who.mkcol(&cell.at("new"))],
+        "PUT over an existing file" => &[|cell| cell.who.put(&cell.at("file.txt"), "newer")],
         "PROPPATCH a file" => {
-            &[|who, place| who.set(&format!("{place}/file.txt"), r#"<colour xmlns="urn:example">red</colour>"#)]
+            &[|cell| cell.who.set(&cell.at("file.txt"), r#"<colour xmlns="urn:example">red</colour>"#)]
         }
-        "DELETE a file" => &[|who, place| who.delete(&format!("{place}/file.txt"))],
-        "DELETE a folder" => &[|who, place| who.delete(&format!("{place}/folder"))],
+        "DELETE a file" => &[|cell| cell.who.delete(&cell.at("file.txt"))],
+        "DELETE a folder" => &[|cell| cell.who.delete(&cell.at("folder"))],
         "MOVE a file inside the share" => &[
-            |who, place| who.rename(&format!("{place}/file.txt"), &format!("{place}/renamed.txt")),
-            |who, place| who.rename(&format!("{place}/file.txt"), &format!("{place}/folder/moved.txt")),
+            |cell| cell.who.rename(&cell.at("file.txt"), &cell.at("renamed.txt")),
+            |cell| cell.who.rename(&cell.at("file.txt"), &cell.at("folder/moved.txt")),
         ],
-        "COPY a file inside the share" => {
-            &[|who, place| who.copy(&format!("{place}/file.txt"), &format!("{place}/copy.txt"))]
-        }
+        "COPY a file inside the share" => &[|cell| cell.who.copy(&cell.at("file.txt"), &cell.at("copy.txt"))],
+        "LOCK an unmapped URL" => &[|cell| lock(cell.who, &cell.at("unmapped.txt"))],
+        "LOCK an existing file" => &[|cell| lock(cell.who, &cell.at("file.txt"))],
+        "UNLOCK another user's lock" => &[|cell| cell.unlock_the_owners_lock()],
         _ => return None,
     })
+}
+
+/// An exclusive write lock, for longer than any test.
+fn lock(who: &Client, path: &str) -> Reply {
+    let body = r#"<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>"#;
+    who.ask("LOCK", path).with("Timeout", "Second-600").xml(body).send()
 }
 
 #[test]
@@ -96,7 +114,7 @@ fn every_role_gets_exactly_the_answers_of_the_table() {
                 let place = format!("/Projects/cell-{checked}");
                 owner.copy("/Projects/pattern", &place).status(201);
                 let before = state_of(&owner, &place);
-                let reply = act(person, &place);
+                let reply = act(&Cell { who: person, owner: &owner, place: &place });
                 checked += 1;
                 let case = format!("{row}, {role}: {cell} expected");
                 if reply.answer.status.to_string() != status {
@@ -123,7 +141,7 @@ fn every_role_gets_exactly_the_answers_of_the_table() {
         }
     }
     assert!(wrong.is_empty(), "{} of {checked} cells are wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert_eq!(checked, 13 * 8, "11 rows, two of them sent in two ways, by eight people");
+    assert_eq!(checked, 16 * 8, "14 rows, two of them sent in two ways, by eight people");
 }
 
 /// Every path below a folder with its ETag and its dead property.
@@ -138,6 +156,9 @@ fn state_of(owner: &Client, place: &str) -> BTreeMap<String, (String, bool)> {
     listed.paths().into_iter().map(state_at).collect()
 }
 
+/// A request about a path.
+type Ask = fn(&Client, &str) -> Reply;
+
 #[test]
 fn what_a_stranger_may_not_see_answers_like_what_does_not_exist() {
     let site = Site::start();
@@ -146,7 +167,7 @@ fn what_a_stranger_may_not_see_answers_like_what_does_not_exist() {
     owner.put("/Projects/secret.txt", "secret").status(201);
     owner.mkcol("/Projects/folder").status(201);
 
-    let acts: &[Act] = &[
+    let acts: &[Ask] = &[
         |who, path| who.get(path),
         |who, path| who.head(path),
         |who, path| who.ask("GET", path).with("Accept", "text/html").send(),
@@ -157,10 +178,10 @@ fn what_a_stranger_may_not_see_answers_like_what_does_not_exist() {
         |who, path| who.delete(path),
         |who, path| who.ask("DELETE", path).with("If-Match", "*").send(),
     ];
-    let takes: &[Act] =
+    let takes: &[Ask] =
         &[|who, path| who.copy(path, "/Projects/stolen.txt"), |who, path| who.rename(path, "/Projects/stolen.txt")];
-    let alike = |who: &Client, act: &Act, (hidden, missing): (&str, &str)| {
-        let [on_hidden, on_missing] = [hidden, missing].map(|path| act(who, path));
+    let alike = |who: &Client, ask: &Ask, (hidden, missing): (&str, &str)| {
+        let [on_hidden, on_missing] = [hidden, missing].map(|path| ask(who, path));
         assert_eq!(on_hidden.answer.status, 404, "{}", on_hidden.told());
         assert_eq!(outline(&on_hidden, hidden), outline(&on_missing, missing), "{}", on_hidden.told());
     };
@@ -174,7 +195,7 @@ fn what_a_stranger_may_not_see_answers_like_what_does_not_exist() {
         alike(&stranger, act, ("/Projects/secret.txt", "/Nonesuch/secret.txt"));
         alike(&uploader, act, ("/Projects/secret.txt", "/Projects/absent.txt"));
     }
-    let writes: &[Act] = &[|who, path| who.put(path, "mine"), |who, path| who.mkcol(path)];
+    let writes: &[Ask] = &[|who, path| who.put(path, "mine"), |who, path| who.mkcol(path), lock];
     for act in writes {
         alike(&stranger, act, ("/Projects/secret.txt", "/Nonesuch/secret.txt"));
         alike(&stranger, act, ("/Projects/new.txt", "/Nonesuch/new.txt"));

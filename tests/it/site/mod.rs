@@ -36,11 +36,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A site in a folder of its own and, while it runs, its server.
 pub struct Site {
+    // Dropped first: a server that still ran would write into the folder while it is removed.
+    server: Option<Server>,
     folder: TempDir,
     data: PathBuf,
     config: Option<PathBuf>,
     address: Arc<Mutex<SocketAddr>>,
-    server: Option<Server>,
 }
 
 impl Site {
@@ -55,19 +56,25 @@ impl Site {
     pub fn start_with(config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let data = folder.path().join("data");
-        Self::start_in(folder, data, config)
+        Self::make(folder, data, config)
     }
 
     /// A new site whose data lie in a folder of the test's choice.
     #[track_caller]
-    pub fn start_in(folder: TempDir, data: PathBuf, config: &str) -> Self {
+    pub fn start_in(data: &Path, config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        Self::make(folder, data.to_owned(), config)
+    }
+
+    #[track_caller]
+    fn make(folder: TempDir, data: PathBuf, config: &str) -> Self {
         let config = (!config.is_empty()).then(|| {
             let file = folder.path().join("commonhold.toml");
             std::fs::write(&file, config).expect("the temporary folder can be written");
             file
         });
         let address = Arc::new(Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0))));
-        let mut site = Self { folder, data, config, address, server: None };
+        let mut site = Self { server: None, folder, data, config, address };
         site.cli_with_input(
             &["init", "--org", "Acme", "--admin", "root", "--password-stdin"],
             "the root of all rights\n",
