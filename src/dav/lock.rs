@@ -98,6 +98,8 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
             return Err(HttpError::new(StatusCode::CONFLICT, text));
         }
         confirm(&mut tx, &spot, &chain, keys, &x).await?;
+        // The file comes before its lock, and the lock may be refused.
+        tx.protect().await?;
         let empty = Fresh {
             id: ContentId::fresh(),
             size: 0,

@@ -48,6 +48,7 @@ async fn patch(x: Exchange, update: PropertyUpdate) -> Result<Reply, HttpError> 
         return Ok(multistatus(&href, &update, Outcome::Refused));
     }
     let (patches, times) = instructions(&update);
+    tx.protect().await?;
     let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
     if !change.patch_props(&permit, node, spot.located.ancestors(), &patches, times).await? {
         return Ok(multistatus(&href, &update, Outcome::TooMany));

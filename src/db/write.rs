@@ -1,11 +1,13 @@
 //! Writing: one connection, transactions in groups.
 //!
-//! Whoever wants to write takes the lane, does its work inside a savepoint and gives the lane on; those who queued
-//! meanwhile work in the same SQLite transaction. The first who gets the lane again commits for all of them, and nobody
-//! is told of success before that commit is on disk. So a hundred savers share one sync, and a lone one waits for nobody.
+//! Whoever wants to write takes the lane, does its work and gives the lane on; those who queued meanwhile work in the
+//! same SQLite transaction. The first who gets the lane again commits for all of them, and nobody is told of success
+//! before that commit is on disk. So a hundred savers share one sync, and a lone one waits for nobody.
 //!
-//! A job that fails is rolled back to its savepoint and disturbs nobody else. A transaction that is dropped without
-//! [`WriteTx::commit`] leaves nothing behind.
+//! Jobs decide first and write then. One that gives up before it has written ([`WriteTx::touch_share`],
+//! [`WriteTx::touch_directory`]) disturbs nobody. One that may give up later asks for a savepoint
+//! ([`WriteTx::protect`]); without it, giving up after a write undoes the whole group, whose other jobs are told to try
+//! again. Savepoints for all would be a quarter of the cost of a small save.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -49,6 +51,8 @@ pub struct WriteTx {
     lane: Option<OwnedMutexGuard<Lane>>,
     group: Arc<Group>,
     touched: Touched,
+    /// A savepoint holds what the job writes.
+    protected: bool,
     writer: Arc<Writer>,
 }
 
@@ -66,20 +70,19 @@ impl Writer {
         let group = open.clone().unwrap_or_default();
         lane.group = Some(Arc::clone(&group));
         // Made before the first await, so that its drop cleans up whatever becomes of this future.
-        let mut tx = WriteTx { lane: Some(lane), group, touched: Touched::default(), writer: Arc::clone(self) };
-        if open.is_some() {
-            tx.conn().execute("savepoint job").await?;
-        } else {
-            tx.conn().execute("begin immediate; savepoint job").await?;
+        let touched = Touched::default();
+        let mut tx = WriteTx { lane: Some(lane), group, touched, protected: false, writer: Arc::clone(self) };
+        if open.is_none() {
+            tx.conn().execute("begin immediate").await?;
             self.epochs.own_begin();
         }
         Ok(tx)
     }
 
     /// Waits until the group of this job is committed, and commits it when the lane comes round first.
-    async fn settle(self: Arc<Self>, group: Arc<Group>, lane: OwnedMutexGuard<Lane>) -> Result<(), DbError> {
+    async fn settle(self: &Arc<Self>, group: Arc<Group>, lane: OwnedMutexGuard<Lane>) -> Result<(), DbError> {
         if self.queued.load(Ordering::Acquire) == 0 || group.jobs.load(Ordering::Relaxed) >= GROUP_JOBS_MAX {
-            return self.commit(group, lane).await;
+            return Leader { writer: Arc::clone(self), group, lane: Some(lane) }.commit().await;
         }
         drop(lane);
         let mut settled = std::pin::pin!(group.settled.notified());
@@ -92,14 +95,15 @@ impl Writer {
             () = settled => {}
             lane = Arc::clone(&self.lane).lock_owned() => {
                 if group.outcome.get().is_none() {
-                    return self.commit(Arc::clone(&group), lane).await;
+                    let leader = Leader { writer: Arc::clone(self), group: Arc::clone(&group), lane: Some(lane) };
+                    return leader.commit().await;
                 }
             }
         }
         group.outcome.get().cloned().expect("the outcome is set before anybody is notified")
     }
 
-    async fn commit(&self, group: Arc<Group>, mut lane: OwnedMutexGuard<Lane>) -> Result<(), DbError> {
+    async fn commit(&self, group: &Group, lane: &mut Lane) -> Result<(), DbError> {
         let outcome = match lane.conn.execute("commit").await {
             Ok(_) => Ok(()),
             Err(error) => {
@@ -108,30 +112,37 @@ impl Writer {
                 Err(DbError::from(error))
             }
         };
-        let touched = std::mem::take(&mut *group.touched.lock());
-        self.epochs.own_end(outcome.is_ok().then_some(touched));
-        lane.group = None;
-        group.outcome.set(outcome.clone()).expect("a group is committed once");
-        group.settled.notify_waiters();
+        self.end(group, lane, outcome.clone());
         outcome
     }
 
-    /// Takes back a job that was given up. Others of its group keep their work; alone, the transaction ends.
-    async fn abandon(self: Arc<Self>, group: Arc<Group>, mut lane: OwnedMutexGuard<Lane>) {
+    /// The group's transaction is over: the caches hear of it first, then those who wait.
+    fn end(&self, group: &Group, lane: &mut Lane, outcome: Result<(), DbError>) {
+        let touched = std::mem::take(&mut *group.touched.lock());
+        self.epochs.own_end(outcome.is_ok().then_some(touched));
+        lane.group = None;
+        // Set already when a leader was cut off and its commit is made up for.
+        let _ = group.outcome.set(outcome);
+        group.settled.notify_waiters();
+    }
+
+    /// Takes back a job that was given up. Others of its group keep their work, unless it wrote without a savepoint.
+    async fn abandon(
+        self: Arc<Self>,
+        group: Arc<Group>,
+        mut lane: OwnedMutexGuard<Lane>,
+        wrote: bool,
+        protected: bool,
+    ) {
         let alone = group.jobs.load(Ordering::Acquire) == 0;
-        let undo = if alone { "rollback" } else { "rollback to job" };
-        let undone = lane.conn.execute(undo).await;
-        if alone {
-            self.epochs.own_end(None);
-            lane.group = None;
-        } else if let Err(error) = undone {
-            // The savepoint is gone, so the whole transaction is: nobody in it may be told of success.
-            let _ = lane.conn.execute("rollback").await;
-            self.epochs.own_end(None);
-            lane.group = None;
-            let _ = group.outcome.set(Err(DbError::from(error)));
-            group.settled.notify_waiters();
+        if !alone && !wrote {
+            return;
         }
+        if !alone && protected && lane.conn.execute("rollback to job").await.is_ok() {
+            return;
+        }
+        let _ = lane.conn.execute("rollback").await;
+        self.end(&group, &mut lane, Err(DbError::Busy));
     }
 
     /// Closes the connection once nobody writes any more.
@@ -150,20 +161,22 @@ impl WriteTx {
         let lane = self.lane.take().expect("the lane is held until commit");
         self.group.jobs.fetch_add(1, Ordering::AcqRel);
         self.group.touched.lock().merge(std::mem::take(&mut self.touched));
-        let settle = Arc::clone(&self.writer).settle(Arc::clone(&self.group), lane);
-        // A task of its own: other jobs hang on this commit even when this caller goes away.
-        match tokio::spawn(settle).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(DbError::Lost("the commit was cut off".into())),
-        }
+        self.writer.settle(Arc::clone(&self.group), lane).await
     }
 
-    /// Says that users, groups, shares or subscriptions change, so that no cache keeps them.
+    /// Sets a savepoint, for a job that may have to give up after it has written something.
+    pub async fn protect(&mut self) -> Result<(), DbError> {
+        self.conn().execute("savepoint job").await?;
+        self.protected = true;
+        Ok(())
+    }
+
+    /// Says, before the first write, that users, groups, shares or subscriptions change, so that no cache keeps them.
     pub fn touch_directory(&mut self) {
         self.touched.directory = true;
     }
 
-    /// Says that the tree of `share` changes.
+    /// Says, before the first write, that the tree of `share` changes, or its locks.
     pub fn touch_share(&mut self, share: ShareId) {
         if !self.touched.shares.contains(&share) {
             self.touched.shares.push(share);
@@ -186,7 +199,36 @@ impl Reads for WriteTx {
 impl Drop for WriteTx {
     fn drop(&mut self) {
         if let Some(lane) = self.lane.take() {
-            tokio::spawn(Arc::clone(&self.writer).abandon(Arc::clone(&self.group), lane));
+            let wrote = self.touched.directory || !self.touched.shares.is_empty();
+            let writer = Arc::clone(&self.writer);
+            tokio::spawn(writer.abandon(Arc::clone(&self.group), lane, wrote, self.protected));
+        }
+    }
+}
+
+/// Whoever commits for the group. Others hang on it: cut off in the middle, it is made up for.
+struct Leader {
+    writer: Arc<Writer>,
+    group: Arc<Group>,
+    lane: Option<OwnedMutexGuard<Lane>>,
+}
+
+impl Leader {
+    async fn commit(mut self) -> Result<(), DbError> {
+        let lane = self.lane.as_mut().expect("the lane is held until the commit is done");
+        let outcome = self.writer.commit(&self.group, lane).await;
+        self.lane = None;
+        outcome
+    }
+}
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        if let Some(mut lane) = self.lane.take() {
+            let (writer, group) = (Arc::clone(&self.writer), Arc::clone(&self.group));
+            // When the cut-off commit had gone through already, this one finds no transaction and reports an error to
+            // those who wait; they try again and find their change made.
+            tokio::spawn(async move { writer.commit(&group, &mut lane).await });
         }
     }
 }

@@ -261,11 +261,7 @@ pub(super) async fn unwritten(conn: &mut Conn, now: Moment, limit: i64) -> Resul
          order by l.id limit ?",
     );
     let unwritten = |row: &SqliteRow| {
-        Ok(Unwritten {
-            lock: row.try_get(0)?,
-            node: NodeId(row.try_get(1)?),
-            holder: UserId(row.try_get(2)?),
-        })
+        Ok(Unwritten { lock: row.try_get(0)?, node: NodeId(row.try_get(1)?), holder: UserId(row.try_get(2)?) })
     };
     rows.bind(now.0).bind(limit).fetch_all(conn).await?.iter().map(unwritten).collect()
 }

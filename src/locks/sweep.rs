@@ -19,6 +19,7 @@ pub(super) const ROWS_MAX: u64 = 500;
 /// leaves it to the server). A file that has been written or deleted meanwhile, or that others hold a lock on, stays as
 /// it is. Gives whether there may be more to do; comes before [`sweep`], which removes the locks and with them the mark.
 pub async fn discard_unwritten(tx: &mut WriteTx, now: Moment) -> Result<bool, LockError> {
+    tx.protect().await?;
     let ended = sql::unwritten(tx.conn(), now, FILES_MAX as i64).await?;
     for unwritten in &ended {
         sql::delete(tx.conn(), unwritten.lock).await?;
@@ -35,6 +36,7 @@ pub async fn discard_unwritten(tx: &mut WriteTx, now: Moment) -> Result<bool, Lo
 /// Removes what has ended: locks by their time or by a request that has lapsed, of which a record is kept; records and
 /// left names that are old. Gives whether there may be more to do.
 pub async fn sweep(tx: &mut WriteTx, now: Moment) -> Result<bool, LockError> {
+    tx.protect().await?;
     let limit = ROWS_MAX as i64;
     sql::record_lapsed(tx.conn(), now).await?;
     let removed = [

@@ -119,8 +119,8 @@ pub async fn lock(
         fresh: wish.fresh,
         wanted: None,
     };
-    sql::insert(tx.conn(), &lock).await?;
     tx.touch_share(node.share);
+    sql::insert(tx.conn(), &lock).await?;
     Ok(lock)
 }
 
@@ -138,8 +138,8 @@ pub async fn refresh(
     let Some(lock) = locks.into_iter().find(held) else { return Ok(None) };
     let granted = granted_s(timeout_s);
     let expires = ends(now, granted);
-    sql::prolong(tx.conn(), lock.id, Some(granted), Some(expires)).await?;
     tx.touch_share(lock.share);
+    sql::prolong(tx.conn(), lock.id, Some(granted), Some(expires)).await?;
     Ok(Some(Lock { granted_s: Some(granted), expires: Some(expires), ..lock }))
 }
 
@@ -167,8 +167,8 @@ pub async fn release(
     if lock.holder != user {
         return Ok(Release::NotYours(lock));
     }
-    sql::delete(tx.conn(), lock.id).await?;
     tx.touch_share(lock.share);
+    sql::delete(tx.conn(), lock.id).await?;
     Ok(Release::Done(lock))
 }
 
@@ -181,8 +181,8 @@ pub async fn break_lock(
     now: Moment,
 ) -> Result<(), LockError> {
     let by = by.into();
-    sql::break_up(tx.conn(), lock, by, now).await?;
     tx.touch_share(lock.share);
+    sql::break_up(tx.conn(), lock, by, now).await?;
     tracing::info!(holder = %lock.holder_name, node = lock.node.0, by = by.map(|by| by.0), "a lock was broken");
     Ok(())
 }
@@ -209,8 +209,8 @@ pub async fn request(
     }
     let (_, _, handover_s) = sql::switches(tx.conn(), lock.share).await?;
     let lapses = Moment(now.0.saturating_add(handover_s.saturating_mul(1000)));
-    sql::want(tx.conn(), lock.id, permit.user(), lapses).await?;
     tx.touch_share(lock.share);
+    sql::want(tx.conn(), lock.id, permit.user(), lapses).await?;
     Ok(lapses)
 }
 
@@ -271,8 +271,8 @@ async fn hold(
         fresh: false,
         wanted: None,
     };
-    sql::insert(tx.conn(), &lock).await?;
     tx.touch_share(node.share);
+    sql::insert(tx.conn(), &lock).await?;
     Ok(lock)
 }
 
@@ -293,6 +293,7 @@ pub async fn settle_auto(
     let there = covering(tx, chain, now).await?;
     let own = there.iter().find(|lock| lock.kind == LockKind::Auto && lock.holder == holder.0);
     let until = now.plus(AUTO_LIFE);
+    tx.touch_share(node.share);
     match (own, open) {
         (Some(lock), true) => {
             sql::prolong(tx.conn(), lock.id, Some(AUTO_LIFE.as_secs() as u32), Some(until)).await?;
@@ -301,9 +302,8 @@ pub async fn settle_auto(
         (None, true) if there.is_empty() => {
             hold(tx, chain, holder, LockKind::Auto, Some(until), now).await?;
         }
-        (None, _) => return Ok(()),
+        (None, _) => {}
     }
-    tx.touch_share(node.share);
     Ok(())
 }
 

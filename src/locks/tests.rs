@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use commonhold_acl::{Channel, Effective, Object, Operation, Permit, Scene};
+use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::db::WriteTx;
 use crate::directory::Principal;
 use crate::directory::tests::site::{NOW, TestSite};
 use crate::directory::user::User;
 use crate::guard::{self, Caller, Guard};
 use crate::ids::ContentId;
-use crate::jobs::sweep_once;
+use crate::jobs::{self, sweep_once};
 use crate::path::Name;
 use crate::shares::{self, NewShare, Settings, Share};
 use crate::tree::change::{Change, Fresh};
@@ -137,7 +139,7 @@ impl Person<'_> {
         lock(&mut tx, &permit, at.chain(), self.who(), wish, NOW).await?;
         let held = covering(&mut tx, at.chain(), NOW).await?;
         tx.commit().await.map_err(LockError::from)?;
-        Ok(held.into_iter().filter(|lock| lock.holder == self.user.id).next_back().expect("it was just taken"))
+        Ok(held.into_iter().rfind(|lock| lock.holder == self.user.id).expect("it was just taken"))
     }
 
     async fn may_write(&self, file: &str, tokens: &[&str], now: Moment) -> bool {
@@ -333,12 +335,13 @@ async fn an_empty_file_in_the_trash_or_in_an_inactive_share_is_left_alone() {
     let in_trash = tree::chain_of(&mut room.site.read().await, deleted.node).await.unwrap();
     assert_eq!(in_trash.iter().map(|node| node.id).collect::<Vec<_>>(), [room.share.trash, deleted.node]);
 
-    ana.makes_by_lock("inactive.txt", true).await;
+    let inactive = ana.makes_by_lock("inactive.txt", true).await;
     let mut tx = room.site.write().await;
     shares::set_active(&mut tx, &room.site.by, room.share.id, false).await.unwrap();
     tx.commit().await.unwrap();
     room.sweep(NOW.plus(TIMEOUT)).await;
-    assert!(room.exists("inactive.txt").await);
+    let kept = tree::chain_of(&mut room.site.read().await, inactive.node).await.unwrap();
+    assert_eq!(kept.iter().map(|node| node.id).collect::<Vec<_>>(), [room.share.root, inactive.node]);
     assert_eq!(room.holders(NOW).await, [""; 0]);
     room.consistent().await;
 }
@@ -377,6 +380,26 @@ async fn a_sweep_ends_only_when_nothing_is_left() {
     assert!(!room.exists("0 0.txt").await && !room.exists("0 99.txt").await, "made by a lock, never written");
     assert!(room.exists("0 100.txt").await && room.exists("1 0.txt").await, "made without one");
     room.consistent().await;
+}
+
+/// By the real clock: these locks ended years ago.
+#[tokio::test]
+async fn the_rounds_begin_with_the_server_and_end_with_it() {
+    let room = Room::open().await;
+    let ana = room.editor("ana").await;
+    ana.makes_by_lock("new.docx", true).await;
+    let stop = CancellationToken::new();
+    let rounds = tokio::spawn(jobs::run(room.site.db.clone(), stop.clone()));
+    let first_round = async {
+        while room.exists("new.docx").await || !room.holders(NOW).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), first_round)
+        .await
+        .expect("a round comes before the interval is over");
+    stop.cancel();
+    tokio::time::timeout(Duration::from_secs(20), rounds).await.expect("it ends at once").unwrap();
 }
 
 #[tokio::test]

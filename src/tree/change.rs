@@ -36,7 +36,6 @@ pub(super) struct Journal<'a> {
     pub share: ShareId,
     pub seq: i64,
     pub op: Op,
-    pub node: NodeId,
     pub parent: Option<NodeId>,
     pub name: &'a str,
     pub actor: UserId,
@@ -101,24 +100,29 @@ impl<'t> Change<'t> {
         added_bytes: i64,
         ancestors: &[Node],
     ) -> Result<(), TreeError> {
-        self.usage.used_bytes = self.usage.used_bytes.saturating_add_signed(added_bytes);
+        self.count(added_bytes);
         if is_owner_file(name) {
             return Ok(sql::account(self.tx.conn(), self.share, added_bytes).await?);
         }
         let ancestors: Vec<NodeId> = ancestors.iter().map(|node| node.id).collect();
-        let row = Journal {
-            share: self.share,
-            seq: self.seq,
-            op,
-            node,
-            parent,
-            name,
-            actor: self.actor,
-            at: self.now,
-            added_bytes,
-            ancestors: &ancestors,
-        };
-        Ok(sql::journal(self.tx.conn(), &row).await?)
+        let row = self.row(op, parent, name, added_bytes, &ancestors);
+        Ok(sql::journal(self.tx.conn(), node, &row).await?)
+    }
+
+    fn count(&mut self, added_bytes: i64) {
+        self.usage.used_bytes = self.usage.used_bytes.saturating_add_signed(added_bytes);
+    }
+
+    fn row<'a>(
+        &self,
+        op: Op,
+        parent: Option<NodeId>,
+        name: &'a str,
+        added_bytes: i64,
+        ancestors: &'a [NodeId],
+    ) -> Journal<'a> {
+        let (share, seq, actor, at) = (self.share, self.seq, self.actor, self.now);
+        Journal { share, seq, op, parent, name, actor, at, added_bytes, ancestors }
     }
 
     /// A node that doesn't exist yet, in the last of `ancestors`.
@@ -176,9 +180,17 @@ impl<'t> Change<'t> {
         node.size = content.size;
         node.modified = modified.unwrap_or(self.now);
         node.lease = Some((self.actor, self.now.plus(CREATION_LEASE)));
-        let key = name.key();
-        node.id = sql::insert_file(self.tx.conn(), &node, key.as_str(), self.actor, content, self.now).await?;
-        self.log(Op::Create, (node.id, node.parent, &node.name), content.size.cast_signed(), ancestors).await?;
+        let (key, bytes) = (name.key(), content.size.cast_signed());
+        if is_owner_file(name.as_str()) {
+            sql::insert_content(self.tx.conn(), content, self.now).await?;
+            node.id = sql::insert_node(self.tx.conn(), &node, key.as_str(), self.actor).await?;
+            self.log(Op::Create, (node.id, node.parent, &node.name), bytes, ancestors).await?;
+            return Ok(node);
+        }
+        self.count(bytes);
+        let ancestors: Vec<NodeId> = ancestors.iter().map(|node| node.id).collect();
+        let row = self.row(Op::Create, node.parent, &node.name, bytes, &ancestors);
+        node.id = sql::create_file(self.tx.conn(), &node, key.as_str(), self.actor, content, &row).await?;
         Ok(node)
     }
 

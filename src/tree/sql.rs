@@ -230,28 +230,44 @@ fn ids(nodes: &[NodeId]) -> String {
     json!(nodes.iter().map(|id| id.0).collect::<Vec<_>>()).to_string()
 }
 
-/// The row of a change, and what every change does beside: the share's sequence, the ancestors' sequence.
-pub(super) async fn journal(conn: &mut Conn, j: &Journal<'_>) -> Result<()> {
-    query(
-        "update share set seq = ?, used_bytes = used_bytes + ? where id = ?;
-         insert into change (share_id, seq, op, node_id, parent_id, name, actor_id, at) values (?, ?, ?, ?, ?, ?, ?, ?);
-         update node set seq = ? where id in (select value from json_each(?))",
-    )
-    .bind(j.seq)
-    .bind(j.added_bytes)
-    .bind(j.share.0)
-    .bind(j.share.0)
-    .bind(j.seq)
-    .bind(j.op as i64)
-    .bind(j.node.0)
-    .bind(j.parent.map(|id| id.0))
-    .bind(j.name)
-    .bind(j.actor.0)
-    .bind(j.at.0)
-    .bind(j.seq)
-    .bind(ids(j.ancestors))
-    .execute(conn)
-    .await?;
+/// What every change writes beside its own rows: the row of the change log, the share's sequence and bytes, the ancestors'
+/// sequence. `$node` is how the statement names the changed node.
+macro_rules! journal {
+    ($node:literal) => {
+        concat!(
+            "insert into change (share_id, seq, op, node_id, parent_id, name, actor_id, at) values (?, ?, ?, ",
+            $node,
+            ", ?, ?, ?, ?);
+             update share set seq = ?, used_bytes = used_bytes + ? where id = ?;
+             update node set seq = ? where id in (select value from json_each(?))"
+        )
+    };
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+/// Binds what [`journal`] leaves open. `node` when it is bound and not known to the statement itself.
+fn bind_journal<'q>(query: Query<'q>, j: &Journal<'q>, node: Option<NodeId>) -> Query<'q> {
+    let query = query.bind(j.share.0).bind(j.seq).bind(j.op as i64);
+    let query = match node {
+        Some(node) => query.bind(node.0),
+        None => query,
+    };
+    query
+        .bind(j.parent.map(|id| id.0))
+        .bind(j.name)
+        .bind(j.actor.0)
+        .bind(j.at.0)
+        .bind(j.seq)
+        .bind(j.added_bytes)
+        .bind(j.share.0)
+        .bind(j.seq)
+        .bind(ids(j.ancestors))
+}
+
+/// The row of a change, and what every change does beside.
+pub(super) async fn journal(conn: &mut Conn, node: NodeId, j: &Journal<'_>) -> Result<()> {
+    bind_journal(query(journal!("?")), j, Some(node)).execute(conn).await?;
     Ok(())
 }
 
@@ -271,59 +287,72 @@ pub(super) async fn purge(conn: &mut Conn, node: NodeId) -> Result<()> {
     Ok(())
 }
 
+/// The rows of a new content, with or without its bytes.
+macro_rules! content {
+    (in_store) => {
+        "insert into content (id, size, hash, inline, created_at) values (?, ?, ?, 0, ?); "
+    };
+    (inline) => {
+        "insert into content (id, size, hash, inline, created_at) values (?, ?, ?, 1, ?);
+         insert into content_inline (content_id, bytes) values (?, ?); "
+    };
+}
+
+fn bind_content<'q>(query: Query<'q>, fresh: &'q Fresh, now: Moment) -> Query<'q> {
+    let id = fresh.id.0.as_bytes().as_slice();
+    let query = query.bind(id).bind(fresh.size.cast_signed()).bind(fresh.hash.as_slice()).bind(now.0);
+    match &fresh.inline {
+        Some(bytes) => query.bind(id).bind(bytes.as_ref()),
+        None => query,
+    }
+}
+
 /// A new content's rows.
 pub(super) async fn insert_content(conn: &mut Conn, fresh: &Fresh, now: Moment) -> Result<()> {
-    let id = fresh.id.0.as_bytes().as_slice();
-    let row = "insert into content (id, size, hash, inline, created_at) values (?, ?, ?, ?, ?)";
-    let with_bytes = "insert into content (id, size, hash, inline, created_at) values (?, ?, ?, ?, ?);
-                      insert into content_inline (content_id, bytes) values (?, ?)";
-    let statement = if fresh.inline.is_some() { with_bytes } else { row };
-    let mut query = query(statement)
-        .bind(id)
-        .bind(fresh.size.cast_signed())
-        .bind(fresh.hash.as_slice())
-        .bind(fresh.inline.is_some())
-        .bind(now.0);
-    if let Some(bytes) = &fresh.inline {
-        query = query.bind(id).bind(bytes.as_ref());
-    }
-    query.execute(conn).await?;
+    let statement = if fresh.inline.is_some() { content!(inline) } else { content!(in_store) };
+    bind_content(query(statement), fresh, now).execute(conn).await?;
     Ok(())
 }
 
-/// A new file with its content, in one hop; gives its id. `n.id` is not looked at.
-pub(super) async fn insert_file(conn: &mut Conn, n: &Node, key: &str, author: UserId, fresh: &Fresh, now: Moment) -> Result<NodeId> {
-    const IN_THE_STORE: &str = "insert into content (id, size, hash, inline, created_at) values (?, ?, ?, 0, ?);
-         insert into node (share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
+/// A new file with its content and the change log's row, in one hop; gives its id. `n.id` is not looked at.
+pub(super) async fn create_file(
+    conn: &mut Conn,
+    n: &Node,
+    key: &str,
+    author: UserId,
+    fresh: &Fresh,
+    j: &Journal<'_>,
+) -> Result<NodeId> {
+    let inline = concat!(
+        content!(inline),
+        "insert into node (share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
                            author_id, lease_user, lease_until)
-         values (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) returning id";
-    const INLINE: &str = "insert into content (id, size, hash, inline, created_at) values (?, ?, ?, 1, ?);
-         insert into content_inline (content_id, bytes) values (?, ?);
-         insert into node (share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
+         values (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) returning id; ",
+        journal!("last_insert_rowid()")
+    );
+    let in_store = concat!(
+        content!(in_store),
+        "insert into node (share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
                            author_id, lease_user, lease_until)
-         values (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) returning id";
-    let id = fresh.id.0.as_bytes().as_slice();
-    let statement = if fresh.inline.is_some() { INLINE } else { IN_THE_STORE };
-    let mut query = query(statement).bind(id).bind(fresh.size.cast_signed()).bind(fresh.hash.as_slice()).bind(now.0);
-    if let Some(bytes) = &fresh.inline {
-        query = query.bind(id).bind(bytes.as_ref());
-    }
-    // All rows, not the first one: that would leave the statements behind it undone.
-    let rows = query
+         values (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) returning id; ",
+        journal!("last_insert_rowid()")
+    );
+    let statement = if fresh.inline.is_some() { inline } else { in_store };
+    let query = bind_content(query(statement), fresh, j.at)
         .bind(n.share.0)
         .bind(n.parent.map(|id| id.0))
         .bind(&n.name)
         .bind(key)
-        .bind(id)
+        .bind(fresh.id.0.as_bytes().as_slice())
         .bind(n.size.cast_signed())
         .bind(n.modified.0)
         .bind(n.created.0)
         .bind(n.seq)
         .bind(author.0)
         .bind(n.lease.map(|(user, _)| user.0))
-        .bind(n.lease.map(|(_, until)| until.0))
-        .fetch_all(conn)
-        .await?;
+        .bind(n.lease.map(|(_, until)| until.0));
+    // All rows, not the first one: that would leave the statements behind it undone.
+    let rows = bind_journal(query, j, None).fetch_all(conn).await?;
     rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get(0).map(NodeId)
 }
 

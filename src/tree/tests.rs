@@ -269,7 +269,7 @@ async fn a_file_that_a_file_is_moved_onto_keeps_its_identity_and_history() {
         let target = path(&format!("/One/{name}"));
         let (_, located) = room.at(&mut tx, &target).await.unwrap();
         let permit = room.permit(Operation::PutNew, &located, None);
-        let mut change = Change::begin(&mut tx, room.shares[0].id, room.user.id, Moment::now()).await.unwrap();
+        let mut change = Change::begin(&mut tx, &located, room.user.id, Moment::now());
         change.create_file(&permit, located.ancestors(), target.name().unwrap(), &fresh(size), None).await.unwrap();
         tx.commit().await.unwrap();
     }

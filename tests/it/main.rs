@@ -13,6 +13,7 @@ mod faults;
 mod finder;
 mod kill9;
 mod listing;
+mod lock_admin;
 mod model;
 mod office;
 mod paths;
