@@ -179,8 +179,12 @@ pub async fn unlock(x: Exchange) -> Result<Reply, HttpError> {
             locks::break_lock(&mut tx, &lock, x.caller.user.id, x.now).await.map_err(of_tree)?;
         }
         Release::Done(lock) if lock.fresh && lock.node == node.id && node.size == 0 => {
-            let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
-            change.discard(&node, spot.located.ancestors()).await?;
+            // Another shared lock may still hold the file that this one made.
+            let others = locks::covering(&mut tx, spot.located.chain(), x.now).await.map_err(of_tree)?;
+            if others.is_empty() {
+                let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
+                change.discard(&node, spot.located.ancestors()).await?;
+            }
         }
         Release::Done(_) => {}
     }

@@ -3,7 +3,7 @@
 //! They tell who has the document open, also when the program is on a client that doesn't lock. In a share with auto lock
 //! their coming and going takes and gives back a lock on the document.
 
-use commonhold_acl::ItemKind;
+use commonhold_acl::Permission;
 
 use super::lock::of_tree;
 use super::{Exchange, Spot};
@@ -21,7 +21,8 @@ pub async fn document_of(tx: &mut impl Reads, spot: &Spot) -> Result<Option<Vec<
         (None, None) => return Ok(None),
     };
     let Some(document) = document_name(&name) else { return Ok(None) };
-    let Some(parent) = spot.located.parent().filter(|_| spot.reached.effective.sees(ItemKind::File)) else {
+    // Whoever may not write the document can't keep others from writing it either.
+    let Some(parent) = spot.located.parent().filter(|_| spot.reached.effective.allows(Permission::Write)) else {
         return Ok(None);
     };
     let Some(node) = tree::find_document(tx, parent, document.as_str()).await? else { return Ok(None) };

@@ -191,8 +191,15 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
         None => change.create_file(&permit, ancestors, name, &content, terms.modified).await?,
     };
     match over {
-        Some(file) if file.size == 0 => locks::written(&mut tx, file.id).await.map_err(lock::of_tree)?,
-        Some(_) => {}
+        Some(file) => {
+            if file.size == 0 {
+                locks::written(&mut tx, file.id).await.map_err(lock::of_tree)?;
+            }
+            if spot.located.has_locks() {
+                let chain = spot.located.chain();
+                locks::keep_auto(&mut tx, chain, x.caller.user.id, x.now).await.map_err(lock::of_tree)?;
+            }
+        }
         None => {
             if let Some(document) = owner_file::document_of(&mut tx, &spot).await? {
                 owner_file::opened(&mut tx, &document, &x).await?;

@@ -199,7 +199,7 @@ impl Reads for WriteTx {
 impl Drop for WriteTx {
     fn drop(&mut self) {
         if let Some(lane) = self.lane.take() {
-            let wrote = self.touched.directory || !self.touched.shares.is_empty();
+            let wrote = self.protected || self.touched.directory || !self.touched.shares.is_empty();
             let writer = Arc::clone(&self.writer);
             tokio::spawn(writer.abandon(Arc::clone(&self.group), lane, wrote, self.protected));
         }

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 pub use sweep::{discard_unwritten, sweep};
 pub use take::{
-    Refusal, Release, Wish, add_user_lock, break_lock, keeps_late_save, left_behind, list, lock, refresh, release,
-    request, settle_auto, written,
+    Refusal, Release, Wish, add_user_lock, break_lock, keep_auto, keeps_late_save, left_behind, list, lock, refresh,
+    release, request, settle_auto, written,
 };
 
 use crate::clock::Moment;

@@ -307,6 +307,16 @@ pub async fn settle_auto(
     Ok(())
 }
 
+/// A save is a sign of life: the saver's auto lock on the last node of `chain`, if he has one, begins its time anew.
+pub async fn keep_auto(tx: &mut WriteTx, chain: &[Node], holder: UserId, now: Moment) -> Result<(), LockError> {
+    let own = |lock: &Lock| lock.kind == LockKind::Auto && lock.holder == holder;
+    if let Some(lock) = covering(tx, chain, now).await?.into_iter().find(own) {
+        tx.touch_share(lock.share);
+        sql::prolong(tx.conn(), lock.id, Some(AUTO_LIFE.as_secs() as u32), Some(now.plus(AUTO_LIFE))).await?;
+    }
+    Ok(())
+}
+
 /// The file of a fresh lock has been written.
 pub async fn written(tx: &mut WriteTx, node: NodeId) -> Result<(), LockError> {
     Ok(sql::settle(tx.conn(), node).await?)

@@ -7,7 +7,7 @@ use commonhold_acl::{self as acl, Channel, Landing, Object, Operation, Permit, S
 
 use super::change::{Change, Fresh};
 use super::list::{Cursor, members};
-use super::props::{DeadProp, Patch, Times};
+use super::props::{Bounds, DeadProp, Patch, Times};
 use super::transfer::Target;
 use super::{Kind, Located, Node, check, locate};
 use crate::clock::Moment;
@@ -105,6 +105,9 @@ impl Room {
     }
 }
 
+/// More than any test stores.
+const BOUNDS: Bounds = Bounds { count_max: 100, bytes_max: 10_000 };
+
 type Model = BTreeMap<String, Option<ContentId>>;
 
 fn fresh(size: u64) -> Fresh {
@@ -132,7 +135,7 @@ impl Dice {
     }
 }
 
-fn below<'m>(model: &'m Model, path: &str) -> Vec<(String, Option<ContentId>)> {
+fn below(model: &Model, path: &str) -> Vec<(String, Option<ContentId>)> {
     let inside = format!("{path}/");
     let here = model.iter().filter(|(at, _)| *at == path || at.starts_with(&inside));
     here.map(|(at, content)| (at.clone(), *content)).collect()
@@ -202,7 +205,10 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
                 let mut change = Change::begin(&mut tx, &located, actor, now);
                 let patches = [Patch::Set(prop), gone];
                 assert!(
-                    change.patch_props(&permit, &node.unwrap(), &ancestors, &patches, Times::default()).await.unwrap()
+                    change
+                        .patch_props(&permit, &node.unwrap(), &ancestors, &patches, Times::default(), BOUNDS)
+                        .await
+                        .unwrap()
                 );
             }
             way @ (4 | 5) if node.is_some() && has_parent(&model, &to) => {

@@ -1,6 +1,8 @@
 //! What must always hold of the tree, for `verify` and for the tests that change it at random.
 
-use super::{TreeError, sql};
+mod sql;
+
+use super::TreeError;
 use crate::db::Reads;
 use crate::ids::ContentId;
 

@@ -1,17 +1,23 @@
 //! Dead properties: names and values that clients keep with a node and that mean nothing to the server (RFC 4918 section 4).
 
+mod sql;
+
 use commonhold_acl::{Permission, Permit};
 
 use super::change::{Change, Op, require};
-use super::{Node, TreeError, sql};
+use super::{Node, TreeError};
 use crate::clock::Moment;
 use crate::db::Reads;
 use crate::ids::NodeId;
 
-/// Dead properties of one resource at the most.
-pub const PROPS_MAX: i64 = 1_000;
-/// Bytes of names and values of all dead properties of one resource at the most.
-pub const PROPS_BYTES_MAX: i64 = 64 * 1024;
+/// How much may be kept with one resource.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Properties.
+    pub count_max: usize,
+    /// Bytes of their names and values together.
+    pub bytes_max: usize,
+}
 
 /// A dead property.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +60,7 @@ impl Change<'_> {
     /// Carries out the instructions of one PROPPATCH, all or, on an error, none. Content and ETag stay.
     /// `permit` allows `write` on the node.
     ///
-    /// Gives `false` when the properties would be too many or too large ([`PROPS_MAX`], [`PROPS_BYTES_MAX`]): then the
-    /// transaction must be given up.
+    /// Gives `false` when the properties would be beyond `bounds`: then the transaction must be given up.
     pub async fn patch_props(
         &mut self,
         permit: &Permit,
@@ -63,6 +68,7 @@ impl Change<'_> {
         ancestors: &[Node],
         patches: &[Patch],
         times: Times,
+        bounds: Bounds,
     ) -> Result<bool, TreeError> {
         require(permit, Permission::Write, node.id);
         for patch in patches {
@@ -79,6 +85,6 @@ impl Change<'_> {
         let (count, bytes) = sql::count_props(self.tx.conn(), node.id).await?;
         self.next_seq(&node.name);
         self.log(Op::Props, (node.id, node.parent, &node.name), 0, ancestors).await?;
-        Ok(count <= PROPS_MAX && bytes <= PROPS_BYTES_MAX)
+        Ok(count as usize <= bounds.count_max && bytes as usize <= bounds.bytes_max)
     }
 }

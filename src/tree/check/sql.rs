@@ -1,0 +1,108 @@
+//! The statements that look for what must never be, and for every content.
+
+use serde_json::json;
+use sqlx::{Row, query, query_scalar};
+
+use crate::db::Conn;
+use crate::ids::ContentId;
+
+type Result<T> = std::result::Result<T, sqlx::Error>;
+
+/// What must never be: each row a sentence.
+pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<String>> {
+    query_scalar(
+        "select 'node ' || n.id || ' (`' || n.name || '`) hangs below node ' || n.parent_id || ', which is not there'
+         from node n where n.parent_id is not null and not exists (select 1 from node p where p.id = n.parent_id)
+         union all
+         select 'node ' || n.id || ' (`' || n.name || '`) is a member of a file'
+         from node n join node p on p.id = n.parent_id where p.kind = 1
+         union all
+         select 'node ' || n.id || ' (`' || n.name || '`) lies in another share than its parent'
+         from node n join node p on p.id = n.parent_id where p.share_id <> n.share_id
+         union all
+         select 'file ' || n.id || ' (`' || n.name || '`) names a content that is not there'
+         from node n where n.kind = 1 and not exists (select 1 from content c where c.id = n.content_id)
+         union all
+         select 'file ' || n.id || ' (`' || n.name || '`) has another size than its content'
+         from node n join content c on c.id = n.content_id where n.size <> c.size
+         union all
+         select 'revision ' || r.seq || ' of node ' || r.node_id || ' names a content that is not there'
+         from revision r where not exists (select 1 from content c where c.id = r.content_id)
+         union all
+         select 'content ' || lower(hex(c.id)) || ' should lie in the database and does not'
+         from content c where c.inline = 1 and not exists (select 1 from content_inline i where i.content_id = c.id)
+         union all
+         select 'share `' || s.name || '` counts ' || s.used_bytes || ' bytes and holds ' || held
+         from (select share.*, (select coalesce(sum(size), 0) from node where share_id = share.id)
+                             + (select coalesce(sum(r.size), 0) from revision r join node n on n.id = r.node_id
+                                where n.share_id = share.id) as held from share) s
+         where s.used_bytes <> held
+         union all
+         select 'share `' || s.name || '` has a change beyond its sequence'
+         from share s where s.seq <> (select coalesce(max(seq), 0) from change where share_id = s.id)
+         union all
+         select 'node ' || n.id || ' (`' || n.name || '`) changed after its share did'
+         from node n join share s on s.id = n.share_id where n.seq > s.seq
+         union all
+         select 'node ' || n.id || ' (`' || n.name || '`) can not be reached from a share'
+         from node n where n.id not in (
+             with recursive walk (id) as (
+                 select root_id from share union all select trash_id from share
+                 union all select node.id from walk join node on node.parent_id = walk.id
+             ) select id from walk)
+         union all
+         select 'node ' || n.id || ' is marked wrongly as ' || iif(n.has_props, 'having', 'lacking') || ' properties'
+         from node n where n.has_props <> exists (select 1 from prop where node_id = n.id)
+         union all
+         select 'node ' || t.node_id || ' is listed in the trash and does not lie there'
+         from trash t join node n on n.id = t.node_id join share s on s.id = t.share_id where n.parent_id <> s.trash_id
+         limit ?",
+    )
+    .bind(limit)
+    .fetch_all(conn)
+    .await
+}
+
+/// A page of contents: id, size, hash, and the bytes of those that are inline.
+pub(super) async fn contents(
+    conn: &mut Conn,
+    after: Option<ContentId>,
+    limit: i64,
+) -> Result<Vec<(ContentId, u64, Vec<u8>, Option<Vec<u8>>)>> {
+    let rows = query(
+        "select c.id, c.size, c.hash, i.bytes from content c left join content_inline i on i.content_id = c.id
+         where c.id > ? order by c.id limit ?",
+    )
+    .bind(after.map_or(Vec::new(), |id| id.0.as_bytes().to_vec()))
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let id = uuid::Uuid::from_slice(row.try_get(0)?).map_err(|e| sqlx::Error::Decode(e.into()))?;
+            Ok((ContentId(id), row.try_get::<i64, _>(1)?.unsigned_abs(), row.try_get(2)?, row.try_get(3)?))
+        })
+        .collect()
+}
+
+/// Where a content is used, for words: the first node or revision that names it.
+pub(super) async fn user_of_content(conn: &mut Conn, content: ContentId) -> Result<Option<String>> {
+    query_scalar(
+        "select 'file ' || id || ' (`' || name || '`)' from node where content_id = ?1
+         union all
+         select 'revision ' || r.seq || ' of file ' || n.id || ' (`' || n.name || '`)'
+         from revision r join node n on n.id = r.node_id where r.content_id = ?1 limit 1",
+    )
+    .bind(content.0.as_bytes().as_slice())
+    .fetch_optional(conn)
+    .await
+}
+
+/// How many of these contents there are.
+pub(super) async fn count_contents(conn: &mut Conn, contents: &[ContentId]) -> Result<i64> {
+    let hex = json!(contents.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string();
+    query_scalar("select count(*) from json_each(?) j join content c on c.id = unhex(j.value)")
+        .bind(hex)
+        .fetch_one(conn)
+        .await
+}
