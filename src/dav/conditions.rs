@@ -97,7 +97,8 @@ impl Conditions {
         self.confirm_if(tx, view, spot, false).await
     }
 
-    /// The same for MOVE, where a lock token of something below counts for the source. Errors: 412.
+    /// The same for MOVE, where a list without a tag may name any lock that the caller holds in the share: macOS and
+    /// Windows send whichever token they have, of the destination or of a child as well. Errors: 412.
     pub async fn confirm_move(&self, tx: &mut impl Reads, view: &View<'_>, spot: &Spot) -> Result<(), HttpError> {
         self.confirm_state(spot)?;
         self.confirm_if(tx, view, spot, true).await
@@ -142,20 +143,19 @@ impl Conditions {
     }
 
     /// `If` (RFC 4918 section 10.4): the states of the resources that its lists name, as the caller sees them, then the
-    /// header's truth. `with_below`: tokens of locks below the target count for the target too, because Finder names a
-    /// child's token when it moves a folder. Errors: 412.
+    /// header's truth. `with_all`: every token that the caller holds in the share counts for the target. Errors: 412.
     pub async fn confirm_if(
         &self,
         tx: &mut impl Reads,
         view: &View<'_>,
         target: &Spot,
-        with_below: bool,
+        with_all: bool,
     ) -> Result<(), HttpError> {
         let Some(header) = &self.if_header else { return Ok(()) };
         let mut own = state(tx, view, target).await?;
-        if with_below && let Some(node) = target.visible() {
-            let below = locks::below(tx, node, view.now).await.map_err(of_tree)?;
-            own.tokens.extend(locks::tokens_of(&below, view.user));
+        if with_all && target.located.has_locks() {
+            let held = locks::held(tx, target.reached.share.id, view.user, view.now).await.map_err(of_tree)?;
+            own.tokens = locks::tokens_of(&held, view.user);
         }
         let mut named: Vec<(&str, State)> = Vec::new();
         for list in header.lists() {

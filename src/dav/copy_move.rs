@@ -105,7 +105,7 @@ async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
 
     let target = Target { at: &to.located, name: &name, landing };
     let mut change = Change::begin(&mut tx, &to.located, x.caller.user.id, x.now);
-    match way {
+    let placed = match way {
         Way::Copy { deep } => change.copy(&permit, source, deep, &target).await?,
         Way::Move { .. } if source.share == to.reached.share.id => {
             change.relocate(&permit, source, from.located.ancestors(), &target).await?
@@ -113,8 +113,15 @@ async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
         Way::Move { .. } => change.adopt(&permit, source, &from.located, &target).await?,
     };
     // A lock stays at its URL, but an editor that moves a document aside for a moment is still saving it.
-    if matches!(way, Way::Move { .. }) && !is_save_scratch(name.as_str()) {
+    let aside = landing == Landing::Free
+        && (placed.id, placed.parent) == (source.id, source.parent)
+        && !source.is_collection()
+        && is_save_scratch(name.as_str());
+    if matches!(way, Way::Move { .. }) && !aside {
         locks::left_behind(&mut tx, source).await.map_err(lock::of_tree)?;
+    }
+    if let (Landing::Replaces, Some(gone)) = (landing, to.located.node()) {
+        locks::left_behind(&mut tx, gone).await.map_err(lock::of_tree)?;
     }
     tx.commit().await?;
     Ok(reply::empty(if replaced { StatusCode::NO_CONTENT } else { StatusCode::CREATED }))

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use commonhold_acl::ItemKind;
 use futures_util::{Stream, stream};
+use tokio::task::JoinHandle;
 
 use super::bodies::PropfindBody;
 use super::headers::{Depth, HttpDate};
@@ -25,7 +26,7 @@ use crate::locks::{self, Lock};
 use crate::path::encode_segment;
 use crate::tree::list::{Cursor, members};
 use crate::tree::props::DeadProp;
-use crate::tree::{self, Node, props};
+use crate::tree::{self, Node, TreeError, props};
 
 /// So much is collected before it is sent.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -98,7 +99,10 @@ type Located = (Arc<Lock>, String);
 /// A multistatus in the making.
 pub struct Listing {
     asked: Asked,
+    /// Away while the next page is being read.
     tx: Option<ReadTx>,
+    /// The page after the one that is being written, and the transaction that reads it.
+    ahead: Option<JoinHandle<(ReadTx, Result<Page, TreeError>)>>,
     xml: Option<Xml>,
     todo: VecDeque<Level>,
     rooms: HashMap<ShareId, Room>,
@@ -109,6 +113,9 @@ pub struct Listing {
     caller: UserId,
     now: Moment,
 }
+
+/// Members, and where the next ones begin.
+type Page = (Vec<Node>, Option<Cursor>);
 
 /// The two ways of writing.
 enum Xml {
@@ -126,6 +133,7 @@ impl Listing {
         Self {
             asked,
             tx,
+            ahead: None,
             xml: Some(xml),
             todo: VecDeque::new(),
             rooms: HashMap::new(),
@@ -247,10 +255,10 @@ impl Listing {
     }
 
     async fn page(&mut self, mut level: Level) -> Result<(), HttpError> {
-        let Some(tx) = &mut self.tx else { return Ok(()) };
         // What the caller doesn't see is left out by the question itself.
         let collections_only = !level.reached.effective.sees(ItemKind::File);
-        let (nodes, next) = members(tx, &level.node, &level.cursor, collections_only).await?;
+        let (nodes, next) = self.members(&level, collections_only).await?;
+        let Some(tx) = &mut self.tx else { return Ok(()) };
         let with_dead: Vec<NodeId> =
             nodes.iter().filter(|node| self.asked.wants_dead(node)).map(|node| node.id).collect();
         let dead = if with_dead.is_empty() { Vec::new() } else { props::of(tx, &with_dead).await? };
@@ -260,6 +268,15 @@ impl Listing {
         }
         let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
         let mut locked = self.locks_on(&ids).await?;
+        if let Some(next) = &next
+            && let Some(mut tx) = self.tx.take()
+        {
+            let (node, next) = (level.node.clone(), next.clone());
+            self.ahead = Some(tokio::spawn(async move {
+                let page = members(&mut tx, &node, &next, collections_only).await;
+                (tx, page)
+            }));
+        }
         let mut href = level.href.clone();
         for node in nodes {
             href.truncate(level.href.len());
@@ -281,6 +298,19 @@ impl Listing {
             self.todo.push_front(level);
         }
         Ok(())
+    }
+
+    /// The page of `level`: the one that was read ahead, or the first one.
+    async fn members(&mut self, level: &Level, collections_only: bool) -> Result<Page, HttpError> {
+        if let Some(ahead) = self.ahead.take() {
+            let (tx, page) = ahead.await.map_err(|_| HttpError::internal())?;
+            self.tx = Some(tx);
+            return Ok(page?);
+        }
+        match &mut self.tx {
+            Some(tx) => Ok(members(tx, &level.node, &level.cursor, collections_only).await?),
+            None => Ok((Vec::new(), None)),
+        }
     }
 
     async fn entry_with_rows(
@@ -390,8 +420,8 @@ const NOT_FOUND: &str = "HTTP/1.1 404 Not Found";
 
 /// One `response` with what was asked for.
 fn full_entry(w: &mut XmlWriter, asked: &Asked, href: &str, resource: &Resource<'_>) {
-    w.start(&QName::dav("response"));
-    w.element(&QName::dav("href"), href);
+    w.start_dav("response");
+    w.dav("href", href);
     let mut missing: Vec<&QName> = Vec::new();
     let nothing_found = asked.live.iter().all(|(name, live)| match live {
         Some(live) => !resource.has(*live),
@@ -453,18 +483,18 @@ fn close_entry(w: &mut XmlWriter, missing: &[&QName]) {
         }
         close_propstat(w, NOT_FOUND);
     }
-    w.end();
+    w.end_dav("response");
 }
 
 fn open_propstat(w: &mut XmlWriter) {
-    w.start(&QName::dav("propstat"));
-    w.start(&QName::dav("prop"));
+    w.start_dav("propstat");
+    w.start_dav("prop");
 }
 
 fn close_propstat(w: &mut XmlWriter, status: &str) {
-    w.end();
-    w.element(&QName::dav("status"), status);
-    w.end();
+    w.end_dav("prop");
+    w.dav("status", status);
+    w.end_dav("propstat");
 }
 
 /// The short form has one namespace and no prefix.

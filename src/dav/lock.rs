@@ -159,6 +159,8 @@ async fn refresh(x: Exchange) -> Result<Reply, HttpError> {
 
 /// In: Lock-Token. Out: 204.
 ///
+/// Needs no right, and not even sight of the resource, for one's own lock: it can be given back after a role has changed.
+///
 /// Errors: 400 malformed or missing; 403 somebody else's, without `owner`; 404; 409 no such lock covers the resource.
 pub async fn unlock(x: Exchange) -> Result<Reply, HttpError> {
     let token = LockToken::parse(&x.head.headers)?
@@ -167,9 +169,10 @@ pub async fn unlock(x: Exchange) -> Result<Reply, HttpError> {
     let mut tx = x.app.db.write().await?;
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
-    let node = spot.found_or_leased(&x)?.clone();
+    let node = spot.located.node().ok_or_else(HttpError::not_found)?.clone();
     match locks::release(&mut tx, spot.located.chain(), x.caller.user.id, &token, x.now).await.map_err(of_tree)? {
         Release::NotHere => {
+            spot.found_or_leased(&x)?;
             let text = "No lock of that token covers this resource.";
             return Err(HttpError::new(StatusCode::CONFLICT, text).with(Condition::LockTokenMatchesRequestUri));
         }
@@ -181,7 +184,7 @@ pub async fn unlock(x: Exchange) -> Result<Reply, HttpError> {
         Release::Done(lock) if lock.fresh && lock.node == node.id && node.size == 0 => {
             // Another shared lock may still hold the file that this one made.
             let others = locks::covering(&mut tx, spot.located.chain(), x.now).await.map_err(of_tree)?;
-            if others.is_empty() {
+            if others.iter().all(|other| other.node != node.id) {
                 let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
                 change.discard(&node, spot.located.ancestors()).await?;
             }

@@ -143,9 +143,9 @@ impl Resource<'_> {
         }
         match live {
             Live::ResourceType if self.is_collection() => {
-                w.start(name);
+                w.start_dav("resourcetype");
                 w.empty(&QName::dav("collection"));
-                w.end();
+                w.end_dav("resourcetype");
             }
             Live::ResourceType => w.empty(name),
             Live::LockDiscovery => write_locks(w, name, self.locks, self.caller, self.now),
@@ -157,11 +157,11 @@ impl Resource<'_> {
             Live::CreationDate | Live::ContentLength | Live::ContentType | Live::Etag | Live::LastModified => {
                 let Some(node) = self.node else { return };
                 match live {
-                    Live::CreationDate => w.element(name, &iso_date(node.created)),
-                    Live::ContentLength => w.element(name, &node.size.to_string()),
-                    Live::ContentType => w.element(name, content_type(&node.name)),
-                    Live::Etag => w.element(name, &node.etag()),
-                    _ => w.element(name, &HttpDate::from(node.modified.system()).to_string()),
+                    Live::CreationDate => w.dav("creationdate", &iso_date(node.created)),
+                    Live::ContentLength => w.dav("getcontentlength", &node.size.to_string()),
+                    Live::ContentType => w.dav("getcontenttype", content_type(&node.name)),
+                    Live::Etag => w.dav("getetag", &node.etag()),
+                    _ => w.dav("getlastmodified", &HttpDate::from(node.modified.system()).to_string()),
                 }
             }
         }

@@ -188,7 +188,10 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
     let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
     let node = match over {
         Some(file) => change.write_file(&permit, file, ancestors, &content, terms.modified).await?,
-        None => change.create_file(&permit, ancestors, name, &content, terms.modified).await?,
+        None => match change.write_back(&permit, &spot.located, name, &content, terms.modified).await? {
+            Some(document) => document,
+            None => change.create_file(&permit, ancestors, name, &content, terms.modified).await?,
+        },
     };
     match over {
         Some(file) => {

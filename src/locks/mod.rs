@@ -29,7 +29,7 @@ pub const TIMEOUT_MIN: Duration = Duration::from_secs(60);
 /// The longest: "infinite" is a lock that nobody can get rid of.
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Locks of one person in one share.
-pub const HELD_MAX: i64 = 100;
+pub const HELD_MAX: usize = 100;
 /// Shared locks on one resource.
 pub const SHARED_MAX: usize = 20;
 /// How long an auto lock outlives the last sign of its holder.
@@ -189,6 +189,11 @@ pub async fn below(tx: &mut impl Reads, node: &Node, now: Moment) -> Result<Vec<
         return Ok(Vec::new());
     }
     Ok(sql::below(tx.conn(), node.share, node.id, now).await?)
+}
+
+/// The locks that a person holds in a share.
+pub async fn held(tx: &mut impl Reads, share: ShareId, user: UserId, now: Moment) -> Result<Vec<Lock>, LockError> {
+    Ok(sql::held(tx.conn(), share, user, now).await?)
 }
 
 /// The locks on the members of a collection, for a listing.

@@ -106,17 +106,19 @@ pub(super) async fn all(conn: &mut Conn, now: Moment) -> Result<Vec<Lock>> {
     locks(&rows)
 }
 
-/// How many locks a person holds in a share.
-pub(super) async fn held(conn: &mut Conn, share: ShareId, holder: UserId, now: Moment) -> Result<i64> {
-    query_scalar(
-        "select count(*) from lock where share_id = ?1 and holder_id = ?2
-         and (expires_at is null or expires_at > ?3) and (lapses_at is null or lapses_at > ?3)",
-    )
+/// The locks that a person holds in a share, but for those of deleted files, which wait in the trash for their editor.
+pub(super) async fn held(conn: &mut Conn, share: ShareId, holder: UserId, now: Moment) -> Result<Vec<Lock>> {
+    let rows = query(live_locks!(
+        "l.share_id = ?2 and l.holder_id = ?3 and not exists (
+             select 1 from node join share on share.trash_id = node.parent_id where node.id = l.node_id
+         ) order by l.id"
+    ))
+    .bind(now.0)
     .bind(share.0)
     .bind(holder.0)
-    .bind(now.0)
-    .fetch_one(conn)
-    .await
+    .fetch_all(conn)
+    .await?;
+    locks(&rows)
 }
 
 /// A new lock; `lock.id` is not looked at.

@@ -98,7 +98,7 @@ pub async fn lock(
             return Err(Refusal::Below(inside));
         }
     }
-    if sql::held(tx.conn(), node.share, user, now).await? >= HELD_MAX {
+    if sql::held(tx.conn(), node.share, user, now).await?.len() >= HELD_MAX {
         return Err(Refusal::TooMany);
     }
     let granted = granted_s(wish.timeout_s);
@@ -251,7 +251,7 @@ async fn hold(
     if !inside.is_empty() {
         return Err(Refusal::Below(inside));
     }
-    if sql::held(tx.conn(), node.share, holder.0, now).await? >= HELD_MAX {
+    if sql::held(tx.conn(), node.share, holder.0, now).await?.len() >= HELD_MAX {
         return Err(Refusal::TooMany);
     }
     let lock = Lock {

@@ -350,13 +350,12 @@ async fn an_empty_file_in_the_trash_or_in_an_inactive_share_is_left_alone() {
 #[tokio::test]
 async fn a_sweep_ends_only_when_nothing_is_left() {
     let room = Room::open().await;
-    let per_person = usize::try_from(HELD_MAX).unwrap();
-    let people = sweep::ROWS_MAX.div_ceil(HELD_MAX.unsigned_abs()) + 1;
+    let people = sweep::ROWS_MAX.div_ceil(HELD_MAX as u64) + 1;
     let end = NOW.plus(TIMEOUT);
     for person in 0..people {
         let holder = room.editor(&format!("p{person}")).await;
         let mut tx = room.site.write().await;
-        for n in 0..=per_person {
+        for n in 0..=HELD_MAX {
             let file = format!("{person} {n}.txt");
             holder.make(&mut tx, &file, 0).await;
             let at = room.at(&mut tx, &[&file]).await;
@@ -368,13 +367,13 @@ async fn a_sweep_ends_only_when_nothing_is_left() {
                 add_user_lock(&mut tx, &permit, at.chain(), holder.who(), Some(end), NOW).await
             };
             match given {
-                Ok(_) => assert!(n < per_person),
-                Err(refusal) => assert!(n == per_person && matches!(refusal, Refusal::TooMany), "{n}: {refusal}"),
+                Ok(_) => assert!(n < HELD_MAX),
+                Err(refusal) => assert!(n == HELD_MAX && matches!(refusal, Refusal::TooMany), "{n}: {refusal}"),
             }
         }
         tx.commit().await.unwrap();
     }
-    assert_eq!(room.holders(NOW).await.len(), per_person * usize::try_from(people).unwrap());
+    assert_eq!(room.holders(NOW).await.len(), HELD_MAX * usize::try_from(people).unwrap());
     room.sweep(end).await;
     assert_eq!(room.holders(NOW).await, [""; 0]);
     assert!(!room.exists("0 0.txt").await && !room.exists("0 99.txt").await, "made by a lock, never written");

@@ -107,6 +107,8 @@ pub(crate) struct ShareState {
     pub usage: Usage,
     /// Whether there is any lock in it, ended or not.
     pub has_locks: bool,
+    /// Whether any file has left its name a moment ago, here or elsewhere.
+    pub has_left: bool,
 }
 
 impl Located {

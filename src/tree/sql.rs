@@ -50,7 +50,7 @@ pub(super) async fn chain(conn: &mut Conn, root: NodeId, keys: &[String]) -> Res
          select node.id, node.share_id, node.parent_id, node.name, node.kind, node.content_id, node.size,
                 node.modified_at, node.created_at, node.seq, node.lease_user, node.lease_until, node.has_props,
                 share.trash_id, share.seq, share.used_bytes, share.quota_bytes,
-                exists (select 1 from lock where lock.share_id = share.id)
+                exists (select 1 from lock where lock.share_id = share.id), exists (select 1 from vacated)
          from step join node on node.id = step.id join share on share.id = node.share_id and share.active = 1
          order by step.depth",
     )
@@ -67,6 +67,7 @@ pub(super) async fn chain(conn: &mut Conn, root: NodeId, keys: &[String]) -> Res
             quota_bytes: first.try_get::<Option<i64>, _>(16)?.map(i64::unsigned_abs),
         },
         has_locks: first.try_get(17)?,
+        has_left: first.try_get(18)?,
     };
     Ok(Some((share, rows.iter().map(node).collect::<Result<_>>()?)))
 }
@@ -140,7 +141,8 @@ pub(super) async fn vacate(conn: &mut Conn, n: &Node, by: UserId, now: Moment) -
     Ok(())
 }
 
-/// The file that `by` has taken from this name since `since`, and the mark of it removed.
+/// The file that `by` has taken from this name since `since`, unless others have a lock on it where it is now; and the mark
+/// of it removed. What lies in the trash can't be locked anew.
 pub(super) async fn vacated(
     conn: &mut Conn,
     parent: NodeId,
@@ -149,7 +151,11 @@ pub(super) async fn vacated(
     since: Moment,
 ) -> Result<Option<NodeId>> {
     let id: Option<i64> = query_scalar(
-        "delete from vacated where parent_id = ? and name_key = ? and user_id = ? and left_at >= ? returning node_id",
+        "delete from vacated where parent_id = ? and name_key = ? and user_id = ? and left_at >= ?
+         and not exists (select 1 from lock join node on node.id = lock.node_id join share on share.id = lock.share_id
+                         where lock.node_id = vacated.node_id and lock.holder_id <> vacated.user_id
+                           and node.parent_id <> share.trash_id)
+         returning node_id",
     )
     .bind(parent.0)
     .bind(key)

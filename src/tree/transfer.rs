@@ -6,7 +6,7 @@
 
 use commonhold_acl::{Landing, Permission, Permit};
 
-use super::change::{Change, Op, may_take, require};
+use super::change::{Change, Fresh, Op, may_take, require};
 use super::scratch::is_save_scratch;
 use super::{Kind, Located, Node, TreeError, VACATED_KEPT, sql};
 use crate::clock::Moment;
@@ -93,7 +93,7 @@ impl Change<'_> {
             if let Some(document) = self.former(to).await? {
                 return self.save_as(source, source_ancestors, &document, to).await;
             }
-            if is_save_scratch(to.name.as_str()) {
+            if is_save_scratch(to.name.as_str()) && to.parent() == old_parent {
                 sql::vacate(self.tx.conn(), source, self.actor, self.now).await?;
             }
         }
@@ -138,7 +138,8 @@ impl Change<'_> {
         Ok(place)
     }
 
-    /// The file that this person took from the destination's name a moment ago: deleted, or moved out of the way.
+    /// The file that this person took from the destination's name a moment ago: deleted, or moved out of the way. It must
+    /// still be where it went, and nobody else's: what has been renamed again, or locked by others, is no backup.
     async fn former(&mut self, to: &Target<'_>) -> Result<Option<Node>, TreeError> {
         let since = Moment(self.now.0 - VACATED_KEPT.as_millis() as i64);
         let key = to.name.key();
@@ -146,7 +147,46 @@ impl Change<'_> {
             return Ok(None);
         };
         let document = sql::chain_up(self.tx.conn(), id).await?.pop();
-        Ok(document.filter(|node| node.share == self.share && node.kind == Kind::File))
+        let beside = |node: &Node| node.parent == Some(to.parent()) && is_save_scratch(&node.name);
+        Ok(document.filter(|node| node.kind == Kind::File && (node.parent == Some(self.trash) || beside(node))))
+    }
+
+    /// Writes `content` under the free name `name`, if it is one that this person has just moved a document away from: an
+    /// editor saves that keeps a backup, such as vim. The document comes back as in a save by renames; the backup stays
+    /// with the old content, as a file of its own. `None`, and nothing is changed, for any other name.
+    ///
+    /// `permit` allows `create` on the parent. Errors: [`TreeError::OverQuota`].
+    pub async fn write_back(
+        &mut self,
+        permit: &Permit,
+        at: &Located,
+        name: &Name,
+        content: &Fresh,
+        modified: Option<Moment>,
+    ) -> Result<Option<Node>, TreeError> {
+        // Most files are new: then nobody need ask.
+        if !at.share.has_left {
+            return Ok(None);
+        }
+        let to = Target { at, name, landing: Landing::Free };
+        let document = self.former(&to).await?.filter(|node| node.parent != Some(self.trash));
+        let Some(document) = document else { return Ok(None) };
+        require(permit, Permission::Create, to.parent());
+        self.confirm_quota(content.size.saturating_add(document.size))?;
+        let back = self.put_in_place(&document, &to).await?;
+        self.log(Op::Move, (back.id, back.parent, &back.name), 0, at.ancestors()).await?;
+
+        let backup_name = Name::parse(&document.name).expect("it has been a name before");
+        self.next_seq(backup_name.as_str());
+        let blank = self.blank(at.ancestors(), &backup_name, Kind::File);
+        let mut backup = Node { content: document.content, size: document.size, modified: document.modified, ..blank };
+        backup.id = sql::insert_node(self.tx.conn(), &backup, backup_name.key().as_str(), self.actor).await?;
+        let kept = document.size.cast_signed();
+        self.log(Op::Create, (backup.id, backup.parent, &backup.name), kept, at.ancestors()).await?;
+
+        sql::insert_content(self.tx.conn(), content, self.now).await?;
+        let new = (content.id, content.size);
+        self.set_content(&back, at.ancestors(), new, modified.unwrap_or(self.now)).await.map(Some)
     }
 
     /// An editor saves: it has moved the document out of the way or deleted it, and now moves what it has written to the

@@ -33,6 +33,10 @@ pub(super) enum Place {
 
 /// Text with everything escaped that would not come back from a parser as it was; what XML can't hold becomes U+FFFD.
 pub(super) fn escape(text: &str, place: Place) -> Cow<'_, str> {
+    // Most of what is written is dates, numbers and escaped URLs.
+    if text.bytes().all(|b| matches!(b, b' '..=b'~') && !matches!(b, b'&' | b'<' | b'>' | b'"')) {
+        return Cow::Borrowed(text);
+    }
     let replacement = |c: char| match c {
         '&' => Some("&amp;"),
         '<' => Some("&lt;"),

@@ -79,6 +79,28 @@ impl XmlWriter {
         self.end();
     }
 
+    /// Opens an element of `DAV:` that [`XmlWriter::end_dav`] closes. These three write what `start`, `element` and `end` do
+    /// without keeping track of it, for the tens of thousands of elements of a listing.
+    pub fn start_dav(&mut self, local: &'static str) {
+        self.raw("<D:");
+        self.raw(local);
+        self.raw(">");
+    }
+
+    /// Closes an element of [`XmlWriter::start_dav`].
+    pub fn end_dav(&mut self, local: &'static str) {
+        self.raw("</D:");
+        self.raw(local);
+        self.raw(">");
+    }
+
+    /// Writes an element of `DAV:` with text.
+    pub fn dav(&mut self, local: &'static str, text: &str) {
+        self.start_dav(local);
+        self.text(text);
+        self.end_dav(local);
+    }
+
     /// Writes an element with a raw value and its language.
     pub fn value(&mut self, name: &QName, value: &RawXml) {
         let is_empty = value.content().is_empty();
