@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sqlx::{Connection, Executor};
 use tempfile::TempDir;
 
 use crate::site::{Client, Depth, Ran, Site};
@@ -150,6 +151,29 @@ fn a_damaged_database_is_told_and_not_served() {
     fs::write(database.expect("the site has a database"), vec![0x55; 100_000]).expect("the test owns the folder");
     site.cli(&["serve", "--listen", "127.0.0.1:0"]).says_why_not();
     assert_ne!(site.cli(&["verify"]).code, Some(0));
+}
+
+/// Trap 46: a writer waits for a while first, and what then can't be done is 503 with a hint, never "not found". Readers
+/// don't even notice.
+#[test]
+fn a_busy_database_is_503_and_never_not_found() {
+    let (site, ana) = share();
+    ana.put("/Projects/a.txt", "old").status(201);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(site.data().join("commonhold.db"));
+    let mut holder = runtime.block_on(async {
+        let mut holder = sqlx::SqliteConnection::connect_with(&options).await.expect("the database opens");
+        holder.execute("begin immediate").await.expect("nobody writes now");
+        holder
+    });
+    for refused in [ana.put("/Projects/a.txt", "new"), ana.delete("/Projects/a.txt")] {
+        let refused = refused.status(503);
+        assert!(refused.header("retry-after").parse::<u32>().is_ok(), "{}", refused.told());
+    }
+    ana.get("/Projects/a.txt").status(200).body("old");
+    runtime.block_on(async { holder.execute("rollback").await }).expect("the transaction ends");
+    ana.put("/Projects/a.txt", "new").status(204);
+    site.is_consistent();
 }
 
 #[test]
