@@ -81,6 +81,11 @@ impl Conditions {
             && if_header.is_none()
     }
 
+    /// Whether the client has said which state it changes, by the state itself or by a lock on it.
+    pub fn name_a_state(&self) -> bool {
+        self.if_match.is_some() || self.if_unmodified_since.is_some() || self.if_header.is_some()
+    }
+
     /// Whether `If` was sent.
     pub fn has_if(&self) -> bool {
         self.if_header.is_some()

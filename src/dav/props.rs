@@ -218,6 +218,8 @@ pub fn write_locks(w: &mut XmlWriter, name: &QName, locks: &[(Arc<Lock>, String)
             Some(owner) => w.value(&QName::dav("owner"), &RawXml::from_stored(owner.clone(), None)),
             None => w.element(&QName::dav("owner"), &lock.holder_name),
         }
+        // `owner` is whatever the client sent; this is who holds it.
+        w.element(&QName::fixed(super::answers::NS, "holder"), &lock.holder_name);
         let left = lock.remaining_s(now).map_or("Infinite".to_owned(), |seconds| format!("Second-{seconds}"));
         w.element(&QName::dav("timeout"), &left);
         if lock.holder == caller && lock.kind == LockKind::Dav {

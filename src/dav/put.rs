@@ -187,7 +187,10 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
     let ancestors = spot.located.ancestors();
     let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
     let node = match over {
-        Some(file) => change.write_file(&permit, file, ancestors, &content, terms.modified).await?,
+        Some(file) => {
+            let blind = !terms.conditions.name_a_state();
+            change.write_file(&permit, file, ancestors, &content, terms.modified, blind).await?
+        }
         None => match change.write_back(&permit, &spot.located, name, &content, terms.modified).await? {
             Some(document) => document,
             None => change.create_file(&permit, ancestors, name, &content, terms.modified).await?,

@@ -295,7 +295,7 @@ async fn a_file_that_was_written_stays_when_the_lock_that_made_it_ends() {
     let content =
         Fresh { id: ContentId::fresh(), size: 2, hash: *blake3::hash(b"hi").as_bytes(), inline: Some("hi".into()) };
     let mut change = Change::begin(&mut tx, &saved, ana.user.id, NOW);
-    change.write_file(&permit, saved.node().unwrap(), saved.ancestors(), &content, None).await.unwrap();
+    change.write_file(&permit, saved.node().unwrap(), saved.ancestors(), &content, None, false).await.unwrap();
     tx.commit().await.unwrap();
     room.sweep(NOW.plus(TIMEOUT)).await;
     assert!(room.exists("saved empty.txt").await && room.exists("saved.txt").await);

@@ -57,6 +57,16 @@ pub struct Fresh {
     pub inline: Option<Bytes>,
 }
 
+/// A state that a file gets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct State {
+    pub content: ContentId,
+    pub size: u64,
+    pub modified: Moment,
+    /// Whoever brings it has not said which state it replaces.
+    pub blind: bool,
+}
+
 /// One share, taken for changes by one person at one moment.
 pub struct Change<'t> {
     pub(super) tx: &'t mut WriteTx,
@@ -197,7 +207,8 @@ impl<'t> Change<'t> {
     /// Gives `file` another content; the present state becomes a revision, unless it is empty: the empty file that
     /// Finder and Windows make before they write is no state that anybody wants back.
     ///
-    /// `permit` allows `write` on the file. Errors: [`TreeError::OverQuota`].
+    /// `blind`: the client has not said which state it changes, by a condition or a lock. What it overwrites of somebody
+    /// else's is marked then. `permit` allows `write` on the file. Errors: [`TreeError::OverQuota`].
     pub async fn write_file(
         &mut self,
         permit: &Permit,
@@ -205,27 +216,23 @@ impl<'t> Change<'t> {
         ancestors: &[Node],
         content: &Fresh,
         modified: Option<Moment>,
+        blind: bool,
     ) -> Result<Node, TreeError> {
         require(permit, Permission::Write, file.id);
         self.confirm_quota(content.size)?;
         sql::insert_content(self.tx.conn(), content, self.now).await?;
-        self.set_content(file, ancestors, (content.id, content.size), modified.unwrap_or(self.now)).await
+        let modified = modified.unwrap_or(self.now);
+        self.set_content(file, ancestors, State { content: content.id, size: content.size, modified, blind }).await
     }
 
     /// The common end of every way to another content: PUT, COPY and MOVE onto a file.
-    pub(super) async fn set_content(
-        &mut self,
-        file: &Node,
-        ancestors: &[Node],
-        content: (ContentId, u64),
-        modified: Moment,
-    ) -> Result<Node, TreeError> {
+    pub(super) async fn set_content(&mut self, file: &Node, ancestors: &[Node], new: State) -> Result<Node, TreeError> {
         let seq = self.next_seq(&file.name);
         let keep = file.size > 0;
-        let times = (modified, self.now);
-        sql::replace_content(self.tx.conn(), file.id, content, times, (seq, self.actor), keep).await?;
-        self.log(Op::Write, (file.id, file.parent, &file.name), content.1.cast_signed(), ancestors).await?;
-        Ok(Node { content: Some(content.0), size: content.1, modified, seq, ..file.clone() })
+        sql::replace_content(self.tx.conn(), file.id, &new, (seq, self.actor, self.now), keep).await?;
+        self.log(Op::Write, (file.id, file.parent, &file.name), new.size.cast_signed(), ancestors).await?;
+        let State { content, size, modified, .. } = new;
+        Ok(Node { content: Some(content), size, modified, seq, ..file.clone() })
     }
 
     /// Removes a file that a lock made and nobody has written; there is nothing to keep of it.

@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query, query_scalar};
 
-use super::change::{Fresh, Journal};
+use super::change::{Fresh, Journal, State};
 use super::{Kind, Node, ShareState, Usage};
 use crate::clock::Moment;
 use crate::db::Conn;
@@ -387,32 +387,44 @@ pub(super) async fn insert_node(conn: &mut Conn, n: &Node, key: &str, author: Us
     Ok(NodeId(id))
 }
 
-/// Gives a file another content; its present state becomes a revision when `keep`.
+/// Gives a file another content; its present state becomes a revision when `keep`, marked when it is somebody else's and
+/// the new one is blind.
 pub(super) async fn replace_content(
     conn: &mut Conn,
     file: NodeId,
-    new: (ContentId, u64),
-    (modified, now): (Moment, Moment),
-    (seq, author): (i64, UserId),
+    new: &State,
+    (seq, author, now): (i64, UserId, Moment),
     keep: bool,
 ) -> Result<()> {
     query(
-        "insert into revision (node_id, seq, content_id, size, modified_at, author_id, kept_at)
-         select id, seq, content_id, size, modified_at, author_id, ? from node where id = ? and ?;
+        "insert into revision (node_id, seq, content_id, size, modified_at, author_id, kept_at, collision)
+         select id, seq, content_id, size, modified_at, author_id, ?, ? and author_id is not null and author_id <> ?
+         from node where id = ? and ?;
          update node set content_id = ?, size = ?, modified_at = ?, seq = ?, author_id = ? where id = ?",
     )
     .bind(now.0)
+    .bind(new.blind)
+    .bind(author.0)
     .bind(file.0)
     .bind(keep)
-    .bind(new.0.0.as_bytes().as_slice())
-    .bind(new.1.cast_signed())
-    .bind(modified.0)
+    .bind(new.content.0.as_bytes().as_slice())
+    .bind(new.size.cast_signed())
+    .bind(new.modified.0)
     .bind(seq)
     .bind(author.0)
     .bind(file.0)
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// How many revisions of a file there are, and how many of them are marked as collisions.
+#[cfg(test)]
+pub(super) async fn revisions(conn: &mut Conn, file: NodeId) -> Result<(i64, i64)> {
+    sqlx::query_as("select count(*), coalesce(sum(collision), 0) from revision where node_id = ?")
+        .bind(file.0)
+        .fetch_one(conn)
+        .await
 }
 
 /// Moves a node below the trash, where its key is its id, so that equal names lie side by side.

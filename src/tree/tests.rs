@@ -9,12 +9,12 @@ use super::change::{Change, Fresh};
 use super::list::{Cursor, members};
 use super::props::{Bounds, DeadProp, Patch, Times};
 use super::transfer::Target;
-use super::{Kind, Located, Node, check, locate};
+use super::{Kind, Located, Node, check, locate, sql};
 use crate::clock::Moment;
-use crate::db::{Db, WriteTx};
+use crate::db::{Db, Reads, WriteTx};
 use crate::directory::{Administrator, DirectoryName, User, organization, user};
 use crate::guard;
-use crate::ids::ContentId;
+use crate::ids::{ContentId, UserId};
 use crate::path::{Name, RelPath};
 use crate::shares::{self, NewShare, Share};
 
@@ -182,7 +182,7 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
                 let permit = room.permit(operation, &located, None);
                 let mut change = Change::begin(&mut tx, &located, actor, now);
                 match &node {
-                    Some(file) => change.write_file(&permit, file, &ancestors, &content, None).await.unwrap(),
+                    Some(file) => change.write_file(&permit, file, &ancestors, &content, None, true).await.unwrap(),
                     None => change.create_file(&permit, &ancestors, &name, &content, None).await.unwrap(),
                 };
                 model.insert(path, Some(content.id));
@@ -298,5 +298,34 @@ async fn a_file_that_a_file_is_moved_onto_keeps_its_identity_and_history() {
     let user = check::user_of(&mut tx, old.content.unwrap()).await.unwrap().unwrap();
     assert!(user.starts_with("revision"), "the old state is kept: {user}");
     drop(tx);
+    room.consistent().await;
+}
+
+#[tokio::test]
+async fn what_is_overwritten_blindly_of_somebody_elses_is_marked() {
+    let room = Room::open().await;
+    let path = RelPath::parse_human("/One/plan.txt").unwrap();
+    let ben = UserId(room.user.id.0 + 1);
+    let save = async |actor, blind| {
+        let mut tx = room.db.write().await.unwrap();
+        let (_, located) = room.at(&mut tx, &path).await.unwrap();
+        let file = located.node().cloned();
+        let operation = if file.is_some() { Operation::PutOver } else { Operation::PutNew };
+        let permit = room.permit(operation, &located, None);
+        let mut change = Change::begin(&mut tx, &located, actor, Moment::now());
+        let (content, name) = (fresh(5), path.name().unwrap());
+        match &file {
+            Some(file) => change.write_file(&permit, file, located.ancestors(), &content, None, blind).await.unwrap(),
+            None => change.create_file(&permit, located.ancestors(), name, &content, None).await.unwrap(),
+        };
+        let (_, located) = room.at(&mut tx, &path).await.unwrap();
+        let kept = sql::revisions(tx.conn(), located.node().unwrap().id).await.unwrap();
+        tx.commit().await.unwrap();
+        kept
+    };
+    assert_eq!(save(room.user.id, true).await, (0, 0));
+    assert_eq!(save(room.user.id, true).await, (1, 0), "one's own state is no collision");
+    assert_eq!(save(ben, true).await, (2, 1), "somebody else's is");
+    assert_eq!(save(room.user.id, false).await, (3, 1), "who names the state that he changes has seen it");
     room.consistent().await;
 }

@@ -6,7 +6,7 @@
 
 use commonhold_acl::{Landing, Permission, Permit};
 
-use super::change::{Change, Fresh, Op, may_take, require};
+use super::change::{Change, Fresh, Op, State, may_take, require};
 use super::scratch::is_save_scratch;
 use super::{Kind, Located, Node, TreeError, VACATED_KEPT, sql};
 use crate::clock::Moment;
@@ -185,8 +185,9 @@ impl Change<'_> {
         self.log(Op::Create, (backup.id, backup.parent, &backup.name), kept, at.ancestors()).await?;
 
         sql::insert_content(self.tx.conn(), content, self.now).await?;
-        let new = (content.id, content.size);
-        self.set_content(&back, at.ancestors(), new, modified.unwrap_or(self.now)).await.map(Some)
+        let modified = modified.unwrap_or(self.now);
+        let new = State { content: content.id, size: content.size, modified, blind: false };
+        self.set_content(&back, at.ancestors(), new).await.map(Some)
     }
 
     /// An editor saves: it has moved the document out of the way or deleted it, and now moves what it has written to the
@@ -207,7 +208,8 @@ impl Change<'_> {
         if source.has_props {
             sql::merge_props(self.tx.conn(), source.id, back.id).await?;
         }
-        let saved = self.set_content(&back, to.at.ancestors(), (new, source.size), source.modified).await?;
+        let state = State { content: new, size: source.size, modified: source.modified, blind: false };
+        let saved = self.set_content(&back, to.at.ancestors(), state).await?;
         self.next_seq(&source.name);
         if was_deleted {
             sql::leave_trash(self.tx.conn(), document.id).await?;
@@ -235,7 +237,8 @@ impl Change<'_> {
         if source.has_props {
             sql::merge_props(self.tx.conn(), source.id, file.id).await?;
         }
-        let file = self.set_content(file, to.at.ancestors(), (content, source.size), source.modified).await?;
+        let state = State { content, size: source.size, modified: source.modified, blind: false };
+        let file = self.set_content(file, to.at.ancestors(), state).await?;
         Ok(Node { has_props: file.has_props || source.has_props, ..file })
     }
 
