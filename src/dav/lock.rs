@@ -115,6 +115,7 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
         owner: info.owner.map(|owner| owner.content().to_owned()),
         timeout_s,
         fresh: unmapped,
+        first: !spot.located.has_locks(),
     };
     let who = (x.caller.user.id, x.caller.user.name.as_str());
     let lock = match locks::lock(&mut tx, &permit, &chain, who, wish, x.now).await {

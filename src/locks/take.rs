@@ -24,6 +24,8 @@ pub struct Wish {
     pub timeout_s: Option<u32>,
     /// The lock makes its file.
     pub fresh: bool,
+    /// There is no lock in the share ([`crate::tree::Located::has_locks`]), so that none can stand in the way.
+    pub first: bool,
 }
 
 /// Why a lock isn't given.
@@ -81,25 +83,9 @@ pub async fn lock(
     let (node, above) = chain.split_last().expect("a chain has a node");
     let made = wish.fresh && above.last().is_some_and(|parent| permit.allows(parent.id, Permission::Create));
     assert!(made || permit.allows(node.id, Permission::Write), "a permit to lock this node");
-    let mut there = covering(tx, chain, now).await?;
-    // What he holds himself without a token is for all of his clients: none of them is kept from a lock of its own.
-    there.retain(|lock| !lock.yields_to(user));
-    if there.iter().any(|lock| lock.exclusive || wish.exclusive) {
-        return Err(Refusal::Conflict(there));
-    }
-    if there.len() >= SHARED_MAX {
-        return Err(Refusal::TooManyShared);
-    }
     let deep = wish.deep && node.is_collection();
-    if deep {
-        let mut inside = below(tx, node, now).await?;
-        inside.retain(|lock| !lock.yields_to(user) && (lock.exclusive || wish.exclusive));
-        if !inside.is_empty() {
-            return Err(Refusal::Below(inside));
-        }
-    }
-    if sql::held(tx.conn(), node.share, user, now).await?.len() >= HELD_MAX {
-        return Err(Refusal::TooMany);
+    if !wish.first {
+        confirm_free(tx, chain, user, wish.exclusive, deep, now).await?;
     }
     let granted = granted_s(wish.timeout_s);
     let lock = Lock {
@@ -122,6 +108,38 @@ pub async fn lock(
     tx.touch_share(node.share);
     sql::insert(tx.conn(), &lock).await?;
     Ok(lock)
+}
+
+/// Whether no lock stands in the way of a new one on the last node of `chain`, and `user` doesn't hold too many.
+async fn confirm_free(
+    tx: &mut impl Reads,
+    chain: &[Node],
+    user: UserId,
+    exclusive: bool,
+    deep: bool,
+    now: Moment,
+) -> Result<(), Refusal> {
+    let node = chain.last().expect("a chain has a node");
+    let mut there = covering(tx, chain, now).await?;
+    // What he holds himself without a token is for all of his clients: none of them is kept from a lock of its own.
+    there.retain(|lock| !lock.yields_to(user));
+    if there.iter().any(|lock| lock.exclusive || exclusive) {
+        return Err(Refusal::Conflict(there));
+    }
+    if there.len() >= SHARED_MAX {
+        return Err(Refusal::TooManyShared);
+    }
+    if deep {
+        let mut inside = below(tx, node, now).await?;
+        inside.retain(|lock| !lock.yields_to(user) && (lock.exclusive || exclusive));
+        if !inside.is_empty() {
+            return Err(Refusal::Below(inside));
+        }
+    }
+    if sql::held(tx.conn(), node.share, user, now).await?.len() >= HELD_MAX {
+        return Err(Refusal::TooMany);
+    }
+    Ok(())
 }
 
 /// Gives a lock that covers the last node of `chain` another life. `None`: none of the tokens is such a lock of the user's.

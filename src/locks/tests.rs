@@ -173,7 +173,7 @@ fn name(text: &str) -> Name {
 
 fn wish() -> Wish {
     let timeout_s = Some(u32::try_from(TIMEOUT.as_secs()).unwrap());
-    Wish { exclusive: true, deep: false, owner: None, timeout_s, fresh: false }
+    Wish { exclusive: true, deep: false, owner: None, timeout_s, fresh: false, first: false }
 }
 
 fn just_before(moment: Moment) -> Moment {

@@ -68,6 +68,10 @@ fn the_holder_of_a_lock_is_named_to_everybody_who_sees_the_file() {
     ana.ask("LOCK", "/Projects/other.txt").xml(&lockinfo("exclusive", owner)).send().status(200);
     let [seen] = &locks_on(&eva, "/Projects/other.txt")[..] else { panic!("one lock") };
     assert_eq!(seen.owner, "<{DAV:}href>mailto:ana@example.org</> & <{urn:example}team>north</>");
+    // But a client may say anything; who holds the lock stands beside it.
+    let asked = r#"<D:propfind xmlns:D="DAV:"><D:prop><D:lockdiscovery/></D:prop></D:propfind>"#;
+    let reply = eva.ask("PROPFIND", "/Projects/other.txt").with("Depth", "0").xml(asked).send().status(207);
+    assert!(reply.told().contains(r#"holder xmlns:x="urn:commonhold:dav">ana</"#), "{}", reply.told());
 }
 
 /// Trap 24: of the shared locks on a resource one is enough, and it must be one's own.
