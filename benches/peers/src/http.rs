@@ -27,10 +27,7 @@ pub struct Head {
 impl Head {
     /// The value of the first header of that name (lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// An error that names what was asked, unless the status is one of `wanted`: a wrong answer is never timed as a fast one.
@@ -111,21 +108,13 @@ impl Connection {
         self.answer("PUT", &mut |_| {})
     }
 
-    fn request_head(
-        &mut self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body_bytes: u64,
-    ) -> Result<Vec<u8>> {
+    fn request_head(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body_bytes: u64) -> Result<Vec<u8>> {
         if self.closing {
             self.stream = connect(self.address)?;
             self.closing = false;
         }
-        let mut head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\n",
-            self.address, self.authorization
-        );
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\n", self.address, self.authorization);
         if body_bytes > 0 || method == "PUT" {
             write!(head, "Content-Length: {body_bytes}\r\n")?;
         }
@@ -138,21 +127,15 @@ impl Connection {
 
     fn answer(&mut self, method: &str, sink: &mut impl FnMut(&[u8])) -> Result<Head> {
         let head = self.head()?;
-        self.closing = head
-            .header("connection")
-            .is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        self.closing = head.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         if method == "HEAD" || matches!(head.status, 204 | 304) {
             return Ok(head);
         }
-        if head
-            .header("transfer-encoding")
-            .is_some_and(|value| value.eq_ignore_ascii_case("chunked"))
-        {
+        if head.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
             loop {
                 let line = self.line()?;
                 let length = line.split(';').next().unwrap_or_default().trim();
-                let length = u64::from_str_radix(length, 16)
-                    .map_err(|_| format!("bad chunk size `{line}`"))?;
+                let length = u64::from_str_radix(length, 16).map_err(|_| format!("bad chunk size `{line}`"))?;
                 self.body(length, sink)?;
                 if !self.line()?.is_empty() {
                     return Err("a chunk does not end where it says".into());
@@ -162,9 +145,7 @@ impl Connection {
                 }
             }
         }
-        let length = head
-            .header("content-length")
-            .ok_or("an answer with neither Content-Length nor chunks")?;
+        let length = head.header("content-length").ok_or("an answer with neither Content-Length nor chunks")?;
         self.body(length.parse()?, sink)?;
         Ok(head)
     }
@@ -182,9 +163,7 @@ impl Connection {
             if line.is_empty() {
                 return Ok(Head { status, headers });
             }
-            let (name, value) = line
-                .split_once(':')
-                .ok_or_else(|| format!("bad header `{line}`"))?;
+            let (name, value) = line.split_once(':').ok_or_else(|| format!("bad header `{line}`"))?;
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
     }

@@ -71,11 +71,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options> {
         list: false,
     };
     while let Some(argument) = arguments.next() {
-        let mut value = || {
-            arguments
-                .next()
-                .ok_or_else(|| format!("`{argument}` needs a value"))
-        };
+        let mut value = || arguments.next().ok_or_else(|| format!("`{argument}` needs a value"));
         match argument.as_str() {
             "--server" => options.server = value()?.into(),
             "--quick" => options.quick = true,
@@ -97,19 +93,9 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options> {
 
 fn run(options: &Options) -> Result<()> {
     let sizes = if options.quick {
-        Sizes {
-            members: 1_000,
-            many_members: 5_000,
-            large_bytes: 64 << 20,
-            rate_time: Duration::from_secs(1),
-        }
+        Sizes { members: 1_000, many_members: 5_000, large_bytes: 64 << 20, rate_time: Duration::from_secs(1) }
     } else {
-        Sizes {
-            members: 10_000,
-            many_members: 100_000,
-            large_bytes: 1 << 30,
-            rate_time: Duration::from_secs(5),
-        }
+        Sizes { members: 10_000, many_members: 100_000, large_bytes: 1 << 30, rate_time: Duration::from_secs(5) }
     };
     let rounds = options.rounds.unwrap_or(if options.quick { 1 } else { 3 });
     let mut works = works::all(&sizes);
@@ -129,11 +115,8 @@ fn run(options: &Options) -> Result<()> {
     }
 
     let folder = Folder::create(&options.dir)?;
-    let kinds: &[Kind] = if options.alone {
-        &[Kind::Commonhold]
-    } else {
-        &[Kind::Commonhold, Kind::Nginx, Kind::Apache]
-    };
+    let kinds: &[Kind] =
+        if options.alone { &[Kind::Commonhold] } else { &[Kind::Commonhold, Kind::Nginx, Kind::Apache] };
     let servers = kinds
         .iter()
         .map(|&kind| Server::start(kind, &folder.0.join(kind.name()), &options.server))
@@ -165,27 +148,15 @@ fn prepare(servers: &[Server], works: &[Work], sizes: &Sizes) -> Result<()> {
         done.push(work.data);
         for server in servers {
             eprintln!("preparing for {} on {}", work.name, server.kind.name());
-            works::prepare(server, work.data, sizes)
-                .map_err(|error| context(server, work, &error))?;
+            works::prepare(server, work.data, sizes).map_err(|error| context(server, work, &error))?;
         }
     }
     Ok(())
 }
 
 /// All works on all servers in turns; each round begins with another server.
-fn measure<'a>(
-    servers: &[Server],
-    works: &'a [Work],
-    sizes: &Sizes,
-    rounds: u32,
-) -> Result<Vec<Row<'a>>> {
-    let mut rows: Vec<Row> = works
-        .iter()
-        .map(|work| Row {
-            work,
-            samples: vec![Vec::new(); servers.len()],
-        })
-        .collect();
+fn measure<'a>(servers: &[Server], works: &'a [Work], sizes: &Sizes, rounds: u32) -> Result<Vec<Row<'a>>> {
+    let mut rows: Vec<Row> = works.iter().map(|work| Row { work, samples: vec![Vec::new(); servers.len()] }).collect();
     for round in 0..rounds {
         for row in &mut rows {
             for turn in 0..servers.len() {
@@ -194,14 +165,8 @@ fn measure<'a>(
                 if row.work.locks && !server.locks {
                     continue;
                 }
-                eprintln!(
-                    "round {}: {} on {}",
-                    round + 1,
-                    row.work.name,
-                    server.kind.name()
-                );
-                let sample = (row.work.run)(server, sizes, round)
-                    .map_err(|error| context(server, row.work, &error))?;
+                eprintln!("round {}: {} on {}", round + 1, row.work.name, server.kind.name());
+                let sample = (row.work.run)(server, sizes, round).map_err(|error| context(server, row.work, &error))?;
                 row.samples[index].push(sample);
             }
         }

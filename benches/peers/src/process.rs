@@ -83,14 +83,6 @@ fn stat(pid: u32) -> Option<Stat> {
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     // Fields 4 (ppid) and 14 to 17 (utime, stime, cutime, cstime), counted from 1; the first one here is number 3.
     let parent = fields.get(1)?.parse().ok()?;
-    let cpu_ticks = fields
-        .get(11..15)?
-        .iter()
-        .filter_map(|ticks| ticks.parse::<u64>().ok())
-        .sum();
-    Some(Stat {
-        pid,
-        parent,
-        cpu_ticks,
-    })
+    let cpu_ticks = fields.get(11..15)?.iter().filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Some(Stat { pid, parent, cpu_ticks })
 }

@@ -21,11 +21,7 @@ pub fn markdown(servers: &[Server], rows: &[Row]) -> String {
 
     let mut header = vec!["work".to_owned()];
     header.extend(servers.iter().map(|server| server.kind.name().to_owned()));
-    header.extend(
-        peers
-            .iter()
-            .map(|peer| format!("speed: {own} / {}", peer.kind.name())),
-    );
+    header.extend(peers.iter().map(|peer| format!("speed: {own} / {}", peer.kind.name())));
     line(&mut text, &header);
     rule(&mut text, header.len());
     for row in rows {
@@ -51,34 +47,20 @@ pub fn markdown(servers: &[Server], rows: &[Row]) -> String {
 
     text.push('\n');
     let mut header = vec!["cost".to_owned()];
-    header.extend(
-        servers
-            .iter()
-            .map(|server| format!("CPU/op {}", server.kind.name())),
-    );
-    header.extend(
-        servers
-            .iter()
-            .map(|server| format!("peak {}", server.kind.name())),
-    );
+    header.extend(servers.iter().map(|server| format!("CPU/op {}", server.kind.name())));
+    header.extend(servers.iter().map(|server| format!("peak {}", server.kind.name())));
     header.push("bytes an entry".to_owned());
     line(&mut text, &header);
     rule(&mut text, header.len());
     let mut cells = vec!["idle, after start".to_owned()];
     cells.extend(servers.iter().map(|_| String::new()));
-    cells.extend(
-        servers
-            .iter()
-            .map(|server| mebibytes(server.idle_kib as f64)),
-    );
+    cells.extend(servers.iter().map(|server| mebibytes(server.idle_kib as f64)));
     cells.push(String::new());
     line(&mut text, &cells);
     for row in rows {
         let mut cells = vec![row.work.title.clone()];
         for cpu_ms in medians(row, Sample::cpu_ms) {
-            cells.push(cell(cpu_ms, |cpu_ms| {
-                format!("{} ms", three_digits(cpu_ms))
-            }));
+            cells.push(cell(cpu_ms, |cpu_ms| format!("{} ms", three_digits(cpu_ms))));
         }
         for peak in medians(row, |sample| sample.peak_kib as f64) {
             cells.push(cell(peak, mebibytes));
@@ -97,10 +79,7 @@ pub fn markdown(servers: &[Server], rows: &[Row]) -> String {
 
 /// Every sample, for programs.
 pub fn json(machine: &str, servers: &[Server], rows: &[Row]) -> String {
-    let mut text = format!(
-        "{{\n  \"machine\": {},\n  \"servers\": [\n",
-        quoted(machine)
-    );
+    let mut text = format!("{{\n  \"machine\": {},\n  \"servers\": [\n", quoted(machine));
     let entries: Vec<String> = servers
         .iter()
         .map(|server| {

@@ -83,9 +83,7 @@ impl Server {
         server.idle_kib = server.processes().resident_kib();
         let (head, _) = server.connect()?.request("OPTIONS", BASE, &[], b"")?;
         head.expect(&[200, 204], "OPTIONS")?;
-        server.locks = head
-            .header("dav")
-            .is_some_and(|classes| classes.split(',').any(|class| class.trim() == "2"));
+        server.locks = head.header("dav").is_some_and(|classes| classes.split(',').any(|class| class.trim() == "2"));
         Ok(server)
     }
 
@@ -122,9 +120,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // SIGTERM, since nginx and Apache have to end their workers; std can only kill.
-        let terminated = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()])
-            .status();
+        let terminated = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()]).status();
         if !terminated.is_ok_and(|status| status.success()) {
             // Already gone, or past help.
             let _ = self.child.kill();
@@ -147,26 +143,12 @@ fn start_commonhold(dir: &Path, program: &Path) -> Result<Started> {
         output(&mut command, input)
     };
     let password_line = format!("{PASSWORD}\n");
-    run(
-        &[
-            "init",
-            "--org",
-            "Bench",
-            "--admin",
-            "root",
-            "--password-stdin",
-        ],
-        &password_line,
-    )?;
+    run(&["init", "--org", "Bench", "--admin", "root", "--password-stdin"], &password_line)?;
     run(&["user", "add", USER, "--password-stdin"], &password_line)?;
     run(&["share", "add", "Projects"], "")?;
     run(&["share", "subscribe", "Projects", "--user", USER], "")?;
     let printed = run(&["user", "app-password", USER, "--label", "bench"], "")?;
-    let password = printed
-        .split_whitespace()
-        .next_back()
-        .ok_or("no app password was printed")?
-        .to_owned();
+    let password = printed.split_whitespace().next_back().ok_or("no app password was printed")?.to_owned();
     let version = run(&["--version"], "")?.trim().to_owned();
 
     let mut child = Command::new(program)
@@ -184,12 +166,7 @@ fn start_commonhold(dir: &Path, program: &Path) -> Result<Started> {
         child.wait()?;
         return Err(format!("see {}.log", dir.display()).into());
     };
-    Ok(Started {
-        address,
-        password,
-        version,
-        child,
-    })
+    Ok(Started { address, password, version, child })
 }
 
 fn start_nginx(dir: &Path) -> Result<Started> {
@@ -197,11 +174,7 @@ fn start_nginx(dir: &Path) -> Result<Started> {
     let files = served_folder(dir)?;
     let root = files.display();
     let dir_name = dir.display();
-    let user = if is_root()? {
-        format!("user {PEER_ACCOUNT};")
-    } else {
-        String::new()
-    };
+    let user = if is_root()? { format!("user {PEER_ACCOUNT};") } else { String::new() };
     let config = dir.join("nginx.conf");
     fs::write(
         &config,
@@ -247,12 +220,7 @@ http {{
     let version = output(Command::new("sh").args(["-c", "nginx -v 2>&1"]), "")?;
     let version = version.replace("nginx version:", "").trim().to_owned();
     let child = quiet(Command::new("nginx").arg("-c").arg(&config)).spawn()?;
-    Ok(Started {
-        address: (Ipv4Addr::LOCALHOST, port).into(),
-        password: PASSWORD.to_owned(),
-        version,
-        child,
-    })
+    Ok(Started { address: (Ipv4Addr::LOCALHOST, port).into(), password: PASSWORD.to_owned(), version, child })
 }
 
 fn start_apache(dir: &Path) -> Result<Started> {
@@ -260,23 +228,11 @@ fn start_apache(dir: &Path) -> Result<Started> {
     let files = served_folder(dir)?;
     let root = files.display();
     let dir_name = dir.display();
-    let user = if is_root()? {
-        format!("User {PEER_ACCOUNT}\nGroup {PEER_ACCOUNT}")
-    } else {
-        String::new()
-    };
-    let modules: String = [
-        "mpm_event",
-        "authn_core",
-        "authn_file",
-        "authz_core",
-        "authz_user",
-        "auth_basic",
-        "dav",
-        "dav_fs",
-    ]
-    .map(|name| format!("LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n"))
-    .concat();
+    let user = if is_root()? { format!("User {PEER_ACCOUNT}\nGroup {PEER_ACCOUNT}") } else { String::new() };
+    let modules: String =
+        ["mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "auth_basic", "dav", "dav_fs"]
+            .map(|name| format!("LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n"))
+            .concat();
     let config = dir.join("apache.conf");
     fs::write(
         &config,
@@ -313,19 +269,8 @@ DocumentRoot {root}
     let version = output(Command::new("apache2").arg("-v"), "")?;
     let version = version.lines().next().unwrap_or_default();
     let version = version.replace("Server version: ", "");
-    let child = quiet(
-        Command::new("apache2")
-            .arg("-f")
-            .arg(&config)
-            .arg("-DFOREGROUND"),
-    )
-    .spawn()?;
-    Ok(Started {
-        address: (Ipv4Addr::LOCALHOST, port).into(),
-        password: PASSWORD.to_owned(),
-        version,
-        child,
-    })
+    let child = quiet(Command::new("apache2").arg("-f").arg(&config).arg("-DFOREGROUND")).spawn()?;
+    Ok(Started { address: (Ipv4Addr::LOCALHOST, port).into(), password: PASSWORD.to_owned(), version, child })
 }
 
 /// The folder a peer serves, with the works' collection in it.
@@ -338,20 +283,14 @@ fn served_folder(dir: &Path) -> Result<PathBuf> {
 /// Gives a peer's files to the account that its workers run as, where there is one.
 fn hand_over(dir: &Path) -> Result<()> {
     if is_root()? {
-        output(
-            Command::new("chown").args(["-R", PEER_ACCOUNT]).arg(dir),
-            "",
-        )?;
+        output(Command::new("chown").args(["-R", PEER_ACCOUNT]).arg(dir), "")?;
     }
     Ok(())
 }
 
 /// One SHA-1 for both peers: the hash costs them nothing worth measuring.
 fn password_file_line() -> Result<String> {
-    output(
-        Command::new("htpasswd").args(["-n", "-s", "-i", USER]),
-        PASSWORD,
-    )
+    output(Command::new("htpasswd").args(["-n", "-s", "-i", USER]), PASSWORD)
 }
 
 fn is_root() -> Result<bool> {
@@ -360,9 +299,7 @@ fn is_root() -> Result<bool> {
 
 /// A port that is free now. Peers can't report a port of the kernel's choice.
 fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 fn quiet(command: &mut Command) -> &mut Command {
@@ -395,10 +332,7 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for group in bytes.chunks(3) {
-        let word = group
-            .iter()
-            .fold(0u32, |word, &byte| word << 8 | u32::from(byte))
-            << (8 * (3 - group.len()));
+        let word = group.iter().fold(0u32, |word, &byte| word << 8 | u32::from(byte)) << (8 * (3 - group.len()));
         for place in 0..4 {
             if place <= group.len() {
                 let digit = word >> (18 - 6 * place) & 63;

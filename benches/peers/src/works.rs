@@ -112,110 +112,22 @@ impl Sample {
 pub fn all(sizes: &Sizes) -> Vec<Work> {
     let (members, many) = (sizes.members, sizes.many_members);
     let large = format!("{} MiB", sizes.large_bytes >> 20);
-    let work = |name, title: String, unit, data, run| Work {
-        name,
-        title,
-        unit,
-        data,
-        locks: false,
-        run,
-    };
+    let work = |name, title: String, unit, data, run| Work { name, title, unit, data, locks: false, run };
     use Unit::{Rate, Time};
     vec![
-        work(
-            "get-small",
-            format!("GET 1 KiB, {CLIENTS} clients"),
-            Rate,
-            Data::Small,
-            get_small,
-        ),
-        work(
-            "get-large",
-            format!("GET {large}"),
-            Time,
-            Data::Large,
-            get_large,
-        ),
-        work(
-            "propfind-0",
-            format!("PROPFIND depth 0, {CLIENTS} clients"),
-            Rate,
-            Data::Small,
-            propfind_zero,
-        ),
-        work(
-            "list-props",
-            format!("PROPFIND of {members}, four properties"),
-            Time,
-            Data::Folder,
-            list_properties,
-        ),
-        work(
-            "list-empty",
-            format!("PROPFIND of {members}, no body"),
-            Time,
-            Data::Folder,
-            list_all,
-        ),
-        work(
-            "list-many",
-            format!("PROPFIND of {many}, no body"),
-            Time,
-            Data::Many,
-            list_many,
-        ),
-        work(
-            "put-small",
-            format!("PUT 4 KiB new, {CLIENTS} clients"),
-            Rate,
-            Data::Nothing,
-            put_small,
-        ),
-        work(
-            "put-large",
-            format!("PUT {large}"),
-            Time,
-            Data::Nothing,
-            put_large,
-        ),
-        work(
-            "put-large-sync",
-            format!("PUT {large}, then sync(1)"),
-            Time,
-            Data::Nothing,
-            put_large_sync,
-        ),
-        work(
-            "copy",
-            format!("COPY of {members}"),
-            Time,
-            Data::Folder,
-            copy,
-        ),
-        work(
-            "move",
-            format!("MOVE of {members}"),
-            Time,
-            Data::Folder,
-            rename,
-        ),
-        work(
-            "delete",
-            format!("DELETE of {members}"),
-            Time,
-            Data::Folder,
-            delete,
-        ),
-        Work {
-            locks: true,
-            ..work(
-                "lock",
-                "LOCK and UNLOCK, 1 client".to_owned(),
-                Rate,
-                Data::Small,
-                lock_pairs,
-            )
-        },
+        work("get-small", format!("GET 1 KiB, {CLIENTS} clients"), Rate, Data::Small, get_small),
+        work("get-large", format!("GET {large}"), Time, Data::Large, get_large),
+        work("propfind-0", format!("PROPFIND depth 0, {CLIENTS} clients"), Rate, Data::Small, propfind_zero),
+        work("list-props", format!("PROPFIND of {members}, four properties"), Time, Data::Folder, list_properties),
+        work("list-empty", format!("PROPFIND of {members}, no body"), Time, Data::Folder, list_all),
+        work("list-many", format!("PROPFIND of {many}, no body"), Time, Data::Many, list_many),
+        work("put-small", format!("PUT 4 KiB new, {CLIENTS} clients"), Rate, Data::Nothing, put_small),
+        work("put-large", format!("PUT {large}"), Time, Data::Nothing, put_large),
+        work("put-large-sync", format!("PUT {large}, then sync(1)"), Time, Data::Nothing, put_large_sync),
+        work("copy", format!("COPY of {members}"), Time, Data::Folder, copy),
+        work("move", format!("MOVE of {members}"), Time, Data::Folder, rename),
+        work("delete", format!("DELETE of {members}"), Time, Data::Folder, delete),
+        Work { locks: true, ..work("lock", "LOCK and UNLOCK, 1 client".to_owned(), Rate, Data::Small, lock_pairs) },
     ]
 }
 
@@ -317,10 +229,7 @@ fn list(server: &Server, folder: &str, members: u32, body: &[u8], times: u32) ->
         }
         Ok((times.into(), took))
     })?;
-    Ok(Sample {
-        entry_bytes: Some(bytes / u64::from(members + 1)),
-        ..sample
-    })
+    Ok(Sample { entry_bytes: Some(bytes / u64::from(members + 1)), ..sample })
 }
 
 fn put_small(server: &Server, sizes: &Sizes, round: u32) -> Result<Sample> {
@@ -495,9 +404,7 @@ impl Crowd {
                         start.wait();
                         let began = Instant::now();
                         let mut turn = 0;
-                        while time.is_none_or(|time| began.elapsed() < time)
-                            && !failed.load(Ordering::Relaxed)
-                        {
+                        while time.is_none_or(|time| began.elapsed() < time) && !failed.load(Ordering::Relaxed) {
                             match operation(connection, client, turn) {
                                 Ok(true) => turn += 1,
                                 Ok(false) => break,
@@ -537,13 +444,7 @@ fn make_collection(server: &Server, folder: &str) -> Result<()> {
 }
 
 /// COPY or MOVE of a folder to a name that is free.
-fn transfer(
-    connection: &mut Connection,
-    server: &Server,
-    method: &str,
-    from: &str,
-    to: &str,
-) -> Result<()> {
+fn transfer(connection: &mut Connection, server: &Server, method: &str, from: &str, to: &str) -> Result<()> {
     let destination = server.url(&path(&format!("{to}/")));
     let headers = [("Destination", destination.as_str()), ("Overwrite", "F")];
     let from = path(&format!("{from}/"));
@@ -587,17 +488,12 @@ fn responses(multistatus: &[u8]) -> u64 {
         .split(|&byte| byte == b'<')
         .filter(|tag| {
             let name = tag.split(|&byte| byte == b'>').next().unwrap_or_default();
-            name.strip_prefix(b"/")
-                .is_some_and(|name| name == b"response" || name.ends_with(b":response"))
+            name.strip_prefix(b"/").is_some_and(|name| name == b"response" || name.ends_with(b":response"))
         })
         .count() as u64
 }
 
 fn sync() -> Result<()> {
     let status = std::process::Command::new("sync").status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err("sync(1) failed".into())
-    }
+    if status.success() { Ok(()) } else { Err("sync(1) failed".into()) }
 }
