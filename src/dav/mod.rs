@@ -32,14 +32,14 @@ use bytes::Bytes;
 use commonhold_acl::{Effective, Object, Scene};
 use http::request::Parts;
 use http::{Method, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 
 use crate::app::App;
 use crate::clock::Moment;
 use crate::db::Reads;
 use crate::error::HttpError;
 use crate::guard::{self, Access, Caller, Reached, Refused};
-use crate::net::RequestBody;
+use crate::net::{BodyError, RequestBody};
 use crate::path::{Name, RelPath};
 use crate::reply::Reply;
 use crate::tree::{self, Located, Node};
@@ -100,16 +100,23 @@ async fn shielded<T: Send + 'static>(
     }
 }
 
-/// A body that must be small, whole. Errors: 413 over `bytes_max`, 400 when it breaks off.
-async fn small_body(body: RequestBody, bytes_max: usize) -> Result<Bytes, HttpError> {
-    match Limited::new(body, bytes_max).collect().await {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(HttpError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("The body of this request may have {bytes_max} bytes at most."),
-        )),
-        Err(_) => Err(HttpError::bad_request("The body of the request broke off.")),
+/// A body that must be small, whole. Errors: 413 over `bytes_max`, 408 when the client stops sending, 400 when it breaks off.
+async fn small_body(mut body: RequestBody, bytes_max: usize) -> Result<Bytes, HttpError> {
+    // Nearly always one frame, which then is the body.
+    let mut whole = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error {
+            BodyError::Idle => HttpError::new(StatusCode::REQUEST_TIMEOUT, "The rest of the request did not come."),
+            BodyError::Broken(_) => HttpError::bad_request("The body of the request broke off."),
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if whole.len() + data.len() > bytes_max {
+            let text = format!("The body of this request may have {bytes_max} bytes at most.");
+            return Err(HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, text));
+        }
+        whole = if whole.is_empty() { data } else { [whole, data].concat().into() };
     }
+    Ok(whole)
 }
 
 /// Where a path leads in a share that the caller reaches.

@@ -16,6 +16,9 @@ const DECLARATION: &str = r#"<?xml version="1.0" encoding="utf-8"?>"#;
 /// The prefix for a namespace that has none of its own.
 const LOCAL_PREFIX: &str = "x";
 
+/// Room for an answer about one resource.
+const FIRST_BYTES: usize = 1024;
+
 /// Writes one document.
 #[derive(Debug)]
 pub struct XmlWriter {
@@ -33,7 +36,7 @@ impl XmlWriter {
     pub fn new(root: &QName, others: &[(&'static str, &'static str)]) -> Self {
         let mut namespaces = vec![("D", DAV)];
         namespaces.extend_from_slice(others);
-        let mut writer = Self { out: BytesMut::new(), namespaces, open_names: String::new(), open: Vec::new() };
+        let mut writer = Self { out: BytesMut::with_capacity(FIRST_BYTES), namespaces, open_names: String::new(), open: Vec::new() };
         writer.raw(DECLARATION);
         writer.open_tag(root, true);
         for (prefix, ns) in writer.namespaces.clone() {
