@@ -36,7 +36,8 @@ impl XmlWriter {
     pub fn new(root: &QName, others: &[(&'static str, &'static str)]) -> Self {
         let mut namespaces = vec![("D", DAV)];
         namespaces.extend_from_slice(others);
-        let mut writer = Self { out: BytesMut::with_capacity(FIRST_BYTES), namespaces, open_names: String::new(), open: Vec::new() };
+        let mut writer =
+            Self { out: BytesMut::with_capacity(FIRST_BYTES), namespaces, open_names: String::new(), open: Vec::new() };
         writer.raw(DECLARATION);
         writer.open_tag(root, true);
         for (prefix, ns) in writer.namespaces.clone() {
