@@ -85,7 +85,6 @@ impl<'t> Change<'t> {
     pub fn begin(tx: &'t mut WriteTx, located: &Located, actor: UserId, now: Moment) -> Self {
         let share = located.chain()[0].share;
         let ShareState { trash, seq, usage, .. } = located.share;
-        tx.touch_share(share);
         Self { tx, share, trash, seq, usage, actor, now }
     }
 
@@ -96,8 +95,14 @@ impl<'t> Change<'t> {
         if wanted > available { Err(TreeError::OverQuota { wanted, available }) } else { Ok(()) }
     }
 
+    /// Comes before the first write, and after everything that may refuse: what gives up until here disturbs no other job.
+    pub(super) fn touch(&mut self) {
+        self.tx.touch_share(self.share);
+    }
+
     /// The sequence that a change of a file of this name gets: the next one, unless the log doesn't tell of such files.
     pub(super) fn next_seq(&mut self, name: &str) -> i64 {
+        self.touch();
         self.seq += i64::from(!is_owner_file(name));
         self.seq
     }
@@ -220,6 +225,7 @@ impl<'t> Change<'t> {
     ) -> Result<Node, TreeError> {
         require(permit, Permission::Write, file.id);
         self.confirm_quota(content.size)?;
+        self.touch();
         sql::insert_content(self.tx.conn(), content, self.now).await?;
         let modified = modified.unwrap_or(self.now);
         self.set_content(file, ancestors, State { content: content.id, size: content.size, modified, blind }).await

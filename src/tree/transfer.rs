@@ -77,6 +77,7 @@ impl Change<'_> {
         let old_parent = source.parent.expect("a share's root is never moved through the tree");
         let renamed = to.parent() == old_parent && permit.allows(old_parent, Permission::RenameChild);
         assert!(renamed || may_take(permit, source.id, old_parent), "a permit to take the source away");
+        self.touch();
         if to.landing == Landing::Revises {
             let file = self.revise(permit, source, to).await?;
             sql::absorb(self.tx.conn(), source.id, file.id).await?;
@@ -168,6 +169,7 @@ impl Change<'_> {
         if !at.share.has_left {
             return Ok(None);
         }
+        self.touch();
         let to = Target { at, name, landing: Landing::Free };
         let document = self.former(&to).await?.filter(|node| node.parent != Some(self.trash));
         let Some(document) = document else { return Ok(None) };
@@ -234,6 +236,7 @@ impl Change<'_> {
         assert!(source.kind == Kind::File && file.kind == Kind::File, "only a file comes onto a file");
         require(permit, Permission::Write, file.id);
         let content = source.content.expect("a file has a content");
+        self.touch();
         if source.has_props {
             sql::merge_props(self.tx.conn(), source.id, file.id).await?;
         }

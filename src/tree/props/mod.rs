@@ -71,6 +71,7 @@ impl Change<'_> {
         bounds: Bounds,
     ) -> Result<bool, TreeError> {
         require(permit, Permission::Write, node.id);
+        self.touch();
         for patch in patches {
             match patch {
                 Patch::Set(p) => {
