@@ -223,3 +223,24 @@ fn share() -> (Site, Client) {
     let [ana] = site.team("Projects", [("ana", "co-owner")]);
     (site, ana)
 }
+
+/// What doesn't fit into the quota is 507 with its condition, the old bytes stay, and others' saves beside it go through.
+#[test]
+fn a_save_over_the_quota_is_507_and_hinders_nobody() {
+    let site = Site::start();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    ana.put("/Projects/a.txt", "old").status(201);
+    site.cli(&["share", "set", "Projects", "--quota", "100000"]).ok();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..20 {
+                ana.put(&format!("/Projects/small-{round}.txt"), "fits").status(201);
+            }
+        });
+        for _ in 0..20 {
+            ana.put("/Projects/a.txt", vec![b'x'; 200_000]).status(507).condition("quota-not-exceeded");
+        }
+    });
+    ana.get("/Projects/a.txt").status(200).body("old");
+    site.is_consistent();
+}
