@@ -255,6 +255,7 @@ impl<'t> Change<'t> {
     pub async fn delete(&mut self, permit: &Permit, node: &Node, ancestors: &[Node]) -> Result<(), TreeError> {
         let parent = node.parent.expect("a share's root is never deleted through the tree");
         assert!(may_take(permit, node.id, parent), "a permit to delete this node");
+        self.touch();
         if node.kind == Kind::File && is_owner_file(&node.name) {
             let freed = sql::bytes_below(self.tx.conn(), node.id).await?;
             sql::purge(self.tx.conn(), node.id).await?;

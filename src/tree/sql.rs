@@ -329,21 +329,18 @@ pub(super) async fn create_file(
     fresh: &Fresh,
     j: &Journal<'_>,
 ) -> Result<NodeId> {
-    let inline = concat!(
-        content!(inline),
-        "insert into node (share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
-                           author_id, lease_user, lease_until)
-         values (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) returning id; ",
-        journal!("last_insert_rowid()")
-    );
-    let in_store = concat!(
-        content!(in_store),
-        "insert into node (share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
-                           author_id, lease_user, lease_until)
-         values (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) returning id; ",
-        journal!("last_insert_rowid()")
-    );
-    let statement = if fresh.inline.is_some() { inline } else { in_store };
+    macro_rules! create {
+        ($place:ident) => {
+            concat!(
+                content!($place),
+                "insert into node (share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at,
+                                   seq, author_id, lease_user, lease_until)
+                 values (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) returning id; ",
+                journal!("last_insert_rowid()")
+            )
+        };
+    }
+    let statement = if fresh.inline.is_some() { create!(inline) } else { create!(in_store) };
     let query = bind_content(query(statement), fresh, j.at)
         .bind(n.share.0)
         .bind(n.parent.map(|id| id.0))
