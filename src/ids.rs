@@ -4,11 +4,15 @@
 
 use std::fmt;
 
-pub use commonhold_acl::{GroupId, ItemId as NodeId, ShareId, UserId};
+pub use commonhold_acl::{DeviceId, GroupId, ItemId as NodeId, ShareId, UserId};
 
 /// An organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OrgId(pub i64);
+
+/// A department of an organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DepartmentId(pub i64);
 
 /// A content: immutable bytes, named by a time-ordered uuid (version 7). Its text form is the ETag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -19,7 +19,7 @@ type Result<T> = std::result::Result<T, sqlx::Error>;
 macro_rules! select_user {
     ($columns:literal, $rest:literal) => {
         concat!(
-            "select user.id, user.org_id, organization.active, user.name, user.name_key, display, email, guest, admin,
+            "select user.id, user.org_id, organization.open, user.name, user.name_key, display, email, guest, admin,
                     enabled, generation, user.created_at",
             $columns,
             " from user join organization on organization.id = user.org_id ",

@@ -5,6 +5,7 @@ use crate::clock::Moment;
 use crate::db::{DbError, Reads, WriteTx};
 use crate::ids::{OrgId, UserId};
 use crate::path::NameKey;
+use crate::shares::home;
 
 /// Characters in a display name.
 const DISPLAY_CHARS_MAX: usize = 128;
@@ -18,7 +19,7 @@ pub struct User {
     pub id: UserId,
     /// The organization the user belongs to.
     pub org: OrgId,
-    /// Whether that organization is active.
+    /// Whether that organization and those above it are active.
     pub org_active: bool,
     /// The login name, as it was given.
     pub name: String,
@@ -66,7 +67,7 @@ pub struct NewUser<'a> {
     pub password_hash: Option<&'a str>,
 }
 
-/// Adds a user, enabled. Errors: [`DirectoryError::NameTaken`], [`DirectoryError::BadName`].
+/// Adds a user, enabled, with an empty home unless a guest. Errors: [`DirectoryError::NameTaken`], [`DirectoryError::BadName`].
 pub async fn create(
     tx: &mut WriteTx,
     _by: &Administrator,
@@ -76,7 +77,11 @@ pub async fn create(
     check_profile(Some(new.display), Some(new.email))?;
     tx.touch_directory();
     let made = sql::insert_user(tx.conn(), new, &new.name.key(), now).await?;
-    made.ok_or_else(|| DirectoryError::NameTaken(new.name.as_str().to_owned()))
+    let id = made.ok_or_else(|| DirectoryError::NameTaken(new.name.as_str().to_owned()))?;
+    if !new.guest {
+        home::create(tx, new.org, id, new.name.as_str(), now).await?;
+    }
+    Ok(id)
 }
 
 /// The user of that name, in any letter case.

@@ -3,6 +3,7 @@
 //! Here: making, listing and finding shares; subscribing users and groups; which shares reach a user, and how. Not here: what
 //! a role allows (`acl`), what lies in a share (`tree/`), whether a door is open (`guard/`). Knows no HTTP.
 
+pub mod home;
 mod sql;
 mod subscription;
 
@@ -15,7 +16,7 @@ pub use subscription::{Reach, Subscriber, Subscription, reaching, subscribe, sub
 use crate::clock::Moment;
 use crate::db::{DbError, Reads, WriteTx};
 use crate::directory::{Administrator, DirectoryError, plain_text};
-use crate::ids::{NodeId, OrgId, ShareId};
+use crate::ids::{DepartmentId, NodeId, OrgId, ShareId, UserId};
 use crate::path::{Name, NameKey};
 
 /// Characters in a description.
@@ -23,16 +24,33 @@ const DESCRIPTION_CHARS_MAX: usize = 1000;
 /// The longest that a holder may let somebody wait who asks for a lock's release.
 pub const HANDOVER_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// A team share.
+/// What a share is. The numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShareKind {
+    /// Given to its subscribers.
+    Team,
+    /// What belongs to one user.
+    Home,
+    /// A folder of the organization, without an owner.
+    Public,
+}
+
+/// A share: a tree of its own, with a root, a trash and a quota.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
     /// Permanent.
     pub id: ShareId,
+    /// What it is.
+    pub kind: ShareKind,
     /// The organization it belongs to.
     pub org: OrgId,
-    /// Whether that organization is active.
+    /// Whether that organization and those above it are active.
     pub org_active: bool,
-    /// Its name below the root, as it was given.
+    /// The department whose administrators manage it; of a home none.
+    pub department: Option<DepartmentId>,
+    /// Whose home it is.
+    pub owner: Option<UserId>,
+    /// Its name below the root, as it was given; of a home its owner's name.
     pub name: String,
     /// For people; may be empty.
     pub description: String,
@@ -59,7 +77,7 @@ pub struct Share {
 }
 
 impl Share {
-    /// What its name is unique by.
+    /// What its name is unique by; homes don't stand below the root, and their names are those of users.
     pub fn key(&self) -> NameKey {
         Name::parse(&self.name).expect("only valid names are stored").key()
     }
@@ -206,7 +224,7 @@ pub async fn by_id(reads: &mut impl Reads, id: ShareId) -> Result<Option<Share>,
     Ok(sql::share_by_id(reads.conn(), id).await?)
 }
 
-/// All shares, by name.
+/// All team shares and public folders, by name.
 pub async fn list(reads: &mut impl Reads) -> Result<Vec<Share>, DbError> {
     Ok(sql::shares(reads.conn()).await?)
 }

@@ -6,11 +6,11 @@ use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query, query_scalar};
 
-use super::{NewShare, Settings, Share, Subscriber};
+use super::{NewShare, Settings, Share, ShareKind, Subscriber};
 use crate::clock::Moment;
 use crate::db::Conn;
 use crate::directory::Principal;
-use crate::ids::{GroupId, NodeId, OrgId, ShareId, UserId};
+use crate::ids::{DepartmentId, GroupId, NodeId, OrgId, ShareId, UserId};
 use crate::path::NameKey;
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -19,8 +19,9 @@ type Result<T> = std::result::Result<T, sqlx::Error>;
 macro_rules! select_share {
     ($columns:literal, $rest:literal) => {
         concat!(
-            "select share.id, share.org_id, organization.active, share.name, description, share.active, root_id, trash_id, seq,
-                    used_bytes, quota_bytes, share.created_at, auto_lock, collision_copies, handover_s",
+            "select share.id, share.org_id, organization.open, share.name, description, share.active, root_id, trash_id, seq,
+                    used_bytes, share.quota_bytes, share.created_at, auto_lock, collision_copies, handover_s,
+                    share.kind, share.owner_id, share.department_id",
             $columns,
             " from share join organization on organization.id = share.org_id ",
             $rest
@@ -45,8 +46,22 @@ fn share(row: &SqliteRow) -> Result<Share> {
         auto_lock: row.try_get(12)?,
         collision_copies: row.try_get(13)?,
         handover: Duration::from_secs(row.try_get::<i64, _>(14)?.unsigned_abs()),
+        kind: kind(row.try_get(15)?),
+        owner: row.try_get::<Option<i64>, _>(16)?.map(UserId),
+        department: row.try_get::<Option<i64>, _>(17)?.map(DepartmentId),
     })
 }
+
+fn kind(stored: i64) -> ShareKind {
+    match stored {
+        HOME => ShareKind::Home,
+        PUBLIC => ShareKind::Public,
+        _ => ShareKind::Team,
+    }
+}
+
+const HOME: i64 = 1;
+const PUBLIC: i64 = 2;
 
 /// The two columns of a subscription that say whose it is.
 fn columns(principal: Principal) -> (Option<i64>, Option<i64>) {
@@ -70,6 +85,27 @@ pub(super) async fn insert_share(
     );
     let id = id.bind(new.org.0).bind(new.name.as_str()).bind(key.as_str()).bind(new.description);
     Ok(id.bind(quota).bind(now.0).fetch_optional(conn).await?.map(ShareId))
+}
+
+/// None: the user has a home already. The key has slashes, as no name of a share below the root. The root and the trash are set by [`set_tops`].
+pub(super) async fn insert_home(
+    conn: &mut Conn,
+    org: OrgId,
+    owner: UserId,
+    name: &str,
+    now: Moment,
+) -> Result<Option<ShareId>> {
+    let id = query_scalar(
+        "insert into share (org_id, name, name_key, kind, owner_id, root_id, trash_id, created_at)
+         values (?, ?, ?, 1, ?, 0, 0, ?) on conflict do nothing returning id",
+    );
+    let id = id.bind(org.0).bind(name).bind(format!("/home/{}", owner.0)).bind(owner.0).bind(now.0);
+    Ok(id.fetch_optional(conn).await?.map(ShareId))
+}
+
+pub(super) async fn home_of(conn: &mut Conn, owner: UserId) -> Result<Option<Share>> {
+    let row = query(select_share!("", "where share.owner_id = ?")).bind(owner.0);
+    row.fetch_optional(conn).await?.as_ref().map(share).transpose()
 }
 
 /// Makes a collection that is a member of none: the root of a share, or its trash.
@@ -124,7 +160,7 @@ pub(super) async fn share_by_id(conn: &mut Conn, id: ShareId) -> Result<Option<S
 }
 
 pub(super) async fn shares(conn: &mut Conn) -> Result<Vec<Share>> {
-    let rows = query(select_share!("", "order by share.name_key")).fetch_all(conn).await?;
+    let rows = query(select_share!("", "where share.kind <> 1 order by share.name_key")).fetch_all(conn).await?;
     rows.iter().map(share).collect()
 }
 
@@ -193,8 +229,8 @@ pub(super) async fn reaching(conn: &mut Conn, user: UserId, groups: &[GroupId]) 
     ));
     let groups = json!(groups.iter().map(|group| group.0).collect::<Vec<_>>()).to_string();
     let reaching = |row: &SqliteRow| {
-        let group = row.try_get::<Option<i64>, _>(16)?.map(GroupId);
-        Ok(Reaching { share: share(row)?, role: row.try_get(15)?, group })
+        let group = row.try_get::<Option<i64>, _>(19)?.map(GroupId);
+        Ok(Reaching { share: share(row)?, role: row.try_get(18)?, group })
     };
     rows.bind(user.0).bind(groups).fetch_all(conn).await?.iter().map(reaching).collect()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use commonhold_acl::builtin;
 
-use super::{HANDOVER_MAX, NewShare, Settings, Share, ShareError, Subscription};
+use super::{HANDOVER_MAX, NewShare, Settings, Share, ShareError, ShareKind, Subscription};
 use crate::clock::Moment;
 use crate::directory::tests::site::{NOW, TestSite};
 use crate::directory::user::{self, User};
@@ -58,6 +58,9 @@ async fn a_new_share_is_empty_and_has_a_root_and_a_trash_of_its_own() {
     let mut tx = site.read().await;
     let share = shares::named(&mut tx, "PROJECTS").await.unwrap();
     let expected = Share {
+        kind: ShareKind::Team,
+        department: None,
+        owner: None,
         id,
         org: site.org,
         org_active: true,
