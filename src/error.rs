@@ -129,6 +129,10 @@ impl HttpError {
         let Refused { operation, denial } = refused;
         match denial.kind {
             acl::DenialKind::Invisible => Self::not_found(),
+            acl::DenialKind::Barred(policy) => {
+                let text = format!("You may not do this here: the policy `{}` is off.", policy.name());
+                Self::new(StatusCode::FORBIDDEN, text)
+            }
             acl::DenialKind::Forbidden => {
                 let text = format!("You may not do this here: it needs the permission `{}`.", denial.needed);
                 let named = |permission| acl::needed_privilege(*operation, permission);

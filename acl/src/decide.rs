@@ -6,8 +6,8 @@ use std::error::Error;
 use std::{fmt, iter};
 
 use crate::{
-    Effective, Explanation, Instead, Item, ItemId, Listing, Object, Operation, Permission, Permissions, Reason, Right,
-    UserId,
+    Effective, Explanation, Instead, Item, ItemId, Listing, Object, Operation, Permission, Permissions, Policy, Reason,
+    Right, UserId,
 };
 
 /// Proof that a user may do something to certain items. Only the functions of this module make one.
@@ -67,9 +67,17 @@ pub struct Denial {
     pub on: Object,
     /// The item in that place.
     pub item: Item,
-    /// What is missing on it.
+    /// What is missing on it; nothing if a policy is against it.
     pub needed: Permissions,
     effective: Effective,
+    about: About,
+}
+
+/// What the sentence of a denial is about.
+#[derive(Clone, Copy, Debug)]
+enum About {
+    Permission(Permission),
+    Policy(Policy),
 }
 
 /// How a refusal must look from outside.
@@ -79,14 +87,18 @@ pub enum DenialKind {
     Invisible,
     /// The caller sees it and may not do that.
     Forbidden,
+    /// The caller sees it and holds what it needs, but this policy of the organization is off.
+    Barred(Policy),
 }
 
 impl Denial {
     /// Why, in a sentence about the object at this path. For records and for people who administer; what an
     /// [`Invisible`](DenialKind::Invisible) object's caller gets to read must not differ from a missing one's.
     pub fn explain(&self, path: &str) -> Explanation {
-        let missing = self.needed.iter().next().expect("a denial misses something");
-        self.effective.explain(missing, path)
+        match self.about {
+            About::Permission(missing) => self.effective.explain(missing, path),
+            About::Policy(policy) => self.effective.explain_bar(policy, path),
+        }
     }
 
     /// Sight comes of many permissions; the one to name for it is `list`.
@@ -94,9 +106,16 @@ impl Denial {
         Self::new(DenialKind::Invisible, on, standing, Permission::List.into())
     }
 
+    fn barred(policy: Policy, on: Object, standing: Standing<'_>) -> Self {
+        let Standing { effective, item } = standing;
+        let (kind, about) = (DenialKind::Barred(policy), About::Policy(policy));
+        Self { kind, on, item, needed: Permissions::NONE, effective: effective.clone(), about }
+    }
+
     fn new(kind: DenialKind, on: Object, standing: Standing<'_>, needed: Permissions) -> Self {
         let Standing { effective, item } = standing;
-        Self { kind, on, item, needed, effective: effective.clone() }
+        let about = About::Permission(needed.iter().next().expect("a denial misses something"));
+        Self { kind, on, item, needed, effective: effective.clone(), about }
     }
 }
 
@@ -105,6 +124,7 @@ impl fmt::Display for Denial {
         match self.kind {
             DenialKind::Invisible => f.write_str("no such resource"),
             DenialKind::Forbidden => write!(f, "this needs `{}`", self.needed),
+            DenialKind::Barred(policy) => write!(f, "the policy `{}` is off", policy.name()),
         }
     }
 }
@@ -207,11 +227,11 @@ pub fn decide_all(effective: &Effective, permissions: Permissions, item: Item) -
     Ok(Permit { user: effective.facts().user.id, rights: vec![(item.id, permissions)], administrator: false })
 }
 
-/// Decides about an operation: what it must see first, then each right it needs.
+/// Decides about an operation: what it must see first, then each right it needs, then the policies against it.
 ///
 /// # Errors
 /// [`Invisible`](DenialKind::Invisible) naming the first object that the caller must see and does not, else
-/// [`Forbidden`](DenialKind::Forbidden) naming the first right that is missing.
+/// [`Forbidden`](DenialKind::Forbidden) naming the first right that is missing, else [`Barred`](DenialKind::Barred).
 ///
 /// # Panics
 /// If the scene lacks an object that the operation is about, or shows it to several users: faults of the program.
@@ -240,6 +260,12 @@ pub fn decide_operation(operation: Operation, scene: &Scene<'_>) -> Result<Permi
                 let missing = right.permission.into();
                 return Err(Denial::new(DenialKind::Forbidden, right.on, standing, missing));
             }
+        }
+    }
+    for on in needs.rights.iter().map(|right| right.on) {
+        let Some(standing) = scene.at(on) else { continue };
+        if let Some(policy) = standing.effective.barred(operation) {
+            return Err(Denial::barred(policy, on, standing));
         }
     }
     Ok(permit)

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{Closed, Facts, ItemKind, Level, Permission, Permissions, Rank, Step};
+use crate::{Closed, Facts, ItemKind, Level, Operation, Permission, Permissions, Policy, Rank, Step};
 
 /// What a caller may do on an item over a channel, and the facts that say why. Cloning it copies a pointer.
 ///
@@ -37,9 +37,11 @@ pub enum Listing {
 pub enum Reason {
     /// Held: by this entry, which allows it.
     Granted(Place),
-    /// Held: a system administrator is Co-Owner of every team share.
+    /// Held: the item lies in the caller's own home, of which no deny and no cut takes anything from him.
+    HomeOwner,
+    /// Held: a system administrator is Co-Owner of every team share and public folder, and of no home.
     SystemAdministrator,
-    /// Held: an organization administrator reads by the policy `admin_browse_files`.
+    /// Held: an administrator of the organization reads by the policy `admin_browse_files`, in homes too.
     AdminBrowsesFiles,
     /// Held: the caller has just made the file and may finish it.
     CreationLease,
@@ -57,6 +59,8 @@ pub enum Reason {
         /// Its index in [`Facts::limits`].
         limit: usize,
     },
+    /// An operation is refused though what it needs is held: this policy is off. No permission has this reason.
+    Barred(Policy),
     /// Not held: nothing that reaches the caller includes it.
     NotGranted,
 }
@@ -119,10 +123,16 @@ impl Effective {
         }
     }
 
-    /// Whether the caller administers the share, be it active or not. That alone shows nothing of its content.
+    /// Whether the caller administers the share, be it active or not. That alone shows nothing of its content. The
+    /// holder of an administrator's share link does not.
     pub fn administers(&self) -> bool {
-        self.0.facts.user.rank != Rank::Member
-            && !matches!(self.0.facts.closed(), Some(Closed::Account | Closed::Organization))
+        self.0.facts.administers()
+    }
+
+    /// The policy that stops the caller from this operation, whatever permissions are held. Nothing stops an
+    /// administrator of the share.
+    pub fn barred(&self, operation: Operation) -> Option<Policy> {
+        self.0.facts.bar(operation).map(|(_, policy)| policy)
     }
 
     /// The same for a file that the caller made and holds the creation lease of: who may create may also finish.
@@ -152,8 +162,17 @@ impl Reason {
     /// Whether this is a reason for holding the permission.
     pub const fn holds(self) -> bool {
         match self {
-            Self::Granted(_) | Self::SystemAdministrator | Self::AdminBrowsesFiles | Self::CreationLease => true,
-            Self::Closed(_) | Self::Denied(_) | Self::Cut { .. } | Self::Limited { .. } | Self::NotGranted => false,
+            Self::Granted(_)
+            | Self::HomeOwner
+            | Self::SystemAdministrator
+            | Self::AdminBrowsesFiles
+            | Self::CreationLease => true,
+            Self::Closed(_)
+            | Self::Denied(_)
+            | Self::Cut { .. }
+            | Self::Limited { .. }
+            | Self::Barred(_)
+            | Self::NotGranted => false,
         }
     }
 }
@@ -164,23 +183,23 @@ fn reason(facts: &Facts, permission: Permission) -> Reason {
         return Reason::Closed(closed);
     }
     let reason = given(facts, permission);
-    match facts.limits.iter().position(|limit| !limit.keeps.contains(permission)) {
+    match facts.limit(permission) {
         Some(limit) if reason.holds() => Reason::Limited { limit },
         _ => reason,
     }
 }
 
-/// The entries first; what comes by rank or lease is beyond the reach of a deny.
+/// The owner of a home first, then the entries; what comes by ownership, rank or lease is beyond the reach of a deny.
 fn given(facts: &Facts, permission: Permission) -> Reason {
+    if facts.at_home() {
+        return Reason::HomeOwner;
+    }
     let walked = walk(facts, &facts.chain, permission);
     if walked.holds() {
         walked
-    } else if facts.user.rank == Rank::SystemAdministrator {
+    } else if facts.user.rank == Rank::SystemAdministrator && !facts.in_a_home() {
         Reason::SystemAdministrator
-    } else if facts.user.rank == Rank::OrganizationAdministrator
-        && facts.admin_browse_files
-        && BROWSE.contains(permission)
-    {
+    } else if facts.browses() && BROWSE.contains(permission) {
         Reason::AdminBrowsesFiles
     } else if facts.creation_lease && permission == Permission::Write && given(facts, Permission::Create).holds() {
         Reason::CreationLease

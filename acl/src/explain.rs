@@ -4,8 +4,8 @@
 
 use crate::effective::BROWSE;
 use crate::{
-    Channel, Closed, Effective, Entry, Facts, Granted, LimitSource, Permission, Place, Rank, Reason, Source, Step,
-    UserKind,
+    Channel, Closed, Effective, Entry, Facts, Granted, Limit, Permission, Place, Policy, Rank, Reason, ShareKind,
+    Source, Step, UserKind, Whose,
 };
 
 /// An answer to "may this user do that, and why".
@@ -31,6 +31,14 @@ impl Effective {
         let what = phrase(permission);
         let why = why(facts, permission, reason);
         Explanation { allowed, reason, sentence: format!("{caller} {may} {what} `{path}`: {why}.") }
+    }
+
+    /// Says which policy stops the operation.
+    pub(crate) fn explain_bar(&self, policy: Policy, path: &str) -> Explanation {
+        let facts = self.facts();
+        let (caller, what) = (caller(facts), barred(policy));
+        let sentence = format!("{caller} may not {what} `{path}`: the policy `{}` is off.", policy.name());
+        Explanation { allowed: false, reason: Reason::Barred(policy), sentence }
     }
 }
 
@@ -63,6 +71,19 @@ const fn phrase(permission: Permission) -> &'static str {
     }
 }
 
+/// What the policy stops.
+const fn barred(policy: Policy) -> &'static str {
+    match policy {
+        Policy::UserTrimRevisions => phrase(Permission::Trim),
+        Policy::UserPurgeDeleted => phrase(Permission::Purge),
+        Policy::UserCreateLinks => phrase(Permission::Share),
+        Policy::UserLockFiles => "lock",
+        Policy::UsersMayGrant => phrase(Permission::Owner),
+        Policy::WebEditorEnabled => phrase(Permission::WebEdit),
+        Policy::WebPreviewEnabled => "preview",
+    }
+}
+
 fn why(facts: &Facts, permission: Permission, reason: Reason) -> String {
     let name = &facts.user.name;
     match reason {
@@ -70,8 +91,13 @@ fn why(facts: &Facts, permission: Permission, reason: Reason) -> String {
             let (step, entry) = at(facts, place);
             format!("`{name}` has {}{}", grant(facts, step, entry), via(entry))
         }
+        Reason::HomeOwner => format!("it lies in the home of `{name}`, who is co-owner of everything there"),
         Reason::SystemAdministrator => {
-            format!("`{name}` is a system administrator, and so a co-owner of every team share")
+            let everywhere = match facts.share.kind {
+                ShareKind::Team | ShareKind::Home { .. } => "team share",
+                ShareKind::Public => "public folder",
+            };
+            format!("`{name}` is a system administrator, and so a co-owner of every {everywhere}")
         }
         Reason::AdminBrowsesFiles => {
             format!("`{name}` administers the organization, and its policy `admin_browse_files` is on")
@@ -83,9 +109,9 @@ fn why(facts: &Facts, permission: Permission, reason: Reason) -> String {
         Reason::Closed(Closed::Organization) => {
             format!("the organization of `{name}` is not active")
         }
-        Reason::Closed(Closed::Share) => format!("the share `{}` is not active", facts.share.name),
+        Reason::Closed(Closed::Share) => format!("{} is not active", share(facts)),
         Reason::Closed(Closed::Channel) => {
-            format!("the share `{}` is not open to `{name}` {}", facts.share.name, over(facts.channel))
+            format!("{} is not open to `{name}` {}", share(facts), over(facts.channel))
         }
         Reason::Denied(place) => {
             let (step, entry) = at(facts, place);
@@ -96,26 +122,42 @@ fn why(facts: &Facts, permission: Permission, reason: Reason) -> String {
             facts.chain[step].path,
             lack(facts, permission)
         ),
-        Reason::Limited { limit } => match &facts.limits[limit].source {
-            LimitSource::Policy(policy) => {
-                format!("the policy `{policy}` takes `{permission}` away")
+        Reason::Limited { limit } => match &facts.limits[limit] {
+            Limit::Policy(policy) => {
+                format!("the policy `{}` takes `{permission}` away", policy.name())
             }
-            LimitSource::Link(role) => {
-                format!("the share link's role `{role}` does not include `{permission}`")
+            Limit::Link(role) => {
+                format!("the share link's role `{}` does not include `{permission}`", role.name)
             }
         },
-        Reason::NotGranted => match (facts.user.kind, facts.user.rank) {
-            (UserKind::Guest, _) if reaching(facts).next().is_none() => {
-                format!("{}, and guests can't subscribe to a share", lack(facts, permission))
-            }
-            (_, Rank::OrganizationAdministrator) if !facts.admin_browse_files && BROWSE.contains(permission) => {
-                format!(
-                    "{}, and the policy `admin_browse_files`, by which administrators read, is off",
-                    lack(facts, permission)
-                )
-            }
-            _ => lack(facts, permission),
-        },
+        Reason::Barred(policy) => format!("the policy `{}` is off", policy.name()),
+        Reason::NotGranted => format!("{}{}", lack(facts, permission), aside(facts, permission)),
+    }
+}
+
+/// Why something that might have given the permission did not.
+fn aside(facts: &Facts, permission: Permission) -> &'static str {
+    if facts.user.kind == UserKind::Guest {
+        let alone = reaching(facts).next().is_none() && !facts.in_a_home();
+        return if alone { ", and guests can't subscribe to a share" } else { "" };
+    }
+    match facts.user.rank {
+        Rank::OrganizationAdministrator | Rank::SystemAdministrator
+            if !facts.admin_browse_files && BROWSE.contains(permission) =>
+        {
+            ", and the policy `admin_browse_files`, by which administrators read, is off"
+        }
+        Rank::SystemAdministrator => ", and system administrators are no co-owners of homes",
+        Rank::Member | Rank::DepartmentAdministrator | Rank::OrganizationAdministrator => "",
+    }
+}
+
+/// The share in words.
+fn share(facts: &Facts) -> String {
+    match &facts.share.kind {
+        ShareKind::Team => format!("the share `{}`", facts.share.name),
+        ShareKind::Home { name, .. } => format!("the home of `{name}`"),
+        ShareKind::Public => format!("the public folder `{}`", facts.share.name),
     }
 }
 
@@ -125,6 +167,7 @@ fn lack(facts: &Facts, permission: Permission) -> String {
     let grants: Vec<_> =
         reaching(facts).map(|(step, entry)| format!("{}{}", grant(facts, step, entry), via(entry))).collect();
     match grants.as_slice() {
+        [] if facts.in_a_home() => format!("no grant reaches `{name}` there"),
         [] => format!("no subscription or grant reaches `{name}` there"),
         [only] => {
             format!("{only} does not include `{permission}`, and no other grant reaches `{name}`")
@@ -155,7 +198,10 @@ fn grant(facts: &Facts, step: &Step, entry: &Entry) -> String {
     match &entry.source {
         Source::Subscription => format!("{what} on `{}`", facts.share.name),
         Source::FolderGrant(_) => format!("{what} on `{}`", step.path),
-        Source::WholeUserGrant { of } => format!("{what} on everything of `{of}`"),
+        Source::WholeUserGrant { of: Whose::User(owner) } => format!("{what} on everything of `{owner}`"),
+        Source::WholeUserGrant { of: Whose::Members(group) } => {
+            format!("{what} on everything of the members of `{group}`")
+        }
     }
 }
 

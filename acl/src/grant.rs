@@ -31,15 +31,24 @@ pub struct Entry {
 /// The three ways of granting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A subscription to the share. It counts at the share's root, and never for a guest.
+    /// A subscription to the share. It stands at the share's root, and counts neither for a guest nor in a home.
     Subscription,
     /// An entry on this folder or file.
     FolderGrant(Effect),
-    /// A grant on everything of a user, or of each member of a group. It counts at the root.
+    /// A grant on everything of a user, or of each member of a group. It stands at the root of a home, and counts nowhere else.
     WholeUserGrant {
-        /// Whose things they are, by name.
-        of: String,
+        /// Whose things were granted.
+        of: Whose,
     },
+}
+
+/// Whose things a whole-user grant is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Those of the user of this name.
+    User(String),
+    /// Those of each member of the group of this name.
+    Members(String),
 }
 
 /// Whether a folder grant gives or takes.

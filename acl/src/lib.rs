@@ -18,7 +18,7 @@
 //!     },
 //!     channel: Channel::WebDav,
 //!     channel_open: true,
-//!     share: Share { id: ShareId(1), name: "Projects".into(), active: true },
+//!     share: Share { id: ShareId(1), name: "Projects".into(), kind: ShareKind::Team, active: true },
 //!     admin_browse_files: false,
 //!     chain: vec![Step {
 //!         path: "/Projects".into(),
@@ -58,6 +58,7 @@ mod grant;
 mod id;
 mod level;
 mod permission;
+mod policy;
 mod privilege;
 mod role;
 mod verb;
@@ -66,11 +67,12 @@ pub use channel::Channel;
 pub use decide::{Denial, DenialKind, Permit, Scene, decide, decide_all, decide_operation};
 pub use effective::{Effective, Listing, Place, Reason, evaluate};
 pub use explain::Explanation;
-pub use facts::{Closed, Facts, Limit, LimitSource, Rank, Share, User, UserKind};
-pub use grant::{Effect, Entry, Granted, Source, Step};
+pub use facts::{Closed, Facts, Limit, Rank, Share, ShareKind, User, UserKind};
+pub use grant::{Effect, Entry, Granted, Source, Step, Whose};
 pub use id::{DeviceId, GroupId, Item, ItemId, ItemKind, ShareId, UserId};
 pub use level::Level;
 pub use permission::{AppliesTo, Permission, Permissions, UnknownPermission};
+pub use policy::Policy;
 pub use privilege::{COMMONHOLD, DAV, Privilege, SUPPORTED, Supported, needed_privilege, privileges};
 pub use role::{DEFAULT_ROLE, Role, builtin, roles};
 pub use verb::{Instead, Landing, Needs, Object, Operation, Right};

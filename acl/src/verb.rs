@@ -10,8 +10,8 @@ use crate::{ItemKind, Permission};
 
 /// Something a caller asks for. OPTIONS is none: it needs nothing and is answered before anybody has logged in.
 ///
-/// An operation on a folder that reaches into it (COPY, DELETE, a zip, a roll back) is decided for the folder and
-/// again, in the kind that fits, for each descendant with entries of its own.
+/// An operation on a folder that reaches into it (DELETE, COPY, MOVE, a zip, a roll back) is decided for the folder, and
+/// for what lies below it as [`below`](Self::below) says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// GET or HEAD of a file, also of ranges.
@@ -41,6 +41,8 @@ pub enum Operation {
         /// Where it lands.
         landing: Landing,
     },
+    /// What COPY of a folder does to each item below it.
+    CopyMember(ItemKind),
     /// MOVE within one folder.
     Rename(Landing),
     /// MOVE to another folder of the share.
@@ -52,6 +54,8 @@ pub enum Operation {
         /// Where it lands.
         landing: Landing,
     },
+    /// What MOVE of a folder to another share does to each item below it.
+    MoveMemberToShare(ItemKind),
     /// LOCK of a file; refreshing such a lock.
     LockFile,
     /// LOCK of a folder; refreshing such a lock.
@@ -232,6 +236,8 @@ impl Operation {
             Self::MoveToShare { source, landing } => {
                 Needs::transfer(&[content(source), right(Sync, Item), GONE, ROOM]).and(overwritten(landing))
             }
+            Self::CopyMember(kind) => Needs::on_item(&[content(kind)]),
+            Self::MoveMemberToShare(kind) => Needs::on_item(&[content(kind), right(Sync, Item), GONE]),
             Self::UnlockOwn => Needs::of(&[], &[]),
             Self::UnlockOthers | Self::ManageShare => Needs::on_item(&[right(Owner, Item)]).or_administrator(),
             Self::ReportCollection => Needs::on_item(&[right(List, Item)]),
@@ -246,6 +252,70 @@ impl Operation {
             Self::Preview => Needs::on_item(&[right(View, Item).or(&[Instead::Holding(Read, Item)])]),
             Self::Print => Needs::on_item(&[right(Print, Item)]),
             Self::WebEdit => Needs::on_item(&[right(WebEdit, Item).or(&[Instead::Holding(Write, Item)])]),
+        }
+    }
+}
+
+impl Operation {
+    /// What is to be decided for each item of that kind below a folder, besides the operation on the folder itself;
+    /// `None` if it asks nothing of what lies there. `object` is the folder's place: the [`Item`](Object::Item), or the
+    /// [`Destination`](Object::Destination) that is replaced.
+    ///
+    /// In the scene of such a decision the item is the descendant and the parent the folder that it lies in. Where
+    /// nothing between a folder and its descendants has entries of its own, one permission set holds for both, and
+    /// so one decision for each kind of item does for all of them.
+    ///
+    /// A descendant that the caller doesn't see is a refusal like any other: what is hidden never goes, or is erased,
+    /// with its folder. Only copies and zips may leave out what the caller doesn't see. LOCK asks nothing of what lies
+    /// below: its own row of the law names the folder's rights alone, and a refusal would tell of what is hidden.
+    pub fn below(self, object: Object, kind: ItemKind) -> Option<Self> {
+        let (source, landing) = match self {
+            Self::Delete => (Some(Self::Delete), Landing::Free),
+            Self::Copy { landing, .. } => (Some(Self::CopyMember(kind)), landing),
+            Self::CopyMember(_) => (Some(Self::CopyMember(kind)), Landing::Free),
+            Self::Rename(landing) => (None, landing),
+            Self::Move(landing) => (Some(Self::Delete), landing),
+            Self::MoveToShare { landing, .. } => (Some(Self::MoveMemberToShare(kind)), landing),
+            Self::MoveMemberToShare(_) => (Some(Self::MoveMemberToShare(kind)), Landing::Free),
+            Self::Purge => (Some(Self::Purge), Landing::Free),
+            Self::RollBack => (Some(Self::RollBack), Landing::Free),
+            Self::GetZip => match kind {
+                ItemKind::File => (Some(Self::GetFile), Landing::Free),
+                ItemKind::Folder => (Some(Self::GetZip), Landing::Free),
+            },
+            Self::GetFile
+            | Self::GetFolder
+            | Self::Propfind
+            | Self::PropfindMembers
+            | Self::Proppatch
+            | Self::PutNew
+            | Self::PutOver
+            | Self::Mkcol
+            | Self::LockFile
+            | Self::LockFolder
+            | Self::LockNew
+            | Self::UnlockOwn
+            | Self::UnlockOthers
+            | Self::SyncCollection
+            | Self::ReportCollection
+            | Self::FreeBusy
+            | Self::Acl
+            | Self::ReadAcl
+            | Self::Trim
+            | Self::ListTrash
+            | Self::Restore
+            | Self::RestoreRevision
+            | Self::CreateLink
+            | Self::Preview
+            | Self::Print
+            | Self::WebEdit
+            | Self::ManageShare => (None, Landing::Free),
+        };
+        match (object, landing) {
+            (Object::Item, _) => source,
+            (Object::Destination, Landing::Replaces) => Some(Self::Delete),
+            (Object::Destination, Landing::Free | Landing::Revises)
+            | (Object::Parent | Object::DestinationParent, _) => None,
         }
     }
 }

@@ -143,7 +143,12 @@ fn facts(user: &User, channel: Channel, reach: &shares::Reach) -> acl::Facts {
         },
         channel,
         channel_open: true,
-        share: acl::Share { id: reach.share.id, name: reach.share.name.clone(), active: reach.share.active },
+        share: acl::Share {
+            id: reach.share.id,
+            name: reach.share.name.clone(),
+            kind: acl::ShareKind::Team,
+            active: reach.share.active,
+        },
         admin_browse_files: false,
         chain: vec![acl::Step { path: format!("/{}", reach.share.name), inherits: true, entries: entries.collect() }],
         on_the_way: false,

@@ -209,6 +209,45 @@ fn an_administrator_breaks_locks_and_manages_without_seeing_the_content() {
 }
 
 #[test]
+fn a_policy_stops_its_operations_whatever_is_held() {
+    let stopped = [
+        (Policy::UserLockFiles, Operation::LockFile),
+        (Policy::UserLockFiles, Operation::LockFolder),
+        (Policy::UserLockFiles, Operation::LockNew),
+        (Policy::UsersMayGrant, Operation::Acl),
+        (Policy::WebEditorEnabled, Operation::WebEdit),
+        (Policy::WebPreviewEnabled, Operation::Preview),
+    ];
+    let free = evaluate(subscriber("olga", ["co-owner"]));
+    for (policy, operation) in stopped {
+        let limited = Facts { limits: vec![Limit::Policy(policy)], ..subscriber("olga", ["co-owner"]) };
+        let denial = decide_operation(operation, &scene(&evaluate(limited), Some(PLAN))).unwrap_err();
+        assert_eq!(denial.kind, DenialKind::Barred(policy), "{operation:?}");
+        assert_eq!(denial.needed, Permissions::NONE);
+        assert_eq!(denial.to_string(), format!("the policy `{}` is off", policy.name()));
+        assert!(decide_operation(operation, &scene(&free, Some(PLAN))).is_ok());
+    }
+    let all = Facts { limits: Policy::ALL.map(Limit::Policy).into(), ..subscriber("olga", ["co-owner"]) };
+    let all = evaluate(all);
+    for operation in [Operation::PutOver, Operation::ReadAcl, Operation::UnlockOwn, Operation::UnlockOthers] {
+        assert!(decide_operation(operation, &scene(&all, Some(PLAN))).is_ok(), "{operation:?}");
+    }
+}
+
+#[test]
+fn a_policy_is_told_only_to_who_lacks_nothing_else() {
+    let kind = |role| {
+        let limited = Facts { limits: vec![Limit::Policy(Policy::UserLockFiles)], ..subscriber("ben", [role]) };
+        decide_operation(Operation::LockFile, &scene(&evaluate(limited), Some(PLAN))).unwrap_err().kind
+    };
+    assert_eq!(kind("viewer"), DenialKind::Forbidden);
+    assert_eq!(kind("editor"), DenialKind::Barred(Policy::UserLockFiles));
+    let unseen = Facts { limits: vec![Limit::Policy(Policy::UserLockFiles)], ..nobody("eve") };
+    let denial = decide_operation(Operation::LockFile, &scene(&evaluate(unseen), Some(PLAN))).unwrap_err();
+    assert_eq!(denial.kind, DenialKind::Invisible);
+}
+
+#[test]
 fn the_holder_unlocks_also_after_losing_everything() {
     let gone = evaluate(nobody("ben"));
     let scene = Scene::new().with(Object::Item, &gone, PLAN);

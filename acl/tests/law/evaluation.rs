@@ -140,10 +140,13 @@ fn a_level_of_none_grants_nothing_and_denies_nothing() {
 
 #[test]
 fn a_whole_user_grant_gives_its_level() {
-    let source = Source::WholeUserGrant { of: "olga".into() };
+    let source = Source::WholeUserGrant { of: Whose::User("olga".into()) };
     let entry = Entry { source, granted: Granted::Level(Level::ReadCreate), via: vec![] };
-    let facts = Facts { chain: vec![step("/home", [entry])], ..nobody("ben") };
-    assert_eq!(permissions(&facts), Level::ReadCreate.permissions());
+    let at_olgas =
+        Facts { chain: vec![step("/Shared with me/olga", [entry])], share: home_of(8, "olga"), ..nobody("ben") };
+    assert_eq!(permissions(&at_olgas), Level::ReadCreate.permissions());
+    let elsewhere = Facts { share: nobody("ben").share, ..at_olgas };
+    assert_eq!(permissions(&elsewhere), Permissions::NONE, "everything of a user is his home");
 }
 
 #[test]
@@ -161,6 +164,70 @@ fn a_system_administrator_is_a_co_owner_everywhere_whatever_is_denied() {
     assert_eq!(permissions(&facts), role_of("co-owner").permissions);
     let cut = below(&ranked("root", Rank::SystemAdministrator), [apart("/Projects/Private", [])]);
     assert_eq!(permissions(&cut), role_of("co-owner").permissions);
+}
+
+#[test]
+fn a_system_administrator_is_a_co_owner_of_public_folders_and_of_no_home() {
+    let mut facts = ranked("root", Rank::SystemAdministrator);
+    facts.share.kind = ShareKind::Public;
+    assert_eq!(permissions(&facts), role_of("co-owner").permissions);
+    facts.share = home_of(8, "olga");
+    let effective = evaluate(facts.clone());
+    assert_eq!(effective.permissions(), Permissions::NONE);
+    assert!(!effective.sees(ItemKind::Folder));
+    assert!(effective.administers(), "which shows nothing");
+    facts.admin_browse_files = true;
+    assert_eq!(permissions(&facts), Level::Read.permissions(), "the policy is about homes too");
+}
+
+#[test]
+fn the_owner_of_a_home_holds_everything_there_whatever_is_denied_or_cut() {
+    let at_home = Facts { share: home_of(7, "ben"), ..nobody("ben") };
+    let denied = below(&at_home, [step("/Home/Reports", [deny("read list owner")])]);
+    let cut = below(&denied, [apart("/Home/Reports/Private", [deny("write")])]);
+    for facts in [at_home, denied, cut] {
+        let effective = evaluate(facts);
+        assert_eq!(effective.permissions(), Permissions::ALL);
+        assert_eq!(effective.reason(Permission::Read), Reason::HomeOwner);
+    }
+    let at_olgas = Facts { share: home_of(8, "olga"), ..nobody("ben") };
+    assert_eq!(permissions(&at_olgas), Permissions::NONE);
+    let mut disabled = Facts { share: home_of(7, "ben"), ..nobody("ben") };
+    disabled.user.enabled = false;
+    assert_eq!(permissions(&disabled), Permissions::NONE);
+}
+
+#[test]
+fn nobody_subscribes_to_a_home() {
+    let facts = Facts { share: home_of(8, "olga"), ..subscriber("ben", ["co-owner"]) };
+    assert_eq!(permissions(&facts), Permissions::NONE);
+}
+
+#[test]
+fn no_policy_caps_an_administrator_of_the_share() {
+    let off: Vec<_> = Policy::ALL.map(Limit::Policy).into();
+    let mut facts = Facts { limits: off, ..subscriber("ada", ["co-owner"]) };
+    assert_eq!(permissions(&facts), Permissions::ALL.difference(set("trim purge share web-edit view")));
+    for rank in [Rank::DepartmentAdministrator, Rank::OrganizationAdministrator, Rank::SystemAdministrator] {
+        facts.user.rank = rank;
+        let effective = evaluate(facts.clone());
+        assert_eq!(effective.permissions(), Permissions::ALL, "{rank:?}");
+        assert_eq!(effective.barred(Operation::LockFile), None, "{rank:?}");
+    }
+}
+
+#[test]
+fn a_share_link_of_an_administrator_makes_nobody_an_administrator() {
+    let limits = vec![Limit::Link(role_of("viewer"))];
+    let facts = Facts { channel: Channel::Link, limits, ..ranked("root", Rank::SystemAdministrator) };
+    let effective = evaluate(facts);
+    assert_eq!(effective.permissions(), role_of("viewer").permissions);
+    assert!(!effective.administers());
+    let scene = Scene::new().with(Object::Item, &effective, PLAN);
+    for operation in [Operation::UnlockOthers, Operation::ManageShare] {
+        let denial = decide_operation(operation, &scene).unwrap_err();
+        assert_eq!(denial.kind, DenialKind::Forbidden, "{operation:?}");
+    }
 }
 
 #[test]
@@ -206,12 +273,10 @@ fn administrators_manage_a_share_also_while_it_is_inactive() {
 }
 
 #[test]
-fn a_policy_takes_its_permissions_from_everybody_it_holds_for() {
-    let no_trim = Limit {
-        keeps: Permissions::ALL.without(Permission::Trim),
-        source: LimitSource::Policy("user_trim_revisions".into()),
-    };
-    for facts in [subscriber("olga", ["co-owner"]), ranked("root", Rank::SystemAdministrator)] {
+fn a_policy_takes_its_permissions_from_co_owners_and_owners_of_homes_too() {
+    let no_trim = Limit::Policy(Policy::UserTrimRevisions);
+    let at_home = Facts { share: home_of(7, "ben"), ..nobody("ben") };
+    for facts in [subscriber("olga", ["co-owner"]), at_home] {
         let limited = Facts { limits: vec![no_trim.clone()], ..facts };
         assert_eq!(permissions(&limited), Permissions::ALL.without(Permission::Trim));
         assert_eq!(evaluate(limited).reason(Permission::Trim), Reason::Limited { limit: 0 });
@@ -225,7 +290,7 @@ fn a_policy_takes_its_permissions_from_everybody_it_holds_for() {
 fn a_share_link_gives_no_more_than_its_role_and_no_more_than_its_creator_has_now() {
     let link = |creator: &str, role: &str| Facts {
         channel: Channel::Link,
-        limits: vec![Limit { keeps: role_of(role).permissions, source: LimitSource::Link(role.into()) }],
+        limits: vec![Limit::Link(role_of(role))],
         ..subscriber("ben", [creator])
     };
     assert_eq!(permissions(&link("collaborator", "viewer")), role_of("viewer").permissions);

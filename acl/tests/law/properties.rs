@@ -4,7 +4,7 @@ use commonhold_acl::*;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::site::nobody;
+use crate::site::{home_of, nobody};
 
 fn permissions() -> impl Strategy<Value = Permissions> {
     any::<u32>().prop_map(Permissions::from_bits)
@@ -16,7 +16,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         Just(Source::Subscription),
         Just(Source::FolderGrant(Effect::Allow)),
         Just(Source::FolderGrant(Effect::Deny)),
-        Just(Source::WholeUserGrant { of: "olga".into() }),
+        Just(Source::WholeUserGrant { of: Whose::User("olga".into()) }),
     ];
     let granted = prop_oneof![
         permissions().prop_map(Granted::Custom),
@@ -44,14 +44,19 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn limits() -> impl Strategy<Value = Vec<Limit>> {
-    let source = LimitSource::Policy("p".into());
-    let limit = permissions().prop_map(move |keeps| Limit { keeps, source: source.clone() });
-    prop::collection::vec(limit, 0..2)
+    let limit = prop_oneof![
+        prop::sample::select(&Policy::ALL[..]).prop_map(Limit::Policy),
+        permissions().prop_map(|keeps| Limit::Link(Role::new("link", keeps))),
+    ];
+    prop::collection::vec(limit, 0..3)
 }
 
-/// Facts of an open door; a member, without more than entries.
+/// Facts of an open door; a member, without more than entries, in a share or in somebody else's home.
 fn plain() -> impl Strategy<Value = Facts> {
-    steps().prop_map(|chain| Facts { chain, ..nobody("ben") })
+    (steps(), any::<bool>()).prop_map(|(chain, at_olgas)| {
+        let share = if at_olgas { home_of(8, "olga") } else { nobody("ben").share };
+        Facts { chain, share, ..nobody("ben") }
+    })
 }
 
 /// Any facts at all.
@@ -99,6 +104,11 @@ proptest! {
                 step.entries
                     .iter()
                     .filter(|entry| entry.denies() == denies)
+                    .filter(|entry| match (&facts.share.kind, &entry.source) {
+                        (_, Source::FolderGrant(_)) => true,
+                        (ShareKind::Home { .. }, source) => *source != Source::Subscription,
+                        (ShareKind::Team | ShareKind::Public, source) => *source == Source::Subscription,
+                    })
                     .map(|entry| entry.granted.permissions())
                     .fold(Permissions::NONE, Permissions::union)
             };
@@ -200,7 +210,7 @@ proptest! {
     #[test]
     fn no_limit_ever_widens(facts in facts(), keeps in permissions()) {
         let mut limited = facts.clone();
-        limited.limits.push(Limit { keeps, source: LimitSource::Link("viewer".into()) });
+        limited.limits.push(Limit::Link(Role::new("link", keeps)));
         prop_assert_eq!(held(&limited), held(&facts).intersection(keeps));
     }
 

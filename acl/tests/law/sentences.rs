@@ -59,14 +59,16 @@ fn a_grant_is_named_with_its_folder_or_its_user() {
         "`ben` may print `/Projects/plan.txt`: \
          `ben` has the permission set `print read` on `/Projects/Plans`.",
     );
-    let source = Source::WholeUserGrant { of: "olga".into() };
-    let whole = Entry { source, granted: Granted::Level(Level::Read), via: vec![] };
-    says(
-        below(&nobody("ben"), [step("/Projects", [whole])]),
-        Permission::Read,
-        "`ben` may read `/Projects/plan.txt`: \
-         `ben` has the level `read` on everything of `olga`.",
-    );
+    for (of, whose) in
+        [(Whose::User("olga".into()), "`olga`"), (Whose::Members("Sales".into()), "the members of `Sales`")]
+    {
+        let whole = Entry { source: Source::WholeUserGrant { of }, granted: Granted::Level(Level::Read), via: vec![] };
+        says(
+            Facts { chain: vec![step("/Shared with me/olga", [whole])], share: home_of(8, "olga"), ..nobody("ben") },
+            Permission::Read,
+            &format!("`ben` may read `/Projects/plan.txt`: `ben` has the level `read` on everything of {whose}."),
+        );
+    }
 }
 
 #[test]
@@ -221,15 +223,14 @@ fn a_guest_is_told_about_subscriptions_only_where_nothing_else_reaches() {
 
 #[test]
 fn a_policy_and_a_link_are_named() {
-    let policy = LimitSource::Policy("user_trim_revisions".into());
-    let limits = vec![Limit { keeps: set("read"), source: policy }];
+    let limits = vec![Limit::Policy(Policy::UserTrimRevisions)];
     says(
         Facts { limits, ..subscriber("olga", ["co-owner"]) },
         Permission::Trim,
         "`olga` may not trim the revisions of `/Projects/plan.txt`: \
          the policy `user_trim_revisions` takes `trim` away.",
     );
-    let limits = vec![Limit { keeps: set("view list"), source: LimitSource::Link("previewer".into()) }];
+    let limits = vec![Limit::Link(role_of("previewer"))];
     let holder = Facts { channel: Channel::Link, limits, ..subscriber("ben", ["editor"]) };
     says(
         holder.clone(),
@@ -242,6 +243,73 @@ fn a_policy_and_a_link_are_named() {
         Permission::View,
         "The holder of a share link by `ben` may view `/Projects/plan.txt`: \
          `ben` has the role `editor` on `Projects`.",
+    );
+}
+
+#[test]
+fn a_policy_that_stops_an_operation_is_named_with_what_it_stops() {
+    let stopped = [
+        (Policy::UserLockFiles, Operation::LockFile, "lock"),
+        (Policy::UsersMayGrant, Operation::Acl, "set the access to"),
+        (Policy::WebEditorEnabled, Operation::WebEdit, "edit on the web"),
+        (Policy::WebPreviewEnabled, Operation::Preview, "preview"),
+    ];
+    for (policy, operation, doing) in stopped {
+        let effective = evaluate(Facts { limits: vec![Limit::Policy(policy)], ..subscriber("olga", ["co-owner"]) });
+        let scene = Scene::new().with(Object::Item, &effective, PLAN).with(Object::Parent, &effective, PLANS);
+        let explanation = decide_operation(operation, &scene).unwrap_err().explain(PATH);
+        let expected = format!("`olga` may not {doing} `/Projects/plan.txt`: the policy `{}` is off.", policy.name());
+        assert_eq!(explanation, Explanation { allowed: false, reason: Reason::Barred(policy), sentence: expected });
+    }
+}
+
+#[test]
+fn a_home_is_named_by_its_owner() {
+    let at_home = |name, owner| Facts { share: home_of(owner, "olga"), ..nobody(name) };
+    says(
+        at_home("olga", 7),
+        Permission::Purge,
+        "`olga` may purge `/Projects/plan.txt`: it lies in the home of `olga`, who is co-owner of everything there.",
+    );
+    says(at_home("ben", 8), Permission::Read, "`ben` may not read `/Projects/plan.txt`: no grant reaches `ben` there.");
+    says(
+        Facts { channel_open: false, ..at_home("ben", 8) },
+        Permission::Read,
+        "`ben` may not read `/Projects/plan.txt`: the home of `olga` is not open to `ben` over WebDAV.",
+    );
+    let mut guest = at_home("gil", 8);
+    guest.user.kind = UserKind::Guest;
+    says(guest, Permission::Read, "`gil` may not read `/Projects/plan.txt`: no grant reaches `gil` there.");
+    let root = Facts { share: home_of(8, "olga"), ..ranked("root", Rank::SystemAdministrator) };
+    says(
+        root.clone(),
+        Permission::Read,
+        "`root` may not read `/Projects/plan.txt`: no grant reaches `root` there, \
+         and the policy `admin_browse_files`, by which administrators read, is off.",
+    );
+    says(
+        Facts { admin_browse_files: true, ..root },
+        Permission::Write,
+        "`root` may not write `/Projects/plan.txt`: no grant reaches `root` there, \
+         and system administrators are no co-owners of homes.",
+    );
+}
+
+#[test]
+fn a_public_folder_is_named_so() {
+    let mut facts = ranked("root", Rank::SystemAdministrator);
+    facts.share.kind = ShareKind::Public;
+    says(
+        facts.clone(),
+        Permission::Read,
+        "`root` may read `/Projects/plan.txt`: \
+         `root` is a system administrator, and so a co-owner of every public folder.",
+    );
+    facts.share.active = false;
+    says(
+        facts,
+        Permission::Read,
+        "`root` may not read `/Projects/plan.txt`: the public folder `Projects` is not active.",
     );
 }
 

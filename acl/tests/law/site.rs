@@ -19,7 +19,7 @@ pub fn nobody(name: &str) -> Facts {
         },
         channel: Channel::WebDav,
         channel_open: true,
-        share: Share { id: ShareId(1), name: "Projects".into(), active: true },
+        share: Share { id: ShareId(1), name: "Projects".into(), kind: ShareKind::Team, active: true },
         admin_browse_files: false,
         chain: vec![step("/Projects", [])],
         on_the_way: false,
@@ -45,6 +45,12 @@ pub fn below(facts: &Facts, steps: impl IntoIterator<Item = Step>) -> Facts {
     let mut facts = facts.clone();
     facts.chain.extend(steps);
     facts
+}
+
+/// The home of that user.
+pub fn home_of(owner: i64, name: &str) -> Share {
+    let kind = ShareKind::Home { owner: UserId(owner), name: name.into() };
+    Share { id: ShareId(2), name: "Home".into(), kind, active: true }
 }
 
 pub fn step<const N: usize>(path: &str, entries: [Entry; N]) -> Step {

@@ -28,6 +28,47 @@ fn written(needs: &Needs) -> String {
 }
 
 #[test]
+fn an_operation_that_reaches_into_a_folder_asks_for_what_lies_below() {
+    use ItemKind::{File, Folder};
+    use Landing::{Free, Replaces, Revises};
+    use Object::{Destination, DestinationParent, Item, Parent};
+    use Operation::*;
+    let copy = |landing| Copy { source: Folder, landing };
+    let away = |landing| MoveToShare { source: Folder, landing };
+    // The operation; what it does to each item below; what it does to each below what it replaces.
+    let reaching: [(Operation, [Option<Operation>; 2], Option<Operation>); 14] = [
+        (Delete, [Some(Delete); 2], None),
+        (copy(Free), [Some(CopyMember(File)), Some(CopyMember(Folder))], None),
+        (copy(Replaces), [Some(CopyMember(File)), Some(CopyMember(Folder))], Some(Delete)),
+        (CopyMember(Folder), [Some(CopyMember(File)), Some(CopyMember(Folder))], None),
+        (Rename(Free), [None; 2], None),
+        (Rename(Replaces), [None; 2], Some(Delete)),
+        (Move(Free), [Some(Delete); 2], None),
+        (Move(Revises), [Some(Delete); 2], None),
+        (Move(Replaces), [Some(Delete); 2], Some(Delete)),
+        (away(Free), [Some(MoveMemberToShare(File)), Some(MoveMemberToShare(Folder))], None),
+        (away(Replaces), [Some(MoveMemberToShare(File)), Some(MoveMemberToShare(Folder))], Some(Delete)),
+        (MoveMemberToShare(Folder), [Some(MoveMemberToShare(File)), Some(MoveMemberToShare(Folder))], None),
+        (Purge, [Some(Purge); 2], None),
+        (RollBack, [Some(RollBack); 2], None),
+    ];
+    for (operation, below, replaced) in reaching {
+        assert_eq!([File, Folder].map(|kind| operation.below(Item, kind)), below, "{operation:?}");
+        assert_eq!([File, Folder].map(|kind| operation.below(Destination, kind)), [replaced; 2], "{operation:?}");
+        for object in [Parent, DestinationParent] {
+            assert_eq!(operation.below(object, File), None, "{operation:?}");
+        }
+    }
+    assert_eq!([File, Folder].map(|kind| GetZip.below(Item, kind)), [Some(GetFile), Some(GetZip)]);
+    // LOCK asks nothing of what lies below: the law names the folder's own rights.
+    for operation in [LockFolder, LockFile, Proppatch, PropfindMembers, SyncCollection, Acl, ListTrash, Restore] {
+        for object in [Item, Destination] {
+            assert_eq!([File, Folder].map(|kind| operation.below(object, kind)), [None; 2], "{operation:?}");
+        }
+    }
+}
+
+#[test]
 fn every_operation_needs_what_the_law_says() {
     use ItemKind::{File, Folder};
     use Landing::{Free, Replaces, Revises};
@@ -64,6 +105,10 @@ fn every_operation_needs_what_the_law_says() {
         (away(File, Free), both(&["read@item", "sync@item", GONE, ROOM])),
         (away(File, Revises), both(&["read@item", "sync@item", GONE, ROOM, REVISED])),
         (away(Folder, Replaces), both(&["list@item", "sync@item", GONE, ROOM, REPLACED])),
+        (CopyMember(File), "[item] read@item".into()),
+        (CopyMember(Folder), "[item] list@item".into()),
+        (MoveMemberToShare(File), format!("[item] read@item + sync@item + {GONE}")),
+        (MoveMemberToShare(Folder), format!("[item] list@item + sync@item + {GONE}")),
         (LockFile, "[parent] write@item".into()),
         (LockFolder, "[parent] write@item + create@item".into()),
         (LockNew, "[parent] create@parent".into()),
