@@ -73,6 +73,9 @@ pub use id::{DeviceId, GroupId, Item, ItemId, ItemKind, ShareId, UserId};
 pub use level::Level;
 pub use permission::{AppliesTo, Permission, Permissions, UnknownPermission};
 pub use policy::Policy;
-pub use privilege::{COMMONHOLD, DAV, Privilege, SUPPORTED, Supported, needed_privilege, privileges};
+pub use privilege::{
+    COMMONHOLD, DAV, NotSettable, Privilege, SUPPORTED, Supported, needed_privilege, permissions_of, privileges, shown,
+    supported,
+};
 pub use role::{DEFAULT_ROLE, Role, builtin, roles};
 pub use verb::{Instead, Landing, Needs, Object, Operation, Right};
