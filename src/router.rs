@@ -7,7 +7,6 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use commonhold_acl::Channel;
 use futures_util::FutureExt;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
@@ -165,7 +164,7 @@ async fn log_in(app: &App, head: &Parts) -> Result<Caller, Refusal> {
         return Err(HttpError::bad_request("The header `Authorization` may be sent only once.").into());
     }
     match app.auth.login(&app.db, credentials, peer, Moment::now()).await {
-        Ok(login) => Ok(Caller { user: login.user, channel: Channel::WebDav }),
+        Ok(login) => Ok(Caller { channel: login.how.channel(), user: login.user }),
         Err(AuthError::Missing | AuthError::Wrong) => {
             let error = HttpError::new(StatusCode::UNAUTHORIZED, "Please log in with your name and an app password.");
             Err(Refusal { error, challenge: true })

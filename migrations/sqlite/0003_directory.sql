@@ -22,6 +22,7 @@ create table department (
     parent_id  integer references department (id),
     name       text not null,
     name_key   text not null,
+    path       text not null,   -- the names from the top, with slashes: what people call it
     created_at integer not null
 );
 create unique index department_by_name on department (org_id, coalesce(parent_id, 0), name_key);

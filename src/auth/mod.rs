@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use commonhold_acl::Channel;
 use hmac::{Hmac, Mac};
 use http::HeaderValue;
 use quick_cache::sync::Cache;
@@ -27,7 +28,7 @@ use crate::db::{Db, DbError, Stamp};
 use crate::directory::app_password::{self, Credential};
 use crate::directory::secret::Secret;
 use crate::directory::user::{self, User};
-use crate::ids::UserId;
+use crate::ids::{DeviceId, UserId};
 use crate::path::Name;
 use basic::Basic;
 use password::Hasher;
@@ -53,7 +54,19 @@ pub enum How {
         id: Arc<str>,
         /// What its user calls it.
         label: Arc<str>,
+        /// The registered device that it belongs to.
+        device: Option<DeviceId>,
     },
+}
+
+impl How {
+    /// The door by which WebDAV requests with this credential come: a registered device is a door of its own.
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::AppPassword { device: Some(device), .. } => Channel::Device(*device),
+            Self::AppPassword { device: None, .. } | Self::Password => Channel::WebDav,
+        }
+    }
 }
 
 /// Why nobody was let in.
@@ -275,7 +288,8 @@ async fn by_app_password(db: &Db, name: &Name, credential: &Credential) -> Resul
     if !(fits && user.may_log_in()) {
         return Err(AuthError::Wrong);
     }
-    let how = How::AppPassword { id: app_password.id.into(), label: app_password.label.into() };
+    let (id, label) = (app_password.id.into(), app_password.label.into());
+    let how = How::AppPassword { id, label, device: app_password.device };
     Ok(Login { user: Arc::new(user), how })
 }
 

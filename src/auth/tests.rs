@@ -43,7 +43,7 @@ async fn add(site: &TestSite, name: &str) -> User {
 async fn app_password(db: &Db, user: &User, label: &str) -> String {
     let credential = Credential::fresh();
     let mut tx = db.write().await.unwrap();
-    app_password::add(&mut tx, &Administrator::of_the_site(), user, label, &credential, NOW).await.unwrap();
+    app_password::add(&mut tx, &Administrator::of_the_site(), user, (label, None), &credential, NOW).await.unwrap();
     tx.commit().await.unwrap();
     credential.shown().reveal().to_owned()
 }

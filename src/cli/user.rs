@@ -196,7 +196,7 @@ impl AppPasswordArgs {
             let credential = Credential::fresh();
             let mut tx = site.db.write().await?;
             let user = user::named(&mut tx, &self.name).await?;
-            app_password::add(&mut tx, &by, &user, &label, &credential, Moment::now()).await?;
+            app_password::add(&mut tx, &by, &user, (&label, None), &credential, Moment::now()).await?;
             tx.commit().await?;
             let told =
                 format!("app password for `{}`, shown only this once:\n{}", user.name, credential.shown().reveal());
@@ -248,7 +248,7 @@ async fn show(context: Context, name: &str, json: bool) -> Result<Answer, Failur
     let organization = organization::by_id(&mut tx, user.org).await?.map(|org| org.name).unwrap_or_default();
     let memberships = group::groups_of(&mut tx, user.id).await?;
     let app_passwords = app_password::list(&mut tx, user.id).await?;
-    let reaches = shares::reaching(&mut tx, &user, &memberships).await?;
+    let reaches = shares::reaching(&mut tx, &user, &memberships, &[]).await?;
     let shares = reaches.into_iter().flat_map(|reach| {
         let name = reach.share.name;
         reach.subscriptions.into_iter().map(move |subscription| ShareRow {

@@ -13,7 +13,7 @@ use super::user::User;
 use super::{Administrator, DirectoryError, NameProblem, name, plain_text, sql};
 use crate::clock::Moment;
 use crate::db::{DbError, Reads, WriteTx};
-use crate::ids::UserId;
+use crate::ids::{DeviceId, UserId};
 
 /// What every app password begins with.
 const PREFIX: &str = "ch";
@@ -41,6 +41,8 @@ pub struct AppPassword {
     pub user: UserId,
     /// What it is for, in its user's words; unique for the user.
     pub label: String,
+    /// The registered device that it belongs to, and ends with.
+    pub device: Option<DeviceId>,
     /// When it was made.
     pub created: Moment,
 }
@@ -106,12 +108,12 @@ fn check_of(body: &str) -> [char; CHECK_CHARS] {
     std::array::from_fn(|index| char::from(ALPHABET[usize::from(digest[index] & 31)]))
 }
 
-/// Gives a user one more app password. Errors: [`DirectoryError::LabelTaken`], [`DirectoryError::BadName`].
+/// Gives a user one more app password, for a registered device or for anything else. Errors: [`DirectoryError::LabelTaken`], [`DirectoryError::BadName`].
 pub async fn add(
     tx: &mut WriteTx,
     _by: &Administrator,
     user: &User,
-    label: &str,
+    (label, device): (&str, Option<DeviceId>),
     credential: &Credential,
     now: Moment,
 ) -> Result<AppPassword, DirectoryError> {
@@ -120,7 +122,8 @@ pub async fn add(
     }
     plain_text("label", label, LABEL_CHARS_MAX)?;
     tx.touch_directory();
-    let made = AppPassword { id: credential.id().to_owned(), user: user.id, label: label.to_owned(), created: now };
+    let (id, label) = (credential.id().to_owned(), label.to_owned());
+    let made = AppPassword { id, user: user.id, label, device, created: now };
     if sql::insert_app_password(tx.conn(), &made, &credential.secret_hash()).await? {
         Ok(made)
     } else {

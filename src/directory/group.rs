@@ -9,6 +9,8 @@ use crate::ids::{GroupId, OrgId, UserId};
 
 /// The longest chain of groups in groups. Bounds the work of finding out what somebody is a member of.
 pub const NESTING_MAX: i64 = 16;
+/// The longest chain of departments in departments.
+pub const DEPARTMENT_NESTING_MAX: i64 = 8;
 
 /// A group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +41,8 @@ pub struct Member {
 pub struct Membership {
     /// The group.
     pub group: GroupId,
-    /// The groups on the shortest way to it: first the one the user is in, last this group itself.
+    /// The groups on the shortest way to it: first the one the user is in, last this group itself. A group of a department
+    /// is named `Sales/North/NAME`.
     pub path: Vec<String>,
 }
 
@@ -123,7 +126,7 @@ pub async fn groups_of(reads: &mut impl Reads, user: UserId) -> Result<Vec<Membe
     let mut paths: HashMap<GroupId, Vec<String>> = HashMap::new();
     let mut memberships = Vec::new();
     // The nearest come first, so the way to the group in between is known by then, and the first way found is a shortest.
-    for step in sql::memberships(reads.conn(), user, NESTING_MAX).await? {
+    for step in sql::memberships(reads.conn(), user, NESTING_MAX + DEPARTMENT_NESTING_MAX).await? {
         if paths.contains_key(&step.group) {
             continue;
         }

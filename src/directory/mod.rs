@@ -3,31 +3,23 @@
 //! Here: typed rows, the questions asked of them, the changes made to them. Not here: how a login is checked (`auth/`), what
 //! anybody may do (`acl`, `guard/`), what is shared with whom (`shares/`). Knows no HTTP.
 
+mod administrator;
 pub mod app_password;
 pub mod group;
 mod name;
 pub mod organization;
+pub mod policy;
 pub mod secret;
 mod sql;
 pub mod user;
 
+pub use administrator::{Administrator, Reach};
 pub use group::groups_of;
 pub use name::{DirectoryName, NameProblem, plain_text};
 pub use user::{User, by_id as user_by_id, find as find_user};
 
 use crate::db::DbError;
 use crate::ids::{GroupId, UserId};
-
-/// Proof that whoever asks may administer the site; every function that changes people or shares wants one.
-#[derive(Debug)]
-pub struct Administrator(());
-
-impl Administrator {
-    /// For the command line: whoever can write the site's files is its owner.
-    pub(crate) fn of_the_site() -> Self {
-        Self(())
-    }
-}
 
 /// Who can be a member of a group or subscribe to a share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,6 +52,9 @@ pub enum DirectoryError {
     /// No group of that name.
     #[error("there is no group `{0}`")]
     NoSuchGroup(String),
+    /// No policy of that name.
+    #[error("there is no policy `{0}`; the policies are {names}", names = policy_names())]
+    NoSuchPolicy(String),
     /// The site has no organization yet.
     #[error("the site has no organization")]
     NoOrganization,
@@ -97,6 +92,10 @@ impl From<sqlx::Error> for DirectoryError {
     fn from(error: sqlx::Error) -> Self {
         Self::Db(error.into())
     }
+}
+
+fn policy_names() -> String {
+    policy::Policy::ALL.map(policy::Policy::name).join(", ")
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub struct Organization {
     pub created: Moment,
 }
 
-/// Makes an organization. Errors: [`DirectoryError::NameTaken`].
+/// Makes an organization with its two built-in groups. Errors: [`DirectoryError::NameTaken`].
 pub async fn create(
     tx: &mut WriteTx,
     _by: &Administrator,
@@ -27,7 +27,9 @@ pub async fn create(
 ) -> Result<OrgId, DirectoryError> {
     tx.touch_directory();
     let made = sql::insert_organization(tx.conn(), name.as_str(), &name.key(), now).await?;
-    made.ok_or_else(|| DirectoryError::NameTaken(name.as_str().to_owned()))
+    let id = made.ok_or_else(|| DirectoryError::NameTaken(name.as_str().to_owned()))?;
+    sql::insert_builtin_groups(tx.conn(), id, None, now).await?;
+    Ok(id)
 }
 
 /// The site's first organization, the one made with it. Errors: [`DirectoryError::NoOrganization`].

@@ -10,7 +10,7 @@ use super::organization::Organization;
 use super::user::{NewUser, User};
 use crate::clock::Moment;
 use crate::db::Conn;
-use crate::ids::{GroupId, OrgId, UserId};
+use crate::ids::{DepartmentId, DeviceId, GroupId, OrgId, UserId};
 use crate::path::NameKey;
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -146,32 +146,35 @@ pub(super) async fn set_profile(
 /// Whether it was made; not if the user has one of that label.
 pub(super) async fn insert_app_password(conn: &mut Conn, new: &AppPassword, secret_hash: &[u8]) -> Result<bool> {
     let insert = query(
-        "insert into app_password (id, user_id, label, secret_hash, created_at) values (?, ?, ?, ?, ?)
+        "insert into app_password (id, user_id, label, secret_hash, created_at, device_id) values (?, ?, ?, ?, ?, ?)
          on conflict (user_id, label) do nothing",
     );
     let insert = insert.bind(&new.id).bind(new.user.0).bind(&new.label).bind(secret_hash).bind(new.created.0);
+    let insert = insert.bind(new.device.map(|device| device.0));
     Ok(insert.execute(conn).await?.rows_affected() == 1)
 }
 
 pub(super) async fn app_passwords(conn: &mut Conn, user: UserId) -> Result<Vec<AppPassword>> {
-    let rows = query("select id, label, created_at from app_password where user_id = ? order by label, id");
+    let rows = query("select id, label, created_at, device_id from app_password where user_id = ? order by label, id");
     let rows = rows.bind(user.0).fetch_all(conn).await?;
     let app_password = |row: &SqliteRow| {
         let created = Moment(row.try_get(2)?);
-        Ok(AppPassword { id: row.try_get(0)?, user, label: row.try_get(1)?, created })
+        let device = row.try_get::<Option<i64>, _>(3)?.map(DeviceId);
+        Ok(AppPassword { id: row.try_get(0)?, user, label: row.try_get(1)?, device, created })
     };
     rows.iter().map(app_password).collect()
 }
 
 pub(super) async fn app_password_by_id(conn: &mut Conn, id: &str) -> Result<Option<(AppPassword, Vec<u8>, User)>> {
     let row = query(select_user!(
-        ", app_password.id, label, secret_hash, app_password.created_at",
+        ", app_password.id, label, secret_hash, app_password.created_at, device_id",
         "join app_password on app_password.user_id = user.id where app_password.id = ?"
     ));
     let Some(row) = row.bind(id).fetch_optional(conn).await? else { return Ok(None) };
     let user = user(&row)?;
     let created = Moment(row.try_get(15)?);
-    let found = AppPassword { id: row.try_get(12)?, user: user.id, label: row.try_get(13)?, created };
+    let device = row.try_get::<Option<i64>, _>(16)?.map(DeviceId);
+    let found = AppPassword { id: row.try_get(12)?, user: user.id, label: row.try_get(13)?, device, created };
     Ok(Some((found, row.try_get(14)?, user)))
 }
 
@@ -194,6 +197,22 @@ pub(super) async fn insert_group(
     );
     let id = id.bind(org.0).bind(name).bind(key.as_str()).bind(now.0);
     Ok(id.fetch_optional(conn).await?.map(GroupId))
+}
+
+/// The groups All Users and Administrators of an organization or of one of its departments.
+pub(super) async fn insert_builtin_groups(
+    conn: &mut Conn,
+    org: OrgId,
+    department: Option<DepartmentId>,
+    now: Moment,
+) -> Result<()> {
+    let place = department.map(|department| format!("{}/", department.0)).unwrap_or_default();
+    let insert = query(
+        "insert into user_group (org_id, department_id, name, name_key, builtin, created_at)
+         values (?1, ?2, 'All Users', ?3 || 'all users', 1, ?4), (?1, ?2, 'Administrators', ?3 || 'administrators', 2, ?4)",
+    );
+    insert.bind(org.0).bind(department.map(|id| id.0)).bind(place).bind(now.0).execute(conn).await?;
+    Ok(())
 }
 
 pub(super) async fn group_by_key(conn: &mut Conn, org: OrgId, key: &NameKey) -> Result<Option<Group>> {
@@ -287,18 +306,39 @@ pub(super) struct Step {
 }
 
 /// Every step of every way from a user upward, the nearest first. `union` drops what was seen, so diamonds cost nothing.
+///
+/// The groups All Users have no stored members: a full user is in that of the organization and in those of his departments,
+/// and that of a department is in that of the one above.
 pub(super) async fn memberships(conn: &mut Conn, user: UserId, levels_max: i64) -> Result<Vec<Step>> {
     let rows = query(
-        "with recursive reached (group_id, through, level) as (
+        "with recursive member_of (id, below, level) as (
+             select department_id, null, 1 from department_user where user_id = ?1
+             union
+             select department.parent_id, department.id, member_of.level + 1
+             from member_of join department on department.id = member_of.id
+             where department.parent_id is not null and member_of.level < ?2
+         ),
+         reached (group_id, through, level) as (
              select group_id, null, 1 from group_user where user_id = ?1
+             union
+             select user_group.id, null, 1
+             from user join user_group on user_group.org_id = user.org_id
+             where user.id = ?1 and user.guest = 0 and user_group.builtin = 1 and user_group.department_id is null
+             union
+             select user_group.id, inner_group.id, member_of.level
+             from member_of
+             join user_group on user_group.department_id = member_of.id and user_group.builtin = 1
+             left join user_group inner_group on inner_group.department_id = member_of.below and inner_group.builtin = 1
+             where exists (select 1 from user where user.id = ?1 and user.guest = 0)
              union
              select group_group.group_id, group_group.member_id, reached.level + 1
              from reached join group_group on group_group.member_id = reached.group_id
              where reached.level < ?2
          )
-         select reached.group_id, user_group.name, reached.through
+         select reached.group_id, coalesce(department.path || '/', '') || user_group.name, reached.through
          from reached join user_group on user_group.id = reached.group_id
-         order by reached.level, user_group.name_key, reached.through",
+         left join department on department.id = user_group.department_id
+         order by reached.level, user_group.name_key, reached.group_id, reached.through",
     );
     let step = |row: &SqliteRow| {
         let through = row.try_get::<Option<i64>, _>(2)?.map(GroupId);

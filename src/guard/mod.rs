@@ -6,6 +6,8 @@
 //! process, holds from the next request on. Inside a write transaction the same stamp proves that the kept facts are
 //! those of the transaction's own view.
 
+mod circumstances;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,11 +15,13 @@ use commonhold_acl as acl;
 use commonhold_acl::{Channel, Effective, Explanation, Item, Operation, Permission, Permit, Scene};
 use quick_cache::sync::Cache;
 
+use circumstances::Circumstances;
+
 use crate::db::{Db, DbError, Reads, Stamp, WriteTx};
 use crate::directory::{self, User};
 use crate::ids::UserId;
 use crate::path::{Name, RelPath};
-use crate::shares::{self, Share};
+use crate::shares::{self, Share, ShareKind};
 use crate::tree::{self, Kind, Node, TreeError};
 
 /// People whose access is kept at a time; the others are read when they come.
@@ -113,9 +117,12 @@ impl Guard {
 /// Reads what `user` reaches over `channel`.
 async fn load(tx: &mut impl Reads, user: &User, channel: Channel) -> Result<Access, DbError> {
     let groups = directory::groups_of(tx, user.id).await?;
+    let mut circumstances = Circumstances::read(tx, user, &groups, channel).await?;
+    let reaching = shares::reaching(tx, user, &groups, &circumstances.browsed()).await?;
+    circumstances.include(tx, reaching.iter().map(|reach| reach.share.org)).await?;
     let mut access = Access::default();
-    for reach in shares::reaching(tx, user, &groups).await? {
-        let effective = acl::evaluate(facts(user, channel, &reach));
+    for reach in reaching {
+        let effective = acl::evaluate(facts(user, channel, &circumstances, &reach));
         // A share on which nothing is held does not exist for the caller.
         if effective.sees(acl::ItemKind::Folder) {
             access.by_key.insert(reach.share.key().as_str().to_owned(), access.shares.len());
@@ -126,34 +133,38 @@ async fn load(tx: &mut impl Reads, user: &User, channel: Channel) -> Result<Acce
 }
 
 /// The facts about one user and one share.
-fn facts(user: &User, channel: Channel, reach: &shares::Reach) -> acl::Facts {
+fn facts(user: &User, channel: Channel, circumstances: &Circumstances, reach: &shares::Reach) -> acl::Facts {
     let entries = reach.subscriptions.iter().map(|subscription| acl::Entry {
         source: acl::Source::Subscription,
         granted: acl::Granted::Role(subscription.role.clone()),
         via: subscription.via.clone(),
     });
+    let share = &reach.share;
     acl::Facts {
         user: acl::User {
             id: user.id,
             name: user.name.clone(),
             kind: if user.guest { acl::UserKind::Guest } else { acl::UserKind::Full },
             enabled: user.enabled,
-            organization_active: reach.share.org_active,
-            rank: if user.admin { acl::Rank::SystemAdministrator } else { acl::Rank::Member },
+            organization_active: user.org_active,
+            rank: circumstances.rank(share),
         },
         channel,
-        channel_open: true,
+        channel_open: circumstances.channel_open(share),
         share: acl::Share {
-            id: reach.share.id,
-            name: reach.share.name.clone(),
-            kind: acl::ShareKind::Team,
-            active: reach.share.active,
+            id: share.id,
+            name: share.name.clone(),
+            kind: match share.kind {
+                ShareKind::Public => acl::ShareKind::Public,
+                ShareKind::Team | ShareKind::Home => acl::ShareKind::Team,
+            },
+            active: share.active && share.org_active,
         },
-        admin_browse_files: false,
-        chain: vec![acl::Step { path: format!("/{}", reach.share.name), inherits: true, entries: entries.collect() }],
+        admin_browse_files: circumstances.admin_browse_files(share),
+        chain: vec![acl::Step { path: format!("/{}", share.name), inherits: true, entries: entries.collect() }],
         on_the_way: false,
         creation_lease: false,
-        limits: Vec::new(),
+        limits: circumstances.limits(share),
     }
 }
 
@@ -218,11 +229,13 @@ pub async fn explain(
     let located = tree::locate(tx, share.root, below).await?;
     let kind = located.node().ok_or_else(missing)?.kind;
     let groups = directory::groups_of(tx, account.id).await?;
-    let reaching = shares::reaching(tx, &account, &groups).await?;
+    let mut circumstances = Circumstances::read(tx, &account, &groups, channel).await?;
+    circumstances.include(tx, [share.org].into_iter()).await?;
+    let reaching = shares::reaching(tx, &account, &groups, &circumstances.browsed()).await?;
     let reach = reaching.into_iter().find(|reach| reach.share.id == share.id);
     // A share without any subscription of his: the facts without entries say so.
     let reach = reach.unwrap_or(shares::Reach { share, subscriptions: Vec::new() });
-    let effective = acl::evaluate(facts(&account, channel, &reach));
+    let effective = acl::evaluate(facts(&account, channel, &circumstances, &reach));
     let asked = permission.unwrap_or(if kind == Kind::File { Permission::View } else { Permission::List });
     Ok(effective.explain(asked, &path.to_string()))
 }

@@ -3,6 +3,7 @@
 //! Here: making, listing and finding shares; subscribing users and groups; which shares reach a user, and how. Not here: what
 //! a role allows (`acl`), what lies in a share (`tree/`), whether a door is open (`guard/`). Knows no HTTP.
 
+mod channel;
 pub mod home;
 mod sql;
 mod subscription;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use commonhold_acl as acl;
 
+pub use channel::{Doors, doors};
 pub use subscription::{Reach, Subscriber, Subscription, reaching, subscribe, subscribers, unsubscribe};
 
 use crate::clock::Moment;

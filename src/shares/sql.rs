@@ -164,6 +164,16 @@ pub(super) async fn shares(conn: &mut Conn) -> Result<Vec<Share>> {
     rows.iter().map(share).collect()
 }
 
+/// The team shares and public folders of these organizations.
+pub(super) async fn shares_of(conn: &mut Conn, orgs: &[OrgId]) -> Result<Vec<Share>> {
+    let rows = query(select_share!(
+        "",
+        "where share.kind <> 1 and share.org_id in (select value from json_each(?)) order by share.name_key"
+    ));
+    let orgs = json!(orgs.iter().map(|org| org.0).collect::<Vec<_>>()).to_string();
+    rows.bind(orgs).fetch_all(conn).await?.iter().map(share).collect()
+}
+
 pub(super) async fn upsert_subscription(
     conn: &mut Conn,
     share: ShareId,

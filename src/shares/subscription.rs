@@ -10,7 +10,7 @@ use crate::db::{DbError, Reads, WriteTx};
 use crate::directory::group::Membership;
 use crate::directory::user::{self, User};
 use crate::directory::{Administrator, Principal};
-use crate::ids::{GroupId, ShareId};
+use crate::ids::{GroupId, OrgId, ShareId};
 
 /// One subscriber of a share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Subscription {
 pub struct Reach {
     /// The share, whether active or not.
     pub share: Share,
-    /// The user's own first. Empty only for a system administrator, whom every share reaches.
+    /// The user's own first. Empty only for administrators, whom shares reach without.
     pub subscriptions: Vec<Subscription>,
 }
 
@@ -88,31 +88,40 @@ pub async fn subscribers(reads: &mut impl Reads, share: ShareId) -> Result<Vec<S
     Ok(sql::subscribers(reads.conn(), share).await?)
 }
 
-/// The shares that reach a user by a subscription of his own or of one of his groups, by name; every share for a system
-/// administrator. A guest in a subscribed group is listed too: that a subscription gives a guest nothing is the law's to say.
-pub async fn reaching(reads: &mut impl Reads, user: &User, memberships: &[Membership]) -> Result<Vec<Reach>, DbError> {
+/// The shares that reach a user by a subscription of his own or of one of his groups, by name; with every share for a system
+/// administrator, and those of the organizations that he browses as their administrator. A guest in a subscribed group is
+/// listed too: that a subscription gives a guest nothing is the law's to say.
+pub async fn reaching(
+    reads: &mut impl Reads,
+    user: &User,
+    memberships: &[Membership],
+    browsed: &[OrgId],
+) -> Result<Vec<Reach>, DbError> {
     let paths: HashMap<GroupId, &[String]> =
         memberships.iter().map(|membership| (membership.group, membership.path.as_slice())).collect();
     let groups: Vec<GroupId> = memberships.iter().map(|membership| membership.group).collect();
-    let mut reaches: Vec<Reach> = if user.admin {
-        let every = sql::shares(reads.conn()).await?;
-        every.into_iter().map(|share| Reach { share, subscriptions: Vec::new() }).collect()
-    } else {
-        Vec::new()
+    let administered = match user.admin {
+        true => sql::shares(reads.conn()).await?,
+        false if browsed.is_empty() => Vec::new(),
+        false => sql::shares_of(reads.conn(), browsed).await?,
     };
-    // Both come ordered by the share's name, so one pass merges them.
-    let mut at = 0;
+    let reach = |share| Reach { share, subscriptions: Vec::new() };
+    let mut reaches: Vec<Reach> = administered.into_iter().map(reach).collect();
+    let listed = reaches.len();
+    let mut known: HashMap<ShareId, usize> = reaches.iter().enumerate().map(|(at, r)| (r.share.id, at)).collect();
     for reaching in sql::reaching(reads.conn(), user.id, &groups).await? {
-        while reaches.get(at).is_some_and(|reach| reach.share.id != reaching.share.id) {
-            at += 1;
-        }
+        let at = *known.entry(reaching.share.id).or_insert(reaches.len());
         if at == reaches.len() {
-            reaches.push(Reach { share: reaching.share, subscriptions: Vec::new() });
+            reaches.push(reach(reaching.share));
         }
         let via = reaching.group.and_then(|group| paths.get(&group)).map(|path| path.to_vec()).unwrap_or_default();
         let role = acl::builtin(&reaching.role).cloned();
         let role = role.unwrap_or_else(|| acl::Role::new(reaching.role, acl::Permissions::NONE));
         reaches[at].subscriptions.push(Subscription { role, via });
+    }
+    // Each of the two came ordered; only together they are not.
+    if (1..reaches.len()).contains(&listed) {
+        reaches.sort_by_cached_key(|reach| reach.share.key());
     }
     Ok(reaches)
 }

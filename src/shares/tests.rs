@@ -38,7 +38,7 @@ async fn unsubscribe(site: &TestSite, share: &Share, who: Principal) -> Result<(
 async fn reaching(site: &TestSite, user: &User) -> Vec<(String, Vec<Subscription>)> {
     let mut tx = site.read().await;
     let groups = groups_of(&mut tx, user.id).await.unwrap();
-    let reaches = shares::reaching(&mut tx, user, &groups).await.unwrap();
+    let reaches = shares::reaching(&mut tx, user, &groups, &[]).await.unwrap();
     reaches.into_iter().map(|reach| (reach.share.name, reach.subscriptions)).collect()
 }
 

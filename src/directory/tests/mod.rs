@@ -82,7 +82,7 @@ async fn a_user_is_in_every_group_around_his_own_by_the_shortest_way() {
     site.join(&everyone, Principal::User(ben.id)).await.unwrap();
     let mut tx = site.read().await;
     assert_eq!(
-        group::groups_of(&mut tx, ana.id).await.unwrap(),
+        site.custom_groups_of(ana.id).await,
         [
             membership(&north, &["North"]),
             membership(&sales, &["North", "Sales"]),
@@ -90,7 +90,7 @@ async fn a_user_is_in_every_group_around_his_own_by_the_shortest_way() {
             membership(&everyone, &["North", "Sales", "Everyone"]),
         ]
     );
-    assert_eq!(group::groups_of(&mut tx, ben.id).await.unwrap(), [membership(&everyone, &["Everyone"])]);
+    assert_eq!(site.custom_groups_of(ben.id).await, [membership(&everyone, &["Everyone"])]);
     let members = group::members(&mut tx, site.org).await.unwrap();
     let of_everyone: Vec<_> = members.iter().filter(|member| member.group == everyone.id).map(|m| &*m.name).collect();
     assert_eq!(of_everyone, ["ben", "Europe", "Sales"]);
@@ -121,7 +121,7 @@ async fn groups_are_nested_to_the_limit_and_every_member_counts_all_of_them() {
     for pair in groups[..deepest].windows(2) {
         site.join(&pair[1], Principal::Group(pair[0].id)).await.unwrap();
     }
-    let memberships = group::groups_of(&mut site.read().await, ana.id).await.unwrap();
+    let memberships = site.custom_groups_of(ana.id).await;
     assert_eq!(memberships.len(), deepest);
     assert_eq!(memberships[deepest - 1].path.len(), deepest);
     // One more level is refused above and below.
@@ -140,7 +140,7 @@ async fn a_member_leaves_once() {
     site.join(&team, Principal::User(ana.id)).await.unwrap();
     let mut tx = site.write().await;
     group::remove_member(&mut tx, &site.by, &team, Principal::User(ana.id)).await.unwrap();
-    assert!(group::groups_of(&mut tx, ana.id).await.unwrap().is_empty());
+    assert_eq!(group::groups_of(&mut tx, ana.id).await.unwrap().len(), 1, "in All Users alone");
     for absent in [Principal::User(ana.id), Principal::Group(team.id)] {
         let refused = group::remove_member(&mut tx, &site.by, &team, absent).await;
         assert!(matches!(refused, Err(DirectoryError::NotAMember(name)) if name == "Team"));
@@ -153,12 +153,12 @@ async fn an_app_password_is_found_by_its_public_half_until_it_is_revoked() {
     let (ana, ben) = (site.add("ana").await, site.add("ben").await);
     let credential = Credential::fresh();
     let mut tx = site.write().await;
-    let made = app_password::add(&mut tx, &site.by, &ana, "notebook", &credential, NOW).await.unwrap();
-    let again = app_password::add(&mut tx, &site.by, &ana, "notebook", &Credential::fresh(), NOW).await;
+    let made = app_password::add(&mut tx, &site.by, &ana, ("notebook", None), &credential, NOW).await.unwrap();
+    let again = app_password::add(&mut tx, &site.by, &ana, ("notebook", None), &Credential::fresh(), NOW).await;
     assert!(matches!(again, Err(DirectoryError::LabelTaken { .. })));
-    let unnamed = app_password::add(&mut tx, &site.by, &ana, " ", &Credential::fresh(), NOW).await;
+    let unnamed = app_password::add(&mut tx, &site.by, &ana, (" ", None), &Credential::fresh(), NOW).await;
     assert!(matches!(unnamed, Err(DirectoryError::BadName { noun: "label", .. })));
-    app_password::add(&mut tx, &site.by, &ben, "notebook", &Credential::fresh(), NOW).await.unwrap();
+    app_password::add(&mut tx, &site.by, &ben, ("notebook", None), &Credential::fresh(), NOW).await.unwrap();
     assert_eq!(app_password::list(&mut tx, ana.id).await.unwrap(), std::slice::from_ref(&made));
     let (found, secret_hash, user) = app_password::by_id(&mut tx, credential.id()).await.unwrap().unwrap();
     assert_eq!((&found, &user), (&made, &ana));

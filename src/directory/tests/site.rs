@@ -4,10 +4,10 @@ use tempfile::TempDir;
 
 use crate::clock::Moment;
 use crate::db::{Db, ReadTx, WriteTx};
-use crate::directory::group::{self, Group};
+use crate::directory::group::{self, Group, Membership};
 use crate::directory::user::{self, NewUser, User};
 use crate::directory::{Administrator, DirectoryError, DirectoryName, Principal, organization};
-use crate::ids::OrgId;
+use crate::ids::{OrgId, UserId};
 
 /// The moment at which everything is made.
 pub(crate) const NOW: Moment = Moment(1_700_000_000_000);
@@ -66,6 +66,13 @@ impl TestSite {
         user::create(&mut tx, &self.by, &new, NOW).await.unwrap();
         tx.commit().await.unwrap();
         user::named(&mut self.read().await, name.as_str()).await.unwrap()
+    }
+
+    /// The groups that a user is in, but the built-in one of everybody.
+    pub async fn custom_groups_of(&self, user: UserId) -> Vec<Membership> {
+        let mut memberships = group::groups_of(&mut self.read().await, user).await.unwrap();
+        memberships.retain(|membership| membership.path != ["All Users"]);
+        memberships
     }
 
     pub async fn add_group(&self, name: &str) -> Group {

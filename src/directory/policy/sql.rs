@@ -1,0 +1,47 @@
+//! The statements of policies.
+
+use serde_json::json;
+use sqlx::{Row, query};
+
+use crate::db::Conn;
+use crate::ids::OrgId;
+
+type Result<T> = std::result::Result<T, sqlx::Error>;
+
+/// What these organizations and those above them say: whom it reaches, the policy, its value; the farthest first.
+pub(super) async fn on_the_way_up(conn: &mut Conn, orgs: &[OrgId]) -> Result<Vec<(OrgId, String, String)>> {
+    let orgs = json!(orgs.iter().map(|org| org.0).collect::<Vec<_>>()).to_string();
+    let rows = query(
+        "with recursive up (org, id, level) as (
+             select organization.id, organization.id, 0 from organization
+             where organization.id in (select value from json_each(?))
+             union all
+             select up.org, organization.parent_id, up.level + 1
+             from up join organization on organization.id = up.id where organization.parent_id is not null
+         )
+         select up.org, org_policy.name, org_policy.value
+         from up join org_policy on org_policy.org_id = up.id order by up.org, up.level desc, org_policy.name",
+    );
+    let rows = rows.bind(orgs).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((OrgId(row.try_get(0)?), row.try_get(1)?, row.try_get(2)?))).collect()
+}
+
+pub(super) async fn own(conn: &mut Conn, org: OrgId) -> Result<Vec<(String, String)>> {
+    let rows = query("select name, value from org_policy where org_id = ? order by name");
+    let rows = rows.bind(org.0).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+pub(super) async fn upsert(conn: &mut Conn, org: OrgId, name: &str, value: &str) -> Result<()> {
+    let upsert = query(
+        "insert into org_policy (org_id, name, value) values (?, ?, ?)
+         on conflict (org_id, name) do update set value = excluded.value",
+    );
+    upsert.bind(org.0).bind(name).bind(value).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn delete(conn: &mut Conn, org: OrgId, name: &str) -> Result<()> {
+    query("delete from org_policy where org_id = ? and name = ?").bind(org.0).bind(name).execute(conn).await?;
+    Ok(())
+}

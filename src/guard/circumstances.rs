@@ -1,0 +1,76 @@
+//! What else than grants counts for a caller: what he administers, which policies hold, which doors are open.
+
+use commonhold_acl as acl;
+use commonhold_acl::Channel;
+
+use crate::db::{DbError, Reads};
+use crate::directory::group::Membership;
+use crate::directory::policy::{self, Policies, Policy};
+use crate::directory::{Reach, User};
+use crate::ids::OrgId;
+use crate::shares::{self, Doors, Share};
+
+/// The circumstances of one caller over one channel.
+pub(super) struct Circumstances {
+    user_org: OrgId,
+    channel: Channel,
+    reach: Reach,
+    policies: Policies,
+    doors: Doors,
+}
+
+impl Circumstances {
+    /// Reads them, with the policies of the caller's own organization and of those that he administers.
+    pub async fn read(
+        tx: &mut impl Reads,
+        user: &User,
+        groups: &[Membership],
+        channel: Channel,
+    ) -> Result<Self, DbError> {
+        let reach = Reach::of(tx, user).await?;
+        let orgs: Vec<OrgId> = reach.organizations().chain([user.org]).collect();
+        let policies = policy::of(tx, &orgs).await?;
+        let doors = shares::doors(tx, user.id, groups, channel).await?;
+        Ok(Self { user_org: user.org, channel, reach, policies, doors })
+    }
+
+    /// Reads the policies of the organizations that these shares belong to, as far as they aren't known.
+    pub async fn include(&mut self, tx: &mut impl Reads, shares: impl Iterator<Item = OrgId>) -> Result<(), DbError> {
+        let mut unknown: Vec<OrgId> = shares.filter(|org| !self.policies.cover(*org)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        if !unknown.is_empty() {
+            self.policies.extend(policy::of(tx, &unknown).await?);
+        }
+        Ok(())
+    }
+
+    /// The organizations in whose shares the caller reads as their administrator.
+    pub fn browsed(&self) -> Vec<OrgId> {
+        self.reach.organizations().filter(|org| self.policies.of(*org).is_on(Policy::AdminBrowseFiles)).collect()
+    }
+
+    /// What the caller is towards a share.
+    pub fn rank(&self, share: &Share) -> acl::Rank {
+        self.reach.rank(share.org, share.department)
+    }
+
+    /// Whether the caller's channel is open for him on a share. Where an organization has no drives, its people and its
+    /// shares have none.
+    pub fn channel_open(&self, share: &Share) -> bool {
+        let has_drives = |org| self.policies.of(org).is_on(Policy::WebdavEnabled);
+        self.doors.is_open(share.id)
+            && (self.channel != Channel::WebDav || has_drives(self.user_org) && has_drives(share.org))
+    }
+
+    /// Whether administrators of the share's organization read what is in it.
+    pub fn admin_browse_files(&self, share: &Share) -> bool {
+        self.policies.of(share.org).is_on(Policy::AdminBrowseFiles)
+    }
+
+    /// The policies of the share's organization that cap.
+    pub fn limits(&self, share: &Share) -> Vec<acl::Limit> {
+        let capping = self.policies.of(share.org).off().filter_map(|policy| acl::Policy::parse(policy.name()));
+        capping.map(acl::Limit::Policy).collect()
+    }
+}

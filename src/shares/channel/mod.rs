@@ -1,0 +1,122 @@
+//! Channels: through which doors a share is open for a user.
+//!
+//! A rule of a user or a group says for one share whether the web, WebDAV, devices that are registered later, or a device
+//! of a certain name get in. What a user's own rule says holds before what those of his groups say; among groups one that
+//! says "on" is enough; about what no rule says anything, the door is open.
+
+mod sql;
+
+use std::collections::{HashMap, HashSet};
+
+use commonhold_acl::Channel;
+
+use crate::db::{DbError, Reads};
+use crate::directory::group::Membership;
+use crate::ids::{DeviceId, GroupId, ShareId, UserId};
+
+/// Which shares are closed for one user over one channel.
+#[derive(Debug, Clone, Default)]
+pub struct Doors(HashSet<ShareId>);
+
+impl Doors {
+    /// Whether the rules leave the share open; one that isn't does not exist for the request.
+    pub fn is_open(&self, share: ShareId) -> bool {
+        !self.0.contains(&share)
+    }
+}
+
+/// Reads which shares the rules close for `user` over `channel`. A share link is no door of the user's, and always open.
+pub async fn doors(
+    reads: &mut impl Reads,
+    user: UserId,
+    memberships: &[Membership],
+    channel: Channel,
+) -> Result<Doors, DbError> {
+    let groups: Vec<GroupId> = memberships.iter().map(|membership| membership.group).collect();
+    let says: Vec<Says> = match channel {
+        Channel::Link => return Ok(Doors::default()),
+        Channel::Web => {
+            sql::rules(reads.conn(), user, &groups).await?.iter().map(|rule| rule.about(rule.web)).collect()
+        }
+        Channel::WebDav => {
+            sql::rules(reads.conn(), user, &groups).await?.iter().map(|rule| rule.about(rule.webdav)).collect()
+        }
+        Channel::Device(device) => {
+            // A rule for devices registered later reaches those that came after it; one with the device's name goes before.
+            let rules = sql::rules(reads.conn(), user, &groups).await?;
+            let later =
+                |rule: &Rule| rule.future_devices.filter(|_| rule.future_after.is_some_and(|last| device > last));
+            let mut says: HashMap<_, _> =
+                rules.iter().map(|rule| ((rule.share, rule.group), rule.about(later(rule)))).collect();
+            for named in sql::device_rules(reads.conn(), user, &groups, device).await? {
+                says.insert((named.share, named.group), named);
+            }
+            says.into_values().collect()
+        }
+    };
+    Ok(Doors(closed(&says)))
+}
+
+/// What one rule of a share says about the channel in question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Says {
+    share: ShareId,
+    /// None: the user's own.
+    group: Option<GroupId>,
+    open: Option<bool>,
+}
+
+/// A row of rules.
+struct Rule {
+    share: ShareId,
+    group: Option<GroupId>,
+    web: Option<bool>,
+    webdav: Option<bool>,
+    future_devices: Option<bool>,
+    future_after: Option<DeviceId>,
+}
+
+impl Rule {
+    fn about(&self, open: Option<bool>) -> Says {
+        Says { share: self.share, group: self.group, open }
+    }
+}
+
+fn closed(says: &[Says]) -> HashSet<ShareId> {
+    let mut shares: HashMap<ShareId, (Option<bool>, Option<bool>)> = HashMap::new();
+    for said in says {
+        let (own, of_groups) = shares.entry(said.share).or_default();
+        match said.group {
+            None => *own = said.open,
+            Some(_) => *of_groups = (*of_groups).max(said.open),
+        }
+    }
+    let is_closed = |(own, of_groups): &(Option<bool>, Option<bool>)| own.or(*of_groups) == Some(false);
+    shares.into_iter().filter(|(_, said)| is_closed(said)).map(|(share, _)| share).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_users_rule_goes_before_those_of_groups_and_one_group_that_says_on_is_enough() {
+        let group = |n, open| Says { share: ShareId(1), group: Some(GroupId(n)), open };
+        let own = |open| Says { share: ShareId(1), group: None, open };
+        let cases: [(&[Says], bool); 10] = [
+            (&[], true),
+            (&[own(None)], true),
+            (&[own(Some(false))], false),
+            (&[own(Some(true)), group(1, Some(false))], true),
+            (&[own(Some(false)), group(1, Some(true))], false),
+            (&[own(None), group(1, Some(false))], false),
+            (&[group(1, None), group(2, Some(false))], false),
+            (&[group(1, Some(true)), group(2, Some(false))], true),
+            (&[group(1, Some(false)), group(2, Some(true))], true),
+            (&[group(1, None), group(2, None)], true),
+        ];
+        for (says, open) in cases {
+            assert_eq!(closed(says).is_empty(), open, "{says:?}");
+        }
+    }
+}
