@@ -77,5 +77,5 @@ pub use privilege::{
     COMMONHOLD, DAV, NotSettable, Privilege, SUPPORTED, Supported, needed_privilege, permissions_of, privileges, shown,
     supported,
 };
-pub use role::{DEFAULT_ROLE, Role, builtin, roles};
+pub use role::{DEFAULT_ROLE, Role, about, builtin, roles};
 pub use verb::{Instead, Landing, Needs, Object, Operation, Right};

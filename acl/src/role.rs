@@ -48,6 +48,23 @@ static BUILT_IN: [Role; 7] = [
     Role::built_in("uploader", &[ListFolders, Create]),
 ];
 
+/// For people, in the order of the roles.
+const ABOUT: [&str; 7] = [
+    "Everything, also who else may do what, and erasing for good.",
+    "All content, and share links to it. Nothing is lost for good by a collaborator.",
+    "All content, but no share links.",
+    "As an editor, but in the portal only: nothing is downloaded, printed or kept on a device.",
+    "Reads, prints and keeps in step, and changes nothing.",
+    "Looks at previews in the portal.",
+    "Drops files into folders and sees no file, not even those dropped there before.",
+];
+
+/// What the built-in role of that exact name is for, in a sentence for people.
+pub fn about(name: &str) -> Option<&'static str> {
+    let at = BUILT_IN.iter().position(|role| role.name == name)?;
+    Some(ABOUT[at])
+}
+
 /// The seven built-in roles, widest first.
 pub fn roles() -> &'static [Role] {
     &BUILT_IN

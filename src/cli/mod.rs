@@ -13,6 +13,7 @@ mod lock;
 mod output;
 mod password;
 mod principal;
+mod role;
 mod serve;
 mod share;
 mod span;
@@ -82,6 +83,9 @@ enum Command {
     /// Team shares and who has them
     #[command(subcommand)]
     Share(share::ShareCommand),
+    /// What people may be given: named sets of permissions
+    #[command(subcommand)]
+    Role(role::RoleCommand),
     /// Who has which file or folder for himself
     #[command(subcommand)]
     Lock(lock::LockCommand),
@@ -113,6 +117,7 @@ fn run(place: Place, command: Command) -> Result<Answer, Failure> {
             Command::User(user) => user.run(context).await,
             Command::Group(group) => group.run(context).await,
             Command::Share(share) => share.run(context).await,
+            Command::Role(role) => role.run(context).await,
             Command::Lock(lock) => lock.run(context).await,
             Command::Explain(explain) => explain.run(context).await,
             Command::Verify(verify) => verify.run(context).await,

@@ -49,7 +49,7 @@ Examples:
   commonhold share subscribe Projects --user ben
   commonhold share subscribe Projects --group Sales --role viewer
 
-Roles: co-owner, collaborator, editor, web-editor, viewer, previewer, uploader. Who has several, directly and through
+Roles: co-owner, collaborator, editor, web-editor, viewer, previewer, uploader, and what `role add` added. Who has several, directly and through
 groups, may do what any of them allows.")]
     Subscribe {
         /// The share

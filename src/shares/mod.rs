@@ -5,12 +5,11 @@
 
 mod channel;
 pub mod home;
+pub mod role;
 mod sql;
 mod subscription;
 
 use std::time::Duration;
-
-use commonhold_acl as acl;
 
 pub use channel::{Doors, doors};
 pub use subscription::{Reach, Subscriber, Subscription, reaching, subscribe, subscribers, unsubscribe};
@@ -95,10 +94,35 @@ pub enum ShareError {
     #[error("there is no share `{0}`")]
     NoSuchShare(String),
     /// No role of that name.
-    #[error("there is no role `{role}`; the roles are {roles}", roles = role_names())]
+    #[error("there is no role `{role}`; the roles are {roles}")]
     NoSuchRole {
         /// What was asked for.
         role: String,
+        /// Those that there are.
+        roles: String,
+    },
+    /// A name that breaks the rules for roles.
+    #[error("`{0}` is no name for a role: a small letter first, then small letters, digits and hyphens, at most 40")]
+    BadRoleName(String),
+    /// There is a role of that name.
+    #[error("there is a role `{0}` already")]
+    RoleTaken(String),
+    /// The seven built-in roles are the same on every site.
+    #[error("`{0}` is built in and stays as it is; add a role of your own instead")]
+    BuiltInRole(String),
+    /// A role of nothing.
+    #[error("a role allows something; name a permission")]
+    EmptyRole,
+    /// Beyond [`role::ADDED_MAX`].
+    #[error("a site can have {max} roles of its own at the most", max = role::ADDED_MAX)]
+    TooManyRoles,
+    /// Somebody has something by it.
+    #[error("the role `{role}` is in use: {subscriptions} subscriptions; give other roles there first")]
+    RoleInUse {
+        /// Which.
+        role: String,
+        /// How many subscriptions there are with it.
+        subscriptions: u64,
     },
     /// A quota that can't be counted.
     #[error("a quota is at most {max} bytes", max = i64::MAX)]
@@ -229,10 +253,6 @@ pub async fn by_id(reads: &mut impl Reads, id: ShareId) -> Result<Option<Share>,
 /// All team shares and public folders, by name.
 pub async fn list(reads: &mut impl Reads) -> Result<Vec<Share>, DbError> {
     Ok(sql::shares(reads.conn()).await?)
-}
-
-fn role_names() -> String {
-    acl::roles().iter().map(|role| role.name.as_ref()).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

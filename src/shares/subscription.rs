@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use commonhold_acl::{self as acl, Permission};
 
-use super::{Share, ShareError, sql};
+use super::role::Roles;
+use super::{Share, ShareError, role, sql};
 use crate::clock::Moment;
 use crate::db::{DbError, Reads, WriteTx};
 use crate::directory::group::Membership;
@@ -54,9 +55,7 @@ pub async fn subscribe(
     role: &str,
     now: Moment,
 ) -> Result<(), ShareError> {
-    if acl::builtin(role).is_none() {
-        return Err(ShareError::NoSuchRole { role: role.escape_debug().to_string() });
-    }
+    role::named(tx, role).await?;
     if let Principal::User(id) = principal
         && let Some(guest) = user::by_id(tx, id).await?.filter(|user| user.guest)
     {
@@ -109,14 +108,15 @@ pub async fn reaching(
     let mut reaches: Vec<Reach> = administered.into_iter().map(reach).collect();
     let listed = reaches.len();
     let mut known: HashMap<ShareId, usize> = reaches.iter().enumerate().map(|(at, r)| (r.share.id, at)).collect();
-    for reaching in sql::reaching(reads.conn(), user.id, &groups).await? {
+    let rows = sql::reaching(reads.conn(), user.id, &groups).await?;
+    let roles = Roles::for_names(reads, rows.iter().map(|row| row.role.as_str())).await?;
+    for reaching in rows {
         let at = *known.entry(reaching.share.id).or_insert(reaches.len());
         if at == reaches.len() {
             reaches.push(reach(reaching.share));
         }
         let via = reaching.group.and_then(|group| paths.get(&group)).map(|path| path.to_vec()).unwrap_or_default();
-        let role = acl::builtin(&reaching.role).cloned();
-        let role = role.unwrap_or_else(|| acl::Role::new(reaching.role, acl::Permissions::NONE));
+        let role = roles.get_or_empty(&reaching.role);
         reaches[at].subscriptions.push(Subscription { role, via });
     }
     // Each of the two came ordered; only together they are not.
@@ -127,9 +127,10 @@ pub async fn reaching(
 }
 
 /// Whether any subscription to the share carries the right to manage it. Which roles do is data, so the roles are asked.
-async fn is_owned(tx: &mut WriteTx, share: ShareId) -> Result<bool, DbError> {
-    let roles = sql::roles(tx.conn(), share).await?;
-    Ok(roles.iter().filter_map(|role| acl::builtin(role)).any(|role| role.permissions.contains(Permission::Owner)))
+pub(super) async fn is_owned(tx: &mut WriteTx, share: ShareId) -> Result<bool, DbError> {
+    let given = sql::roles(tx.conn(), share).await?;
+    let roles = Roles::for_names(tx, given.iter().map(String::as_str)).await?;
+    Ok(given.iter().filter_map(|role| roles.get(role)).any(|role| role.permissions.contains(Permission::Owner)))
 }
 
 async fn keep_an_owner(tx: &mut WriteTx, share: &Share, was_owned: bool) -> Result<(), ShareError> {

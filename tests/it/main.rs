@@ -24,6 +24,7 @@ mod paths;
 mod ranges;
 mod roles;
 mod site;
+mod site_roles;
 mod tree_model;
 mod uploads;
 mod windows;

@@ -80,6 +80,15 @@ fn the_comments_of_the_configured_roles_say_what_each_permission_means() {
 }
 
 #[test]
+fn the_configured_default_roles_are_described_in_the_words_of_the_built_in_ones() {
+    for role in roles() {
+        let described = format!("# {}\n[roles.{}]\n", about(&role.name).unwrap(), role.name);
+        assert!(ROLES_TOML.contains(&described), "{described}");
+    }
+    assert_eq!(about("emperor"), None);
+}
+
+#[test]
 fn a_role_is_found_by_its_exact_name_only() {
     assert_eq!(builtin(DEFAULT_ROLE).unwrap().name, "collaborator");
     assert_eq!(builtin("Co-Owner"), None);
