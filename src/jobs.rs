@@ -19,8 +19,12 @@ pub async fn run(db: Db, stop: CancellationToken) {
     let mut rounds = interval(INTERVAL);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(rounds.tick()).await.is_some() {
-        if let Err(error) = sweep_once(&db, Moment::now()).await {
-            tracing::warn!(%error, "what has ended could not be removed");
+        let sweeping = db.clone();
+        let swept = db.work(async move { sweep_once(&sweeping, Moment::now()).await }).await;
+        match swept {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "what has ended could not be removed"),
+            Err(error) => tracing::error!(%error, "the removal of what has ended broke down"),
         }
     }
 }

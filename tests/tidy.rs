@@ -25,7 +25,7 @@ const RULES: &[Rule] = &[
     Rule {
         what: "SQL lies in sql.rs of its room",
         holds_in: &["src/"],
-        words: &["sqlx::query", "query_as(", "query_scalar(", "query_as!(", "query_scalar!(", "raw_sql("],
+        words: &["sqlx::", "rusqlite", " query(", "(query(", "query_scalar("],
         except: &[
             ("*/sql.rs", "that is what it is for"),
             ("src/db", "the facade: connections, transactions, migrations"),

@@ -36,7 +36,8 @@ const LOCK_BODY_BYTES_MAX: usize = 16 * 1024;
 /// locks; 404; 409 the parent is missing; 412; 423 locked by others, 207 when only something below is.
 pub async fn lock(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let body = LockBody::parse(&small_body(body, LOCK_BODY_BYTES_MAX).await?)?;
-    shielded(async move {
+    let db = x.app.db.clone();
+    shielded(&db, async move {
         match body {
             LockBody::New(info) => take(x, info).await,
             LockBody::Refresh => refresh(x).await,

@@ -36,7 +36,7 @@ use http_body_util::BodyExt;
 
 use crate::app::App;
 use crate::clock::Moment;
-use crate::db::Reads;
+use crate::db::{Db, Reads};
 use crate::error::HttpError;
 use crate::guard::{self, Access, Caller, Reached, Refused};
 use crate::net::{BodyError, RequestBody};
@@ -70,6 +70,7 @@ pub struct Exchange {
 
 /// Answers one request of somebody who has logged in.
 pub async fn handle(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
+    let db = x.app.db.clone();
     // A future of its own for each verb: one for all would be as large as the largest, and be moved for every GET.
     match x.head.method.as_str() {
         "GET" | "HEAD" => get::get(x).await,
@@ -79,19 +80,20 @@ pub async fn handle(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> 
         "MKCOL" => Box::pin(mkcol::mkcol(x, body)).await,
         "LOCK" => Box::pin(lock::lock(x, body)).await,
         "PROPPATCH" => Box::pin(proppatch::proppatch(x, body)).await,
-        "UNLOCK" => shielded(lock::unlock(x)).await,
-        "DELETE" => shielded(delete::delete(x)).await,
-        "COPY" => shielded(copy_move::copy(x)).await,
-        "MOVE" => shielded(copy_move::relocate(x)).await,
+        "UNLOCK" => shielded(&db, lock::unlock(x)).await,
+        "DELETE" => shielded(&db, delete::delete(x)).await,
+        "COPY" => shielded(&db, copy_move::copy(x)).await,
+        "MOVE" => shielded(&db, copy_move::relocate(x)).await,
         _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "This server does not know the method.")),
     }
 }
 
 /// Runs a change to its end, whatever becomes of the connection; a panic in it is a 500 and nobody else's trouble.
 async fn shielded<T: Send + 'static>(
+    db: &Db,
     change: impl Future<Output = Result<T, HttpError>> + Send + 'static,
 ) -> Result<T, HttpError> {
-    match tokio::spawn(change).await {
+    match db.work(change).await {
         Ok(answer) => answer,
         Err(cut) => {
             tracing::error!(%cut, "a change broke down");

@@ -26,7 +26,8 @@ use crate::tree::props::{Bounds, DeadProp, Patch, Times};
 pub async fn proppatch(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let body = small_body(body, x.app.config.dav.proppatch_bytes_max).await?;
     let update = PropertyUpdate::parse(&body)?;
-    shielded(patch(x, update)).await
+    let db = x.app.db.clone();
+    shielded(&db, patch(x, update)).await
 }
 
 async fn patch(x: Exchange, update: PropertyUpdate) -> Result<Reply, HttpError> {

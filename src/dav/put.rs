@@ -56,7 +56,9 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
         staged: x.app.blobs.stage(),
         expected,
         bytes_max: x.app.config.limits.upload_bytes_max,
-        commit: Box::new(move |sealed| Box::pin(shielded(commit(commits, terms, sealed, new)))),
+        commit: Box::new(move |sealed| {
+            Box::pin(async move { shielded(&commits.app.db, commit(Arc::clone(&commits), terms, sealed, new)).await })
+        }),
     };
     let errand = Errand::write(upload);
     engine::run(&x.head, &x.path, Arc::clone(&errand), Some(body)).await?;

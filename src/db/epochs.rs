@@ -15,10 +15,15 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::checkpoint::Frames;
 use crate::ids::ShareId;
 
 /// Where the change counter lies in the WAL index.
 const CHANGE_COUNTER_AT: u64 = 8;
+
+/// Where the number of frames in the log lies, and how many of them have been copied back (sections 2.1 and 2.2).
+const FRAMES_AT: u64 = 16;
+const COPIED_AT: u64 = 96;
 
 /// A look at the counter holds so long. One request asks several times; no process can commit, end, and have its user's
 /// next request here within it.
@@ -76,9 +81,19 @@ impl Epochs {
     }
 
     fn counter(&self) -> std::io::Result<u32> {
+        self.number(CHANGE_COUNTER_AT)
+    }
+
+    fn number(&self, at: u64) -> std::io::Result<u32> {
         let mut bytes = [0; 4];
-        self.index.read_exact_at(&mut bytes, CHANGE_COUNTER_AT)?;
+        self.index.read_exact_at(&mut bytes, at)?;
         Ok(u32::from_ne_bytes(bytes))
+    }
+
+    /// How the log stands. One that can't be read is looked at after the next commit.
+    pub fn frames(&self) -> Frames {
+        let number = |at| self.number(at).unwrap_or_default();
+        Frames { length: number(FRAMES_AT), copied: number(COPIED_AT) }
     }
 
     /// The counts, from a look at the counter that is hardly older than the question.

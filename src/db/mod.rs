@@ -1,35 +1,33 @@
 //! The database: opening it, read and write transactions, migrations, and when a cache is still true.
 //!
-//! SQLite through sqlx, in WAL mode, `synchronous = FULL`: a commit that was acknowledged survives a power cut. Rooms see
-//! [`Db`], [`ReadTx`], [`WriteTx`] and [`Stamp`]; the statements are in each room's `sql.rs`, and no other file knows the
-//! dialect. Groups of writers share a commit ([`write`](self::write)).
+//! SQLite in WAL mode, `synchronous = FULL`: a commit that was acknowledged survives a power cut. Rooms see [`Db`], [`ReadTx`], [`WriteTx`],
+//! [`Stamp`], and [`query`](fn@query) with what it binds and gives; the statements are in each room's `sql.rs`. sqlx carries the migrations out; rusqlite
+//! runs the statements, because the way to sqlx's thread and back costs more than most statements do (docs/decisions/0010-statements-on-the-spot.md).
+//! Groups of writers share a commit ([`write`](self::write)); checkpoints are made beside them ([`checkpoint`](self::checkpoint)).
 
+mod checkpoint;
 mod epochs;
+mod query;
+mod readers;
+mod sqlite;
 mod write;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{Connection, SqliteConnection};
 
 pub use epochs::Stamp;
+pub use query::{Bind, Column, Done, Query, Row, Scalar, Value, query, query_scalar};
+pub use readers::ReadTx;
+pub use sqlite::Conn;
 pub use write::WriteTx;
 
 use crate::ids::ShareId;
-
-/// A connection, for the statements in a room's `sql.rs`.
-pub type Conn = SqliteConnection;
-
-/// How long a writer of this process waits for another process's transaction before it answers "busy".
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections that read at the same time; each is a thread of its own.
-const READERS_MAX: u32 = 8;
-/// How long a reader waits for a free connection before it answers "busy".
-const READER_WAIT: Duration = Duration::from_secs(10);
-/// Pages of 4 KiB in the log before a checkpoint copies them back: 16 MiB.
-const CHECKPOINT_PAGES: &str = "4096";
+use checkpoint::Checkpoints;
+use readers::Readers;
+use sqlite::Purpose;
 
 /// Why the database didn't do what it was asked. Clonable, because a whole group of writers hears of it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -55,8 +53,7 @@ impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
         let text = || Arc::from(error.to_string());
         match &error {
-            sqlx::Error::PoolTimedOut => Self::Busy,
-            sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Lost(text()),
+            sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => Self::Lost(text()),
             // Primary result codes of SQLite (https://sqlite.org/rescode.html): the low byte of the extended ones.
             sqlx::Error::Database(cause) => {
                 match cause.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
@@ -87,19 +84,10 @@ pub trait Reads: Send {
     fn conn(&mut self) -> &mut Conn;
 }
 
-/// A consistent view of one moment; writes by others don't show in it.
-pub struct ReadTx(sqlx::Transaction<'static, sqlx::Sqlite>);
-
-impl Reads for ReadTx {
-    fn conn(&mut self) -> &mut Conn {
-        &mut self.0
-    }
-}
-
 /// An open database. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
-    readers: SqlitePool,
+    readers: Arc<Readers>,
     writer: Arc<write::Writer>,
     epochs: Arc<epochs::Epochs>,
 }
@@ -113,36 +101,38 @@ impl Db {
             .filename(path)
             .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(if durable { SqliteSynchronous::Full } else { SqliteSynchronous::Normal })
-            .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true)
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-            .pragma("cache_size", "-16384")
-            .pragma("temp_store", "memory")
             .optimize_on_close(false, None);
-        let mut conn = SqliteConnection::connect_with(&options).await?;
-        sqlx::migrate!("migrations/sqlite").run(&mut conn).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .acquire_timeout(READER_WAIT)
-            .test_before_acquire(false)
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .connect_with(options.read_only(true))
-            .await?;
-        let epochs = epochs::Epochs::open(path).map_err(|error| DbError::Lost(error.to_string().into()))?;
-        let epochs = Arc::new(epochs);
-        Ok(Self { readers, writer: Arc::new(write::Writer::new(conn, Arc::clone(&epochs))), epochs })
+        let mut migrating = SqliteConnection::connect_with(&options).await?;
+        sqlx::migrate!("migrations/sqlite").run(&mut migrating).await?;
+        let lost = |error: std::io::Error| DbError::Lost(error.to_string().into());
+        let conn = Conn::open(path, if durable { Purpose::WriteDurably } else { Purpose::WriteRelaxed })?;
+        let epochs = Arc::new(epochs::Epochs::open(path).map_err(lost)?);
+        let checkpoints = Checkpoints::open(path).map_err(lost)?;
+        let writer = Arc::new(write::Writer::new(conn, Arc::clone(&epochs), checkpoints).map_err(lost)?);
+        let readers = Arc::new(Readers::open(path)?);
+        // The last connection to go would fold the log back and remove it, so this one goes after the others are there.
+        migrating.close().await?;
+        Ok(Self { readers, writer, epochs })
     }
 
     /// Begins to read. Errors: [`DbError::Busy`] when no connection comes free in time.
     pub async fn read(&self) -> Result<ReadTx, DbError> {
-        Ok(ReadTx(self.readers.begin().await?))
+        self.readers.begin().await
     }
 
     /// Begins to write: waits for its turn. Errors: [`DbError::Busy`] when another process holds the database.
     pub async fn write(&self) -> Result<WriteTx, DbError> {
         self.writer.begin().await
+    }
+
+    /// Runs `work`, which writes, on the writer's thread and to its end, whatever becomes of whoever waits for it. Elsewhere its commit would
+    /// keep a thread of the server waiting for the disk. Errors: it has panicked.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, tokio::task::JoinError> {
+        self.writer.work(work).await
     }
 
     /// What must still hold for a cached answer about people, groups, shares and subscriptions.
@@ -157,13 +147,14 @@ impl Db {
 
     /// What SQLite itself finds wrong with the file, a sentence each; empty is right.
     pub async fn damage(&self) -> Result<Vec<String>, DbError> {
-        let found: Vec<String> = sqlx::query_scalar("pragma integrity_check(100)").fetch_all(&self.readers).await?;
+        let mut tx = self.read().await?;
+        let found: Vec<String> = query_scalar("pragma integrity_check(100)").fetch_all(tx.conn()).await?;
         Ok(found.into_iter().filter(|line| line != "ok").map(|line| format!("the database file: {line}")).collect())
     }
 
-    /// Ends all use and folds the log back into the file.
+    /// Ends all use, once those who write are done. The last connection that closes folds the log back into the file.
     pub async fn close(&self) {
-        self.readers.close().await;
+        self.readers.close();
         self.writer.close().await;
     }
 }

@@ -1,8 +1,11 @@
-//! Writing: one connection, transactions in groups.
+//! Writing: one connection, transactions in groups, on a thread of its own.
 //!
 //! Whoever wants to write takes the lane, does its work and gives the lane on; those who queued meanwhile work in the
 //! same SQLite transaction. The first who gets the lane again commits for all of them, and nobody is told of success
 //! before that commit is on disk. So a hundred savers share one sync, and a lone one waits for nobody.
+//!
+//! The jobs of requests come through [`Writer::work`] and run on one thread, where a commit may wait for the disk and keeps nobody else waiting who
+//! wouldn't have to. While it waits the next jobs gather, and share the next commit.
 //!
 //! Jobs decide first and write then. One that gives up before it has written ([`WriteTx::touch_share`],
 //! [`WriteTx::touch_directory`]) disturbs nobody. One that may give up later asks for a savepoint
@@ -13,9 +16,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use sqlx::{Connection, Executor, SqliteConnection};
-use tokio::sync::{Notify, OwnedMutexGuard};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, OwnedMutexGuard, oneshot};
+use tokio::task::JoinError;
 
+use super::checkpoint::{CHECKPOINT, Checkpoints};
 use super::epochs::{Epochs, Stamp, Touched};
 use super::{Conn, DbError, Reads};
 use crate::ids::ShareId;
@@ -25,7 +30,7 @@ const GROUP_JOBS_MAX: usize = 256;
 
 /// The one writing connection and the group that is open on it.
 struct Lane {
-    conn: SqliteConnection,
+    conn: Conn,
     group: Option<Arc<Group>>,
 }
 
@@ -42,8 +47,13 @@ struct Group {
 /// Hands out the lane.
 pub(super) struct Writer {
     lane: Arc<tokio::sync::Mutex<Lane>>,
+    /// Those who wait for the lane, or have been sent to the thread and not begun yet.
     queued: Arc<AtomicUsize>,
     epochs: Arc<Epochs>,
+    checkpoints: Checkpoints,
+    thread: Handle,
+    /// The thread ends when this goes.
+    _running: oneshot::Sender<()>,
 }
 
 /// One job's part of a writing transaction. It sees what the jobs before it in the group did.
@@ -57,9 +67,36 @@ pub struct WriteTx {
 }
 
 impl Writer {
-    pub fn new(conn: SqliteConnection, epochs: Arc<Epochs>) -> Self {
+    pub fn new(conn: Conn, epochs: Arc<Epochs>, checkpoints: Checkpoints) -> std::io::Result<Self> {
         let lane = Lane { conn, group: None };
-        Self { lane: Arc::new(tokio::sync::Mutex::new(lane)), queued: Arc::default(), epochs }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = runtime.handle().clone();
+        let (running, ended) = oneshot::channel();
+        std::thread::Builder::new().name("writer".into()).spawn(move || {
+            // An error is the end that is waited for: the sender is gone.
+            let _ = runtime.block_on(ended);
+        })?;
+        Ok(Self {
+            lane: Arc::new(tokio::sync::Mutex::new(lane)),
+            queued: Arc::default(),
+            epochs,
+            checkpoints,
+            thread,
+            _running: running,
+        })
+    }
+
+    /// Runs a job on the writer's thread.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, JoinError> {
+        let queued = Queued::enter(&self.queued);
+        let job = async move {
+            drop(queued);
+            work.await
+        };
+        self.thread.spawn(job).await
     }
 
     pub async fn begin(self: &Arc<Self>) -> Result<WriteTx, DbError> {
@@ -73,7 +110,7 @@ impl Writer {
         let touched = Touched::default();
         let mut tx = WriteTx { lane: Some(lane), group, touched, protected: false, writer: Arc::clone(self) };
         if open.is_none() {
-            tx.conn().execute("begin immediate").await?;
+            tx.conn().command("begin immediate")?;
             self.epochs.own_begin();
         }
         Ok(tx)
@@ -85,6 +122,8 @@ impl Writer {
             return Leader { writer: Arc::clone(self), group, lane: Some(lane) }.commit().await;
         }
         drop(lane);
+        // Those who were sent here and have not begun yet come first.
+        tokio::task::yield_now().await;
         let mut settled = std::pin::pin!(group.settled.notified());
         settled.as_mut().enable();
         if let Some(outcome) = group.outcome.get() {
@@ -104,15 +143,19 @@ impl Writer {
     }
 
     async fn commit(&self, group: &Group, lane: &mut Lane) -> Result<(), DbError> {
-        let outcome = match lane.conn.execute("commit").await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                // After a full disk SQLite may have rolled back by itself; then this one fails, and that is fine.
-                let _ = lane.conn.execute("rollback").await;
-                Err(DbError::from(error))
-            }
-        };
+        let outcome = lane.conn.command("commit");
+        if outcome.is_err() {
+            // After a full disk SQLite may have rolled back by itself; then this one fails, and that is fine.
+            let _ = lane.conn.command("rollback");
+        }
         self.end(group, lane, outcome.clone());
+        let frames = self.epochs.frames();
+        self.checkpoints.consider(frames);
+        if frames.too_many()
+            && let Err(error) = lane.conn.command(CHECKPOINT)
+        {
+            tracing::warn!(%error, "the database's log could not be copied back");
+        }
         outcome
     }
 
@@ -138,18 +181,17 @@ impl Writer {
         if !alone && !wrote {
             return;
         }
-        if !alone && protected && lane.conn.execute("rollback to job").await.is_ok() {
+        if !alone && protected && lane.conn.command("rollback to job").is_ok() {
             return;
         }
-        let _ = lane.conn.execute("rollback").await;
+        let _ = lane.conn.command("rollback");
         self.end(&group, &mut lane, Err(DbError::Busy));
     }
 
     /// Closes the connection once nobody writes any more.
     pub async fn close(&self) {
         let mut lane = self.lane.lock().await;
-        let _ = lane.conn.execute("pragma wal_checkpoint(truncate)").await;
-        let _ = lane.conn.ping().await;
+        let _ = lane.conn.command(CHECKPOINT);
     }
 }
 
@@ -166,7 +208,7 @@ impl WriteTx {
 
     /// Sets a savepoint, for a job that may have to give up after it has written something.
     pub async fn protect(&mut self) -> Result<(), DbError> {
-        self.conn().execute("savepoint job").await?;
+        self.conn().command("savepoint job")?;
         self.protected = true;
         Ok(())
     }

@@ -133,12 +133,12 @@ pub async fn add(
 
 /// The app passwords of a user, by label.
 pub async fn list(reads: &mut impl Reads, user: UserId) -> Result<Vec<AppPassword>, DbError> {
-    Ok(sql::app_passwords(reads.conn(), user).await?)
+    sql::app_passwords(reads.conn(), user).await
 }
 
 /// The app password of that public id, the hash of its secret, and whose it is; for `auth/`.
 pub async fn by_id(reads: &mut impl Reads, id: &str) -> Result<Option<(AppPassword, Vec<u8>, User)>, DbError> {
-    Ok(sql::app_password_by_id(reads.conn(), id).await?)
+    sql::app_password_by_id(reads.conn(), id).await
 }
 
 /// Ends an app password; holds from the next request on. Errors: [`DirectoryError::NoSuchAppPassword`].

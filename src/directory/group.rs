@@ -70,12 +70,12 @@ pub async fn named(reads: &mut impl Reads, org: OrgId, name: &str) -> Result<Gro
 
 /// All groups of an organization, by name.
 pub async fn list(reads: &mut impl Reads, org: OrgId) -> Result<Vec<Group>, DbError> {
-    Ok(sql::groups(reads.conn(), org).await?)
+    sql::groups(reads.conn(), org).await
 }
 
 /// The direct members of every group of an organization, by group; users before groups, each by name.
 pub async fn members(reads: &mut impl Reads, org: OrgId) -> Result<Vec<Member>, DbError> {
-    Ok(sql::members(reads.conn(), org).await?)
+    sql::members(reads.conn(), org).await
 }
 
 /// Puts a user or a group into a group; no change if it is in already.

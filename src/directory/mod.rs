@@ -88,12 +88,6 @@ pub enum DirectoryError {
     Db(#[from] DbError),
 }
 
-impl From<sqlx::Error> for DirectoryError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Db(error.into())
-    }
-}
-
 fn policy_names() -> String {
     policy::Policy::ALL.map(policy::Policy::name).join(", ")
 }

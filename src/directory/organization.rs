@@ -39,5 +39,5 @@ pub async fn first(reads: &mut impl Reads) -> Result<Organization, DirectoryErro
 
 /// One organization.
 pub async fn by_id(reads: &mut impl Reads, id: OrgId) -> Result<Option<Organization>, DbError> {
-    Ok(sql::organization_by_id(reads.conn(), id).await?)
+    sql::organization_by_id(reads.conn(), id).await
 }

@@ -1,19 +1,16 @@
 //! The statements of the directory. SQLite's dialect.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, query, query_scalar};
-
 use super::Principal;
 use super::app_password::AppPassword;
 use super::group::{Group, Member};
 use super::organization::Organization;
 use super::user::{NewUser, User};
 use crate::clock::Moment;
-use crate::db::Conn;
+use crate::db::{Conn, DbError, Row, query, query_scalar};
 use crate::ids::{DepartmentId, DeviceId, GroupId, OrgId, UserId};
 use crate::path::NameKey;
 
-type Result<T> = std::result::Result<T, sqlx::Error>;
+type Result<T> = std::result::Result<T, DbError>;
 
 /// A `select` of the columns that [`user`] reads, with what follows.
 macro_rules! select_user {
@@ -28,7 +25,7 @@ macro_rules! select_user {
     };
 }
 
-fn user(row: &SqliteRow) -> Result<User> {
+fn user(row: &Row) -> Result<User> {
     Ok(User {
         id: UserId(row.try_get(0)?),
         org: OrgId(row.try_get(1)?),
@@ -45,7 +42,7 @@ fn user(row: &SqliteRow) -> Result<User> {
     })
 }
 
-fn organization(row: &SqliteRow) -> Result<Organization> {
+fn organization(row: &Row) -> Result<Organization> {
     Ok(Organization {
         id: OrgId(row.try_get(0)?),
         name: row.try_get(1)?,
@@ -54,7 +51,7 @@ fn organization(row: &SqliteRow) -> Result<Organization> {
     })
 }
 
-fn group(row: &SqliteRow) -> Result<Group> {
+fn group(row: &Row) -> Result<Group> {
     Ok(Group {
         id: GroupId(row.try_get(0)?),
         org: OrgId(row.try_get(1)?),
@@ -157,9 +154,9 @@ pub(super) async fn insert_app_password(conn: &mut Conn, new: &AppPassword, secr
 pub(super) async fn app_passwords(conn: &mut Conn, user: UserId) -> Result<Vec<AppPassword>> {
     let rows = query("select id, label, created_at, device_id from app_password where user_id = ? order by label, id");
     let rows = rows.bind(user.0).fetch_all(conn).await?;
-    let app_password = |row: &SqliteRow| {
+    let app_password = |row: &Row| {
         let created = Moment(row.try_get(2)?);
-        let device = row.try_get::<Option<i64>, _>(3)?.map(DeviceId);
+        let device = row.try_get::<Option<i64>>(3)?.map(DeviceId);
         Ok(AppPassword { id: row.try_get(0)?, user, label: row.try_get(1)?, device, created })
     };
     rows.iter().map(app_password).collect()
@@ -173,7 +170,7 @@ pub(super) async fn app_password_by_id(conn: &mut Conn, id: &str) -> Result<Opti
     let Some(row) = row.bind(id).fetch_optional(conn).await? else { return Ok(None) };
     let user = user(&row)?;
     let created = Moment(row.try_get(15)?);
-    let device = row.try_get::<Option<i64>, _>(16)?.map(DeviceId);
+    let device = row.try_get::<Option<i64>>(16)?.map(DeviceId);
     let found = AppPassword { id: row.try_get(12)?, user: user.id, label: row.try_get(13)?, device, created };
     Ok(Some((found, row.try_get(14)?, user)))
 }
@@ -236,7 +233,7 @@ pub(super) async fn members(conn: &mut Conn, org: OrgId) -> Result<Vec<Member>> 
          where group_id in (select id from user_group where org_id = ?1)
          order by group_id, nested, key",
     );
-    let member = |row: &SqliteRow| {
+    let member = |row: &Row| {
         let id = row.try_get(2)?;
         let principal = if row.try_get(1)? { Principal::Group(GroupId(id)) } else { Principal::User(UserId(id)) };
         Ok(Member { group: GroupId(row.try_get(0)?), principal, name: row.try_get(3)? })
@@ -340,8 +337,8 @@ pub(super) async fn memberships(conn: &mut Conn, user: UserId, levels_max: i64) 
          left join department on department.id = user_group.department_id
          order by reached.level, user_group.name_key, reached.group_id, reached.through",
     );
-    let step = |row: &SqliteRow| {
-        let through = row.try_get::<Option<i64>, _>(2)?.map(GroupId);
+    let step = |row: &Row| {
+        let through = row.try_get::<Option<i64>>(2)?.map(GroupId);
         Ok(Step { group: GroupId(row.try_get(0)?), name: row.try_get(1)?, through })
     };
     rows.bind(user.0).bind(levels_max).fetch_all(conn).await?.iter().map(step).collect()

@@ -103,17 +103,17 @@ pub async fn with_password_hash(
     reads: &mut impl Reads,
     key: &NameKey,
 ) -> Result<Option<(User, Option<String>)>, DbError> {
-    Ok(sql::user_by_key(reads.conn(), key).await?)
+    sql::user_by_key(reads.conn(), key).await
 }
 
 /// The user of that id.
 pub async fn by_id(reads: &mut impl Reads, id: UserId) -> Result<Option<User>, DbError> {
-    Ok(sql::user_by_id(reads.conn(), id).await?)
+    sql::user_by_id(reads.conn(), id).await
 }
 
 /// All users, by name.
 pub async fn list(reads: &mut impl Reads) -> Result<Vec<User>, DbError> {
-    Ok(sql::users(reads.conn()).await?)
+    sql::users(reads.conn()).await
 }
 
 /// Lets a user log in, or no longer; holds from the next request on.

@@ -169,12 +169,6 @@ impl From<DbError> for LockError {
     }
 }
 
-impl From<sqlx::Error> for LockError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Tree(error.into())
-    }
-}
-
 /// The locks that cover the last node of `chain`: those on it, and deep ones above.
 pub async fn covering(tx: &mut impl Reads, chain: &[Node], now: Moment) -> Result<Vec<Lock>, LockError> {
     let nodes: Vec<NodeId> = chain.iter().map(|node| node.id).collect();

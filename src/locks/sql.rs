@@ -1,17 +1,15 @@
 //! The statements about locks. What has ended is left out by the question; the sweep removes it in its own time.
 
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, query, query_scalar};
 
 use super::{Lock, LockKind, Wanted};
 use crate::clock::Moment;
-use crate::db::Conn;
+use crate::db::{Conn, DbError, Row, query, query_scalar};
 use crate::ids::{NodeId, ShareId, UserId};
 
-type Result<T> = std::result::Result<T, sqlx::Error>;
+type Result<T> = std::result::Result<T, DbError>;
 
-fn lock(row: &SqliteRow) -> Result<Lock> {
+fn lock(row: &Row) -> Result<Lock> {
     let wanted_by: Option<i64> = row.try_get(12)?;
     let wanted_name: Option<String> = row.try_get(13)?;
     let lapses: Option<i64> = row.try_get(14)?;
@@ -20,7 +18,7 @@ fn lock(row: &SqliteRow) -> Result<Lock> {
         share: ShareId(row.try_get(1)?),
         node: NodeId(row.try_get(2)?),
         token: row.try_get(3)?,
-        kind: match row.try_get::<i64, _>(4)? {
+        kind: match row.try_get::<i64>(4)? {
             0 => LockKind::Dav,
             1 => LockKind::User,
             _ => LockKind::Auto,
@@ -36,7 +34,7 @@ fn lock(row: &SqliteRow) -> Result<Lock> {
             (Some(by), Some(by_name), Some(lapses)) => Some(Wanted { by: UserId(by), by_name, lapses: Moment(lapses) }),
             _ => None,
         },
-        expires: row.try_get::<Option<i64>, _>(15)?.map(Moment),
+        expires: row.try_get::<Option<i64>>(15)?.map(Moment),
         fresh: row.try_get(16)?,
     })
 }
@@ -54,7 +52,7 @@ macro_rules! live_locks {
     };
 }
 
-fn locks(rows: &[SqliteRow]) -> Result<Vec<Lock>> {
+fn locks(rows: &[Row]) -> Result<Vec<Lock>> {
     rows.iter().map(lock).collect()
 }
 
@@ -262,7 +260,7 @@ pub(super) async fn unwritten(conn: &mut Conn, now: Moment, limit: i64) -> Resul
          where l.fresh = 1 and l.expires_at <= ? and (l.lapses_at is null or l.lapses_at > l.expires_at)
          order by l.id limit ?",
     );
-    let unwritten = |row: &SqliteRow| {
+    let unwritten = |row: &Row| {
         Ok(Unwritten { lock: row.try_get(0)?, node: NodeId(row.try_get(1)?), holder: UserId(row.try_get(2)?) })
     };
     rows.bind(now.0).bind(limit).fetch_all(conn).await?.iter().map(unwritten).collect()

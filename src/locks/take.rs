@@ -7,7 +7,7 @@ use super::{
     covering, sql,
 };
 use crate::clock::Moment;
-use crate::db::{Reads, WriteTx};
+use crate::db::{DbError, Reads, WriteTx};
 use crate::ids::{NodeId, UserId};
 use crate::tree::Node;
 
@@ -48,8 +48,8 @@ pub enum Refusal {
     Lock(#[from] LockError),
 }
 
-impl From<sqlx::Error> for Refusal {
-    fn from(error: sqlx::Error) -> Self {
+impl From<DbError> for Refusal {
+    fn from(error: DbError) -> Self {
         Self::Lock(error.into())
     }
 }

@@ -23,5 +23,5 @@ pub(crate) async fn create(
 
 /// A user's home; guests have none.
 pub async fn of(reads: &mut impl Reads, owner: UserId) -> Result<Option<Share>, DbError> {
-    Ok(sql::home_of(reads.conn(), owner).await?)
+    sql::home_of(reads.conn(), owner).await
 }

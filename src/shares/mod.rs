@@ -147,12 +147,6 @@ pub enum ShareError {
     Db(#[from] DbError),
 }
 
-impl From<sqlx::Error> for ShareError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Db(error.into())
-    }
-}
-
 /// What a new share is made of.
 #[derive(Debug)]
 pub struct NewShare<'a> {
@@ -242,17 +236,17 @@ pub async fn named(reads: &mut impl Reads, name: &str) -> Result<Share, ShareErr
 
 /// The share of that name, in any letter case.
 pub async fn find(reads: &mut impl Reads, name: &Name) -> Result<Option<Share>, DbError> {
-    Ok(sql::share_by_key(reads.conn(), &name.key()).await?)
+    sql::share_by_key(reads.conn(), &name.key()).await
 }
 
 /// The share of that id.
 pub async fn by_id(reads: &mut impl Reads, id: ShareId) -> Result<Option<Share>, DbError> {
-    Ok(sql::share_by_id(reads.conn(), id).await?)
+    sql::share_by_id(reads.conn(), id).await
 }
 
 /// All team shares and public folders, by name.
 pub async fn list(reads: &mut impl Reads) -> Result<Vec<Share>, DbError> {
-    Ok(sql::shares(reads.conn()).await?)
+    sql::shares(reads.conn()).await
 }
 
 #[cfg(test)]

@@ -3,17 +3,15 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, query, query_scalar};
 
 use super::{NewShare, Settings, Share, ShareKind, Subscriber};
 use crate::clock::Moment;
-use crate::db::Conn;
+use crate::db::{Conn, DbError, Row, query, query_scalar};
 use crate::directory::Principal;
 use crate::ids::{DepartmentId, GroupId, NodeId, OrgId, ShareId, UserId};
 use crate::path::NameKey;
 
-type Result<T> = std::result::Result<T, sqlx::Error>;
+type Result<T> = std::result::Result<T, DbError>;
 
 /// A `select` of the columns that [`share`] reads and of further ones, with what follows.
 macro_rules! select_share {
@@ -29,7 +27,7 @@ macro_rules! select_share {
     };
 }
 
-fn share(row: &SqliteRow) -> Result<Share> {
+fn share(row: &Row) -> Result<Share> {
     Ok(Share {
         id: ShareId(row.try_get(0)?),
         org: OrgId(row.try_get(1)?),
@@ -40,15 +38,15 @@ fn share(row: &SqliteRow) -> Result<Share> {
         root: NodeId(row.try_get(6)?),
         trash: NodeId(row.try_get(7)?),
         seq: row.try_get(8)?,
-        used_bytes: row.try_get::<i64, _>(9)?.unsigned_abs(),
-        quota_bytes: row.try_get::<Option<i64>, _>(10)?.map(i64::unsigned_abs),
+        used_bytes: row.try_get::<i64>(9)?.unsigned_abs(),
+        quota_bytes: row.try_get::<Option<i64>>(10)?.map(i64::unsigned_abs),
         created: Moment(row.try_get(11)?),
         auto_lock: row.try_get(12)?,
         collision_copies: row.try_get(13)?,
-        handover: Duration::from_secs(row.try_get::<i64, _>(14)?.unsigned_abs()),
+        handover: Duration::from_secs(row.try_get::<i64>(14)?.unsigned_abs()),
         kind: kind(row.try_get(15)?),
-        owner: row.try_get::<Option<i64>, _>(16)?.map(UserId),
-        department: row.try_get::<Option<i64>, _>(17)?.map(DepartmentId),
+        owner: row.try_get::<Option<i64>>(16)?.map(UserId),
+        department: row.try_get::<Option<i64>>(17)?.map(DepartmentId),
     })
 }
 
@@ -213,7 +211,7 @@ pub(super) async fn subscribers(conn: &mut Conn, share: ShareId) -> Result<Vec<S
          from subscription join user_group on user_group.id = group_id where share_id = ?1
          order by grouped, key",
     );
-    let subscriber = |row: &SqliteRow| {
+    let subscriber = |row: &Row| {
         let id = row.try_get(1)?;
         let principal = if row.try_get(0)? { Principal::Group(GroupId(id)) } else { Principal::User(UserId(id)) };
         Ok(Subscriber { principal, name: row.try_get(2)?, role: row.try_get(4)?, since: Moment(row.try_get(5)?) })
@@ -238,8 +236,8 @@ pub(super) async fn reaching(conn: &mut Conn, user: UserId, groups: &[GroupId]) 
          order by share.name_key, subscription.group_id is not null, subscription.id"
     ));
     let groups = json!(groups.iter().map(|group| group.0).collect::<Vec<_>>()).to_string();
-    let reaching = |row: &SqliteRow| {
-        let group = row.try_get::<Option<i64>, _>(19)?.map(GroupId);
+    let reaching = |row: &Row| {
+        let group = row.try_get::<Option<i64>>(19)?.map(GroupId);
         Ok(Reaching { share: share(row)?, role: row.try_get(18)?, group })
     };
     rows.bind(user.0).bind(groups).fetch_all(conn).await?.iter().map(reaching).collect()

@@ -84,7 +84,7 @@ pub async fn unsubscribe(
 
 /// The subscribers of a share: users before groups, each by name.
 pub async fn subscribers(reads: &mut impl Reads, share: ShareId) -> Result<Vec<Subscriber>, DbError> {
-    Ok(sql::subscribers(reads.conn(), share).await?)
+    sql::subscribers(reads.conn(), share).await
 }
 
 /// The shares that reach a user by a subscription of his own or of one of his groups, by name; with every share for a system

@@ -176,12 +176,6 @@ pub enum TreeError {
     Db(#[from] DbError),
 }
 
-impl From<sqlx::Error> for TreeError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Db(error.into())
-    }
-}
-
 /// Follows `names` from the share's root as far as they lead.
 ///
 /// Errors: [`TreeError::ShareGone`] without the root; [`TreeError::Db`].

@@ -2,20 +2,22 @@
 
 use bytes::Bytes;
 use serde_json::json;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, query, query_scalar};
 
 use super::change::{Fresh, Journal, State};
 use super::{Kind, Node, ShareState, Usage};
 use crate::clock::Moment;
-use crate::db::Conn;
+use crate::db::{Conn, DbError, Query, Row, query, query_scalar};
 use crate::ids::{ContentId, NodeId, ShareId, UserId};
 
-type Result<T> = std::result::Result<T, sqlx::Error>;
+type Result<T> = std::result::Result<T, DbError>;
 
-fn node(row: &SqliteRow) -> Result<Node> {
-    let content: Option<uuid::Uuid> = match row.try_get::<Option<&[u8]>, _>(5)? {
-        Some(bytes) => Some(uuid::Uuid::from_slice(bytes).map_err(|e| sqlx::Error::Decode(e.into()))?),
+fn not_an_id() -> DbError {
+    DbError::Statement("a content's id has not 16 bytes".into())
+}
+
+fn node(row: &Row) -> Result<Node> {
+    let content: Option<uuid::Uuid> = match row.try_get::<Option<&[u8]>>(5)? {
+        Some(bytes) => Some(uuid::Uuid::from_slice(bytes).map_err(|_| not_an_id())?),
         None => None,
     };
     let lease_user: Option<i64> = row.try_get(10)?;
@@ -23,11 +25,11 @@ fn node(row: &SqliteRow) -> Result<Node> {
     Ok(Node {
         id: NodeId(row.try_get(0)?),
         share: ShareId(row.try_get(1)?),
-        parent: row.try_get::<Option<i64>, _>(2)?.map(NodeId),
+        parent: row.try_get::<Option<i64>>(2)?.map(NodeId),
         name: row.try_get(3)?,
-        kind: if row.try_get::<i64, _>(4)? == 0 { Kind::Collection } else { Kind::File },
+        kind: if row.try_get::<i64>(4)? == 0 { Kind::Collection } else { Kind::File },
         content: content.map(ContentId),
-        size: row.try_get::<i64, _>(6)?.unsigned_abs(),
+        size: row.try_get::<i64>(6)?.unsigned_abs(),
         modified: Moment(row.try_get(7)?),
         created: Moment(row.try_get(8)?),
         seq: row.try_get(9)?,
@@ -63,8 +65,8 @@ pub(super) async fn chain(conn: &mut Conn, root: NodeId, keys: &[String]) -> Res
         trash: NodeId(first.try_get(13)?),
         seq: first.try_get(14)?,
         usage: Usage {
-            used_bytes: first.try_get::<i64, _>(15)?.unsigned_abs(),
-            quota_bytes: first.try_get::<Option<i64>, _>(16)?.map(i64::unsigned_abs),
+            used_bytes: first.try_get::<i64>(15)?.unsigned_abs(),
+            quota_bytes: first.try_get::<Option<i64>>(16)?.map(i64::unsigned_abs),
         },
         has_locks: first.try_get(17)?,
         has_left: first.try_get(18)?,
@@ -225,8 +227,8 @@ pub(super) async fn usage(conn: &mut Conn, share: ShareId) -> Result<Option<Usag
         .await?;
     row.map(|row| {
         Ok(Usage {
-            used_bytes: row.try_get::<i64, _>(0)?.unsigned_abs(),
-            quota_bytes: row.try_get::<Option<i64>, _>(1)?.map(i64::unsigned_abs),
+            used_bytes: row.try_get::<i64>(0)?.unsigned_abs(),
+            quota_bytes: row.try_get::<Option<i64>>(1)?.map(i64::unsigned_abs),
         })
     })
     .transpose()
@@ -249,8 +251,6 @@ macro_rules! journal {
         )
     };
 }
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
 /// Binds what [`journal`] leaves open. `node` when it is bound and not known to the statement itself.
 fn bind_journal<'q>(query: Query<'q>, j: &Journal<'q>, node: Option<NodeId>) -> Query<'q> {
@@ -356,7 +356,7 @@ pub(super) async fn create_file(
         .bind(n.lease.map(|(_, until)| until.0));
     // All rows, not the first one: that would leave the statements behind it undone.
     let rows = bind_journal(query, j, None).fetch_all(conn).await?;
-    rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get(0).map(NodeId)
+    rows.first().expect("a new row returns its id").try_get(0).map(NodeId)
 }
 
 /// A new node; gives its id. `n.id` is not looked at.
@@ -418,10 +418,11 @@ pub(super) async fn replace_content(
 /// How many revisions of a file there are, and how many of them are marked as collisions.
 #[cfg(test)]
 pub(super) async fn revisions(conn: &mut Conn, file: NodeId) -> Result<(i64, i64)> {
-    sqlx::query_as("select count(*), coalesce(sum(collision), 0) from revision where node_id = ?")
+    let row = query("select count(*), coalesce(sum(collision), 0) from revision where node_id = ?")
         .bind(file.0)
         .fetch_one(conn)
-        .await
+        .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
 /// Moves a node below the trash, where its key is its id, so that equal names lie side by side.

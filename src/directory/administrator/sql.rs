@@ -1,11 +1,9 @@
 //! The statements about who administers what.
 
-use sqlx::{Row, query};
-
-use crate::db::Conn;
+use crate::db::{Conn, DbError, query};
 use crate::ids::{DepartmentId, OrgId, UserId};
 
-type Result<T> = std::result::Result<T, sqlx::Error>;
+type Result<T> = std::result::Result<T, DbError>;
 
 /// The organizations and departments in whose group Administrators a user is, and everything below them.
 pub(super) async fn reach(conn: &mut Conn, user: UserId) -> Result<(Vec<OrgId>, Vec<DepartmentId>)> {

@@ -1,12 +1,11 @@
 //! The statements of policies.
 
 use serde_json::json;
-use sqlx::{Row, query};
 
-use crate::db::Conn;
+use crate::db::{Conn, DbError, query};
 use crate::ids::OrgId;
 
-type Result<T> = std::result::Result<T, sqlx::Error>;
+type Result<T> = std::result::Result<T, DbError>;
 
 /// What these organizations and those above them say: whom it reaches, the policy, its value; the farthest first.
 pub(super) async fn on_the_way_up(conn: &mut Conn, orgs: &[OrgId]) -> Result<Vec<(OrgId, String, String)>> {

@@ -1,19 +1,17 @@
 //! The statements of added roles. SQLite's dialect.
 
 use commonhold_acl::{Permissions, Role};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, query, query_scalar};
 
 use super::SiteRole;
 use crate::clock::Moment;
-use crate::db::Conn;
+use crate::db::{Conn, DbError, Row, query, query_scalar};
 
-type Result<T> = std::result::Result<T, sqlx::Error>;
+type Result<T> = std::result::Result<T, DbError>;
 
-fn role(row: &SqliteRow) -> Result<SiteRole> {
-    let permissions = u32::try_from(row.try_get::<i64, _>(2)?).unwrap_or_default();
+fn role(row: &Row) -> Result<SiteRole> {
+    let permissions = u32::try_from(row.try_get::<i64>(2)?).unwrap_or_default();
     Ok(SiteRole {
-        role: Role::new(row.try_get::<String, _>(0)?, Permissions::from_bits(permissions)),
+        role: Role::new(row.try_get::<String>(0)?, Permissions::from_bits(permissions)),
         description: row.try_get(1)?,
         added: Some(Moment(row.try_get(3)?)),
     })

@@ -1,12 +1,11 @@
 //! The statements that look for what must never be, and for every content.
 
 use serde_json::json;
-use sqlx::{Row, query, query_scalar};
 
-use crate::db::Conn;
+use crate::db::{Conn, DbError, query, query_scalar};
 use crate::ids::ContentId;
 
-type Result<T> = std::result::Result<T, sqlx::Error>;
+type Result<T> = std::result::Result<T, DbError>;
 
 /// What must never be: each row a sentence.
 pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<String>> {
@@ -79,8 +78,9 @@ pub(super) async fn contents(
     .await?;
     rows.iter()
         .map(|row| {
-            let id = uuid::Uuid::from_slice(row.try_get(0)?).map_err(|e| sqlx::Error::Decode(e.into()))?;
-            Ok((ContentId(id), row.try_get::<i64, _>(1)?.unsigned_abs(), row.try_get(2)?, row.try_get(3)?))
+            let id = uuid::Uuid::from_slice(row.try_get(0)?)
+                .map_err(|_| DbError::Statement("a content's id has not 16 bytes".into()))?;
+            Ok((ContentId(id), row.try_get::<i64>(1)?.unsigned_abs(), row.try_get(2)?, row.try_get(3)?))
         })
         .collect()
 }

@@ -1,13 +1,12 @@
 //! The statements about dead properties and the times that clients set.
 
 use serde_json::json;
-use sqlx::{Row, query};
 
 use crate::clock::Moment;
-use crate::db::Conn;
+use crate::db::{Conn, DbError, Row, query};
 use crate::ids::NodeId;
 
-type Result<T> = std::result::Result<T, sqlx::Error>;
+type Result<T> = std::result::Result<T, DbError>;
 
 /// Sets the times of a node; `None` leaves one as it is.
 pub(super) async fn set_times(
@@ -30,13 +29,15 @@ pub(super) type PropRow = (i64, String, String, String, String);
 
 /// The dead properties of several nodes, by node.
 pub(super) async fn props_of(conn: &mut Conn, nodes: &[NodeId]) -> Result<Vec<PropRow>> {
-    sqlx::query_as(
+    let rows = query(
         "select node_id, ns, name, value, lang from prop
          where node_id in (select value from json_each(?)) order by node_id, ns, name",
     )
     .bind(json!(nodes.iter().map(|id| id.0).collect::<Vec<_>>()).to_string())
     .fetch_all(conn)
-    .await
+    .await?;
+    let prop = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?));
+    rows.iter().map(prop).collect()
 }
 
 pub(super) async fn set_prop(conn: &mut Conn, node: NodeId, name: (&str, &str), value: &str, lang: &str) -> Result<()> {
