@@ -12,7 +12,7 @@ use super::sqlite::Purpose;
 /// Frames of 4 KiB that wait for a checkpoint before one is made: 16 MiB.
 const WAITING_MAX: u32 = 4096;
 /// Frames in the log before the writer itself sees to it that the log begins anew: 64 MiB.
-const LENGTH_MAX: u32 = 4 * WAITING_MAX;
+pub(super) const LENGTH_MAX: u32 = 4 * WAITING_MAX;
 
 /// How the log stands (SQLite "WAL-mode File Format", section 2).
 #[derive(Debug, Clone, Copy, Default)]

@@ -84,6 +84,12 @@ impl Epochs {
         self.number(CHANGE_COUNTER_AT)
     }
 
+    /// SQLite's change counter.
+    #[cfg(test)]
+    pub fn counter_for_tests(&self) -> u32 {
+        self.counter().expect("the index is there")
+    }
+
     fn number(&self, at: u64) -> std::io::Result<u32> {
         let mut bytes = [0; 4];
         self.index.read_exact_at(&mut bytes, at)?;

@@ -158,3 +158,6 @@ impl Db {
         self.writer.close().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

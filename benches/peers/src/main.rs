@@ -162,7 +162,7 @@ fn measure<'a>(servers: &[Server], works: &'a [Work], sizes: &Sizes, rounds: u32
             for turn in 0..servers.len() {
                 let index = (turn + round as usize) % servers.len();
                 let server = &servers[index];
-                if row.work.locks && !server.locks {
+                if row.work.lockers > server.lockers_max {
                     continue;
                 }
                 eprintln!("round {}: {} on {}", round + 1, row.work.name, server.kind.name());

@@ -53,8 +53,9 @@ pub struct Server {
     pub version: String,
     /// Resident memory after start, before the first request, in KiB.
     pub idle_kib: u64,
-    /// Its `DAV` header announces class 2.
-    pub locks: bool,
+    /// How many clients may lock at once: none unless its `DAV` header announces class 2, one on Apache, whose lock database answers
+    /// 400 to the UNLOCK of several.
+    pub lockers_max: usize,
     address: SocketAddr,
     authorization: String,
     child: Child,
@@ -74,7 +75,7 @@ impl Server {
             kind,
             version: started.version,
             idle_kib: 0,
-            locks: false,
+            lockers_max: 0,
             address: started.address,
             authorization: format!("Basic {credentials}"),
             child: started.child,
@@ -83,7 +84,9 @@ impl Server {
         server.idle_kib = server.processes().resident_kib();
         let (head, _) = server.connect()?.request("OPTIONS", BASE, &[], b"")?;
         head.expect(&[200, 204], "OPTIONS")?;
-        server.locks = head.header("dav").is_some_and(|classes| classes.split(',').any(|class| class.trim() == "2"));
+        if head.header("dav").is_some_and(|classes| classes.split(',').any(|class| class.trim() == "2")) {
+            server.lockers_max = if kind == Kind::Apache { 1 } else { usize::MAX };
+        }
         Ok(server)
     }
 

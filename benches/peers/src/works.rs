@@ -71,8 +71,8 @@ pub struct Work {
     pub unit: Unit,
     /// What it needs.
     pub data: Data,
-    /// It uses LOCK.
-    pub locks: bool,
+    /// It uses LOCK, by so many clients at once.
+    pub lockers: usize,
     /// Does it once.
     pub run: fn(&Server, &Sizes, u32) -> Result<Sample>,
 }
@@ -112,7 +112,7 @@ impl Sample {
 pub fn all(sizes: &Sizes) -> Vec<Work> {
     let (members, many) = (sizes.members, sizes.many_members);
     let large = format!("{} MiB", sizes.large_bytes >> 20);
-    let work = |name, title: String, unit, data, run| Work { name, title, unit, data, locks: false, run };
+    let work = |name, title: String, unit, data, run| Work { name, title, unit, data, lockers: 0, run };
     use Unit::{Rate, Time};
     vec![
         work("get-small", format!("GET 1 KiB, {CLIENTS} clients"), Rate, Data::Small, get_small),
@@ -127,7 +127,11 @@ pub fn all(sizes: &Sizes) -> Vec<Work> {
         work("copy", format!("COPY of {members}"), Time, Data::Folder, copy),
         work("move", format!("MOVE of {members}"), Time, Data::Folder, rename),
         work("delete", format!("DELETE of {members}"), Time, Data::Folder, delete),
-        Work { locks: true, ..work("lock", "LOCK and UNLOCK, 1 client".to_owned(), Rate, Data::Small, lock_pairs) },
+        Work { lockers: 1, ..work("lock", "LOCK and UNLOCK, 1 client".to_owned(), Rate, Data::Small, lock_pairs) },
+        Work {
+            lockers: CLIENTS,
+            ..work("lock-many", format!("LOCK and UNLOCK, {CLIENTS} clients"), Rate, Data::Small, lock_pairs_many)
+        },
     ]
 }
 
@@ -318,7 +322,6 @@ fn delete(server: &Server, _: &Sizes, _: u32) -> Result<Sample> {
     Ok(sample)
 }
 
-/// By one client: Apache's lock database answers 400 to the UNLOCK of several at once.
 fn lock_pairs(server: &Server, sizes: &Sizes, _: u32) -> Result<Sample> {
     let mut connection = server.connect()?;
     let path = member("small", 0);
@@ -326,16 +329,28 @@ fn lock_pairs(server: &Server, sizes: &Sizes, _: u32) -> Result<Sample> {
         let began = Instant::now();
         let mut pairs = 0;
         while began.elapsed() < sizes.rate_time {
-            let headers = [("Depth", "0"), ("Timeout", "Second-60"), XML];
-            let (head, _) = connection.request("LOCK", &path, &headers, EXCLUSIVE_LOCK)?;
-            head.expect(&[200], "LOCK")?;
-            let token = head.header("lock-token").ok_or("LOCK gave no token")?;
-            let (head, _) = connection.request("UNLOCK", &path, &[("Lock-Token", token)], b"")?;
-            head.expect(&[204], "UNLOCK")?;
+            lock_pair(&mut connection, &path)?;
             pairs += 1;
         }
         Ok((pairs, began.elapsed()))
     })
+}
+
+/// Each client has a file of its own.
+fn lock_pairs_many(server: &Server, sizes: &Sizes, _: u32) -> Result<Sample> {
+    rate(server, sizes, |connection, client, _| {
+        lock_pair(connection, &member("small", client))?;
+        Ok(true)
+    })
+}
+
+fn lock_pair(connection: &mut Connection, path: &str) -> Result<()> {
+    let headers = [("Depth", "0"), ("Timeout", "Second-60"), XML];
+    let (head, _) = connection.request("LOCK", path, &headers, EXCLUSIVE_LOCK)?;
+    head.expect(&[200], "LOCK")?;
+    let token = head.header("lock-token").ok_or("LOCK gave no token")?;
+    let (head, _) = connection.request("UNLOCK", path, &[("Lock-Token", token)], b"")?;
+    head.expect(&[204], "UNLOCK")
 }
 
 /// Runs the timed part of a work, after all earlier writing has reached the disk, so that no server pays for another's.
