@@ -46,6 +46,10 @@ pub enum Condition {
     NoConflictingLock(Vec<String>),
     /// The token names no lock on the resource.
     LockTokenMatchesRequestUri,
+    /// The resource has no such report (RFC 3253 section 3.6).
+    SupportedReport,
+    /// A report would tell of too much (RFC 3744 section 9).
+    NumberOfMatchesWithinLimits,
 }
 
 impl Condition {
@@ -61,6 +65,8 @@ impl Condition {
             Self::LockTokenSubmitted(_) => "lock-token-submitted",
             Self::NoConflictingLock(_) => "no-conflicting-lock",
             Self::LockTokenMatchesRequestUri => "lock-token-matches-request-uri",
+            Self::SupportedReport => "supported-report",
+            Self::NumberOfMatchesWithinLimits => "number-of-matches-within-limits",
         }
     }
 }

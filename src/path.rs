@@ -11,7 +11,7 @@ use std::fmt::{self, Display, Formatter};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode};
 
-pub use name::{NAME_BYTES_MAX, Name, NameKey, WindowsNameProblem, windows_problem};
+pub use name::{NAME_BYTES_MAX, Name, NameKey, WindowsNameProblem, folded, windows_problem};
 
 /// The longest path, in bytes of its decoded form (`/Share/folder/file`).
 pub const PATH_BYTES_MAX: usize = 4096;
@@ -195,8 +195,10 @@ pub fn encode_segment(name: &str) -> PercentEncode<'_> {
     utf8_percent_encode(name, HREF_ESCAPED)
 }
 
-/// Decodes one segment, refusing what a lenient decoder would pass through.
-fn decode_segment(segment: &str) -> Result<Cow<'_, str>, PathError> {
+/// Decodes one segment of a URL, refusing what a lenient decoder would pass through.
+///
+/// Errors: `BadEscape`, `NotUtf8`.
+pub fn decode_segment(segment: &str) -> Result<Cow<'_, str>, PathError> {
     let is_escape = |after: &str| after.len() >= 2 && after.bytes().take(2).all(|b| b.is_ascii_hexdigit());
     if !segment.split('%').skip(1).all(is_escape) {
         return Err(PathError::BadEscape);

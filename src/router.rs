@@ -1,6 +1,6 @@
 //! From a request to the surface that answers it: who asks (`auth`), where (the path), and every error's answer.
 //!
-//! `/dav/` is the tree. `/` and `*` answer OPTIONS and PROPFIND too, because Windows and Office walk there from the root;
+//! `/dav/` is the tree, `/principals/` people and groups. `/` and `*` answer OPTIONS and PROPFIND too, because Windows and Office walk there from the root;
 //! `/health` is for whoever watches the server.
 
 use std::convert::Infallible;
@@ -20,7 +20,7 @@ use tracing::Instrument;
 use crate::app::App;
 use crate::auth::AuthError;
 use crate::clock::Moment;
-use crate::dav::{self, Exchange, PREFIX};
+use crate::dav::{self, Exchange, PREFIX, principals};
 use crate::error::HttpError;
 use crate::guard::Caller;
 use crate::net::{PeerAddr, RequestBody};
@@ -126,10 +126,23 @@ async fn route(app: Arc<App>, head: Parts, body: RequestBody) -> Result<Reply, R
     }
     let at_top = matches!(path, "/" | "*");
     let place = split_prefix(path, PREFIX);
+    let anonymous = !head.headers.contains_key(AUTHORIZATION);
+    let below_principals = match split_prefix(path, principals::PREFIX) {
+        Prefixed::Root | Prefixed::Redirect => Some(String::new()),
+        Prefixed::Below(below) => Some(below.to_owned()),
+        Prefixed::Outside => None,
+    };
+    if let Some(below) = below_principals {
+        if head.method == Method::OPTIONS && anonymous {
+            return Ok(principals::open_options());
+        }
+        let caller = log_in(&app, &head).await?;
+        let visit = principals::Visit { app, caller, head };
+        return Ok(Box::pin(principals::handle(visit, &below, body)).await?);
+    }
     if matches!(place, Prefixed::Outside) && !at_top {
         return Err(HttpError::not_found().into());
     }
-    let anonymous = !head.headers.contains_key(AUTHORIZATION);
     if head.method == Method::OPTIONS && (anonymous || at_top) {
         let mut reply = reply::empty(StatusCode::OK);
         dav::compliance(reply.headers_mut(), HeaderValue::from_static(dav::ALLOW_ANY));
@@ -144,7 +157,7 @@ async fn route(app: Arc<App>, head: Parts, body: RequestBody) -> Result<Reply, R
     let caller = log_in(&app, &head).await?;
     if at_top {
         return match head.method.as_str() {
-            "PROPFIND" => Ok(Box::pin(dav::propfind_top(&head, body)).await?),
+            "PROPFIND" => Ok(Box::pin(dav::propfind_top(&head, &caller, body)).await?),
             _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "The shares are below `/dav/`.").into()),
         };
     }

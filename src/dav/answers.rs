@@ -1,18 +1,16 @@
 //! Answers that belong to no single verb: error bodies, and the collection above the tree.
 
-use http::StatusCode;
-use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
 use super::bodies::PropfindBody;
 use super::headers::{Depth, Header};
 use super::page;
-use super::propfind::XML_TYPE;
 use super::xml::{QName, XmlWriter};
-use super::{PREFIX, small_body};
+use super::{PREFIX, principals, privileges, small_body};
 use crate::error::{Condition, HttpError};
+use crate::guard::Caller;
 use crate::net::RequestBody;
-use crate::reply::{Body, Reply};
+use crate::reply::Reply;
 
 /// The namespace of what RFC 4918 has no element for.
 pub(super) const NS: &str = "urn:commonhold:dav";
@@ -42,6 +40,8 @@ pub fn error_body(error: &HttpError) -> bytes::Bytes {
             | Condition::QuotaNotExceeded
             | Condition::SufficientDiskSpace
             | Condition::LockTokenMatchesRequestUri
+            | Condition::SupportedReport
+            | Condition::NumberOfMatchesWithinLimits
             | Condition::NoExternalEntities => w.empty(&name),
             Condition::LockTokenSubmitted(hrefs) | Condition::NoConflictingLock(hrefs) => {
                 w.start(&name);
@@ -75,27 +75,61 @@ pub fn error_page(error: &HttpError) -> String {
     page::message(error.status.canonical_reason().unwrap_or("Error"), &error.text)
 }
 
-/// PROPFIND of `/`: a collection with one member, the tree. Windows asks here before it maps a drive.
-pub async fn propfind_top(head: &Parts, body: RequestBody) -> Result<Reply, HttpError> {
+/// PROPFIND of `/`: a collection with one member, the tree. Windows asks here before it maps a drive, and programs that
+/// look for the caller's own principal (RFC 5397, RFC 6764 section 6).
+pub async fn propfind_top(head: &Parts, caller: &Caller, body: RequestBody) -> Result<Reply, HttpError> {
     let depth = Depth::parse(&head.headers)?.unwrap_or(Depth::Infinity);
-    PropfindBody::parse(&small_body(body, TOP_BODY_BYTES_MAX).await?)?;
+    let asked = match PropfindBody::parse(&small_body(body, TOP_BODY_BYTES_MAX).await?)? {
+        PropfindBody::Prop(names) => names,
+        PropfindBody::Empty | PropfindBody::PropName | PropfindBody::AllProp { .. } => vec![QName::dav("resourcetype")],
+    };
+    let is_known = |name: &&QName| {
+        ["resourcetype", "current-user-principal", "principal-collection-set"].iter().any(|known| name.is_dav(known))
+    };
+    let (known, missing): (Vec<&QName>, Vec<&QName>) = asked.iter().partition(is_known);
     let mut w = XmlWriter::new(&QName::dav("multistatus"), &[]);
     let hrefs: &[&str] = if depth == Depth::Zero { &["/"] } else { &["/", PREFIX] };
     for href in hrefs {
-        w.start(&QName::dav("response"));
-        w.element(&QName::dav("href"), href);
-        w.start(&QName::dav("propstat"));
-        w.start(&QName::dav("prop"));
-        w.start(&QName::dav("resourcetype"));
-        w.empty(&QName::dav("collection"));
-        w.end();
-        w.end();
-        w.element(&QName::dav("status"), "HTTP/1.1 200 OK");
-        w.end();
-        w.end();
+        w.start_dav("response");
+        w.dav("href", href);
+        if !known.is_empty() || missing.is_empty() {
+            open_propstat(&mut w);
+            for name in &known {
+                match name.local() {
+                    "current-user-principal" => {
+                        privileges::write_hrefs(&mut w, name, [principals::user_href(&caller.user.name).as_str()]);
+                    }
+                    "principal-collection-set" => privileges::write_principal_collections(&mut w),
+                    _ => {
+                        w.start(name);
+                        w.empty(&QName::dav("collection"));
+                        w.end();
+                    }
+                }
+            }
+            close_propstat(&mut w, "HTTP/1.1 200 OK");
+        }
+        if !missing.is_empty() {
+            open_propstat(&mut w);
+            for name in &missing {
+                w.empty(name);
+            }
+            close_propstat(&mut w, "HTTP/1.1 404 Not Found");
+        }
+        w.end_dav("response");
     }
-    let mut reply = Reply::new(Body::bytes(w.finish()));
-    *reply.status_mut() = StatusCode::MULTI_STATUS;
-    reply.headers_mut().insert(CONTENT_TYPE, XML_TYPE);
-    Ok(reply)
+    Ok(principals::multistatus(w))
+}
+
+/// Opens a `propstat` and its `prop`.
+pub(super) fn open_propstat(w: &mut XmlWriter) {
+    w.start_dav("propstat");
+    w.start_dav("prop");
+}
+
+/// Closes them, with that status line.
+pub(super) fn close_propstat(w: &mut XmlWriter, status: &str) {
+    w.end_dav("prop");
+    w.dav("status", status);
+    w.end_dav("propstat");
 }

@@ -1,9 +1,12 @@
-//! The XML bodies of requests, typed: PROPFIND, PROPPATCH, LOCK and extended MKCOL.
+//! The XML bodies of requests, typed: PROPFIND, PROPPATCH, LOCK and extended MKCOL; in the files below ACL and REPORT.
 //!
 //! Here: which elements a body must have. Elements nobody knows are passed over with all they hold, and so is text between
 //! elements (RFC 4918 section 17). Not here: XML itself ([`super::xml`]), which properties there are, the size of a body as
 //! it arrives (the verbs limit it before they read it).
 //! RFC 4918 sections 9.1, 9.2, 9.10, 14 and 15, RFC 5689 section 3.
+
+pub mod acl;
+pub mod report;
 
 use std::collections::HashSet;
 

@@ -16,7 +16,7 @@ use super::headers::{Depth, HttpDate};
 use super::lock::of_tree;
 use super::props::{Live, Resource, Room, write_dead};
 use super::xml::{QName, XmlWriter};
-use super::{Exchange, NS_WIN32, PREFIX, Spot};
+use super::{Exchange, NS_WIN32, PREFIX, Spot, principals};
 use crate::clock::Moment;
 use crate::db::ReadTx;
 use crate::error::HttpError;
@@ -111,6 +111,8 @@ pub struct Listing {
     /// The quota that the root tells.
     top: Option<Room>,
     caller: UserId,
+    /// The caller's URL as a principal.
+    me: String,
     now: Moment,
 }
 
@@ -140,6 +142,7 @@ impl Listing {
             free_bytes,
             top: None,
             caller: x.caller.user.id,
+            me: principals::user_href(&x.caller.user.name),
             now: x.now,
         }
     }
@@ -367,7 +370,9 @@ impl Listing {
     ) {
         let room = node.map_or(self.top, |node| self.rooms.get(&node.share).copied());
         let effective = reached.map(|reached| &reached.effective);
-        let resource = Resource { node, name, effective, dead, room, locks, caller: self.caller, now: self.now };
+        let share = reached.map(|reached| &*reached.share);
+        let (caller, me, now) = (self.caller, self.me.as_str(), self.now);
+        let resource = Resource { node, name, share, effective, dead, room, locks, caller, me, now };
         match &mut self.xml {
             Some(Xml::Full(w)) => full_entry(w, &self.asked, href, &resource),
             Some(Xml::Compact(out)) => compact_entry(out, href, &resource),

@@ -20,6 +20,8 @@ mod mkcol;
 mod options;
 mod owner_file;
 mod page;
+pub mod principals;
+mod privileges;
 mod propfind;
 mod proppatch;
 mod props;

@@ -166,7 +166,8 @@ fn finished(x: &Exchange, html: String) -> Reply {
     answer
 }
 
-fn plain(headers: &mut HeaderMap) {
+/// The headers of a page.
+pub fn plain(headers: &mut HeaderMap) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(HTML));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

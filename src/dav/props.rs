@@ -1,19 +1,21 @@
 //! Properties of a resource as XML: the live ones, computed here, and the dead ones, as they were stored
-//! (RFC 4918 section 15, RFC 4331, RFC 3744 section 5.4).
+//! (RFC 4918 section 15, RFC 4331, RFC 3744 section 5, RFC 5397, RFC 3253 section 3.1.5).
 
 use std::sync::Arc;
 
-use commonhold_acl::{self as acl, Effective, Permission};
+use commonhold_acl::{self as acl, Effective, ItemKind, Permission};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::NS_WIN32;
 use super::headers::HttpDate;
 use super::xml::{QName, RawXml, XmlWriter};
+use super::{principals, privileges};
 use crate::clock::Moment;
 use crate::guard;
 use crate::ids::UserId;
 use crate::locks::{Lock, LockKind};
+use crate::shares::{Share, ShareKind};
 use crate::tree::Node;
 use crate::tree::props::DeadProp;
 
@@ -44,11 +46,27 @@ pub enum Live {
     QuotaUsed,
     /// What the caller may do (RFC 3744 section 5.4).
     CurrentUserPrivilegeSet,
+    /// Whose it is (RFC 3744 section 5.1): of what lies in a home, its owner.
+    Owner,
+    /// None (RFC 3744 section 5.2).
+    Group,
+    /// Which privileges there are (RFC 3744 section 5.3).
+    SupportedPrivilegeSet,
+    /// What no list of entries may have (RFC 3744 section 5.6).
+    AclRestrictions,
+    /// None: no other list narrows this one (RFC 3744 section 5.7).
+    InheritedAclSet,
+    /// Where principals are (RFC 3744 section 5.8).
+    PrincipalCollectionSet,
+    /// Who asks (RFC 5397).
+    CurrentUserPrincipal,
+    /// Which reports there are (RFC 3253 section 3.1.5).
+    SupportedReportSet,
 }
 
 impl Live {
     /// Every one, with its name in `DAV:`; those of RFC 4918 itself come with `allprop`, the others only when asked for.
-    const ALL: [(Self, &'static str); 12] = [
+    const ALL: [(Self, &'static str); 20] = [
         (Self::CreationDate, "creationdate"),
         (Self::DisplayName, "displayname"),
         (Self::ContentLength, "getcontentlength"),
@@ -61,6 +79,14 @@ impl Live {
         (Self::QuotaAvailable, "quota-available-bytes"),
         (Self::QuotaUsed, "quota-used-bytes"),
         (Self::CurrentUserPrivilegeSet, "current-user-privilege-set"),
+        (Self::Owner, "owner"),
+        (Self::Group, "group"),
+        (Self::SupportedPrivilegeSet, "supported-privilege-set"),
+        (Self::AclRestrictions, "acl-restrictions"),
+        (Self::InheritedAclSet, "inherited-acl-set"),
+        (Self::PrincipalCollectionSet, "principal-collection-set"),
+        (Self::CurrentUserPrincipal, "current-user-principal"),
+        (Self::SupportedReportSet, "supported-report-set"),
     ];
 
     /// The property of that name.
@@ -75,7 +101,28 @@ impl Live {
 
     /// Whether `allprop` brings it.
     pub fn in_allprop(self) -> bool {
-        !matches!(self, Self::QuotaAvailable | Self::QuotaUsed | Self::CurrentUserPrivilegeSet)
+        match self {
+            Self::CreationDate
+            | Self::DisplayName
+            | Self::ContentLength
+            | Self::ContentType
+            | Self::Etag
+            | Self::LastModified
+            | Self::LockDiscovery
+            | Self::ResourceType
+            | Self::SupportedLock => true,
+            Self::QuotaAvailable
+            | Self::QuotaUsed
+            | Self::CurrentUserPrivilegeSet
+            | Self::Owner
+            | Self::Group
+            | Self::SupportedPrivilegeSet
+            | Self::AclRestrictions
+            | Self::InheritedAclSet
+            | Self::PrincipalCollectionSet
+            | Self::CurrentUserPrincipal
+            | Self::SupportedReportSet => false,
+        }
     }
 
     /// Whether it needs the share's quota.
@@ -99,6 +146,8 @@ pub struct Resource<'a> {
     pub node: Option<&'a Node>,
     /// The last name of its URL.
     pub name: &'a str,
+    /// The share it lies in; none at the root.
+    pub share: Option<&'a Share>,
     /// What the caller may do with it; none at the root.
     pub effective: Option<&'a Effective>,
     /// Its dead properties, as far as they were asked for.
@@ -109,6 +158,8 @@ pub struct Resource<'a> {
     pub locks: &'a [(Arc<Lock>, String)],
     /// Who asks: tokens are shown to their holder only.
     pub caller: UserId,
+    /// The caller's URL as a principal.
+    pub me: &'a str,
     /// When.
     pub now: Moment,
 }
@@ -116,6 +167,16 @@ pub struct Resource<'a> {
 impl Resource<'_> {
     fn is_collection(&self) -> bool {
         self.node.is_none_or(Node::is_collection)
+    }
+
+    fn kind(&self) -> ItemKind {
+        if self.is_collection() { ItemKind::Folder } else { ItemKind::File }
+    }
+
+    /// The URL of whoever owns it. What lies in a team share belongs to the team.
+    pub fn owner(&self) -> Option<String> {
+        let share = self.share.filter(|share| share.kind == ShareKind::Home)?;
+        Some(principals::user_href(&share.name))
     }
 
     /// The name and value of a dead property, which may be called for by its name.
@@ -131,6 +192,14 @@ impl Resource<'_> {
             Live::ContentLength | Live::ContentType => !self.is_collection(),
             Live::QuotaAvailable | Live::QuotaUsed => self.room.is_some() && self.is_collection(),
             Live::CurrentUserPrivilegeSet => self.effective.is_some(),
+            Live::Owner
+            | Live::Group
+            | Live::SupportedPrivilegeSet
+            | Live::AclRestrictions
+            | Live::InheritedAclSet
+            | Live::PrincipalCollectionSet
+            | Live::CurrentUserPrincipal
+            | Live::SupportedReportSet => true,
         }
     }
 
@@ -154,6 +223,13 @@ impl Resource<'_> {
             Live::QuotaAvailable => w.element(name, &self.room.unwrap_or_default().available.to_string()),
             Live::QuotaUsed => w.element(name, &self.room.unwrap_or_default().used.to_string()),
             Live::CurrentUserPrivilegeSet => self.write_privileges(w, name),
+            Live::Owner => privileges::write_hrefs(w, name, self.owner().as_deref()),
+            Live::Group | Live::InheritedAclSet => w.empty(name),
+            Live::SupportedPrivilegeSet => privileges::write_supported_privileges(w, self.kind()),
+            Live::AclRestrictions => privileges::write_acl_restrictions(w),
+            Live::PrincipalCollectionSet => privileges::write_principal_collections(w),
+            Live::CurrentUserPrincipal => privileges::write_hrefs(w, name, [self.me]),
+            Live::SupportedReportSet => privileges::write_supported_reports(w, self.effective.is_some()),
             Live::CreationDate | Live::ContentLength | Live::ContentType | Live::Etag | Live::LastModified => {
                 let Some(node) = self.node else { return };
                 match live {
@@ -186,9 +262,7 @@ impl Resource<'_> {
         let (Some(effective), Some(node)) = (self.effective, self.node) else { return w.empty(name) };
         w.start(name);
         for privilege in acl::privileges(effective.permissions(), guard::item(node).kind) {
-            w.start(&QName::dav("privilege"));
-            w.empty(&QName::fixed(privilege.namespace, privilege.name));
-            w.end();
+            privileges::write_privilege(w, &privilege);
         }
         w.end();
     }

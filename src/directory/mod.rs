@@ -9,6 +9,7 @@ pub mod group;
 mod name;
 pub mod organization;
 pub mod policy;
+pub mod principal;
 pub mod secret;
 mod sql;
 pub mod user;

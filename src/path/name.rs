@@ -42,12 +42,17 @@ impl Name {
 
     /// What tells this name from its neighbours: equal for names that differ only in letter case or Unicode form.
     pub fn key(&self) -> NameKey {
-        NameKey(if self.0.is_ascii() {
-            self.0.to_ascii_lowercase().into()
-        } else {
-            // Folding the decomposed form is what makes the key stable: some marks (U+0345) become letters when folded.
-            self.0.chars().nfd().default_case_fold().nfc().collect()
-        })
+        NameKey(folded(&self.0).into())
+    }
+}
+
+/// A text as it is compared, whatever its letter case and Unicode form.
+pub fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        text.to_ascii_lowercase()
+    } else {
+        // Folding the decomposed form is what makes a key stable: some marks (U+0345) become letters when folded.
+        text.chars().nfd().default_case_fold().nfc().collect()
     }
 }
 

@@ -21,6 +21,7 @@ mod model;
 mod office;
 mod office_saves;
 mod paths;
+mod principals;
 mod ranges;
 mod roles;
 mod site;

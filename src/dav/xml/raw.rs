@@ -40,6 +40,11 @@ impl RawXml {
         Self { content: escape(text, Place::Content).into_owned(), lang: None }
     }
 
+    /// The same in that language.
+    pub fn in_language(self, lang: &str) -> Self {
+        Self { lang: Some(lang.to_owned()), ..self }
+    }
+
     /// A value that was stored; `content` and `lang` must be what [`RawXml::content`] and [`RawXml::lang`] gave.
     pub fn from_stored(content: String, lang: Option<String>) -> Self {
         Self { content, lang }

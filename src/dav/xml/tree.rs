@@ -90,6 +90,22 @@ impl<'d> Element<'d> {
         self.children().filter(move |child| child.name().is_dav(local))
     }
 
+    /// The value of its attribute of that name in no namespace.
+    pub fn attribute(self, local: &str) -> Option<&'d str> {
+        let attributes = &self.start().attributes;
+        let found = attributes.iter().find(|a| a.name.ns().is_empty() && a.name.local() == local);
+        found.map(|attribute| attribute.value.as_str())
+    }
+
+    /// Its text; none if it has elements.
+    pub fn text(self) -> Option<&'d str> {
+        match self.inner() {
+            [] => Some(""),
+            [Token::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// The language that holds for its content (`xml:lang` here or on an element around it).
     pub fn lang(self) -> Option<&'d str> {
         let mut around = Some(self.start());
@@ -120,6 +136,17 @@ mod tests {
         assert_eq!(names, ["{DAV:}b", "{DAV:}c", "{}b", "{DAV:}b"]);
         assert_eq!(document.root().dav_children("b").count(), 2);
         assert_eq!(Document::parse(b"<a/>").unwrap().root().children().count(), 0);
+    }
+
+    #[test]
+    fn text_and_attributes_are_those_of_the_element_itself() {
+        let document = Document::parse(b"<a xmlns:x='urn:x' x:b='1' b='2'>t&amp;<!-- -->u</a>").unwrap();
+        assert_eq!(document.root().text(), Some("t&u"));
+        assert_eq!(document.root().attribute("b"), Some("2"));
+        assert_eq!(document.root().attribute("c"), None);
+        let document = Document::parse(b"<a><b/>t</a>").unwrap();
+        assert_eq!(document.root().text(), None);
+        assert_eq!(document.root().children().next().unwrap().text(), Some(""));
     }
 
     #[test]

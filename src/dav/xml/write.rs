@@ -83,6 +83,11 @@ impl XmlWriter {
         self.end();
     }
 
+    /// Writes an element with text in that language.
+    pub fn text_in_language(&mut self, name: &QName, lang: &str, text: &str) {
+        self.value(name, &RawXml::from_text(text).in_language(lang));
+    }
+
     /// Opens an element of `DAV:` that [`XmlWriter::end_dav`] closes. These three write what `start`, `element` and `end` do
     /// without keeping track of it, for the tens of thousands of elements of a listing.
     pub fn start_dav(&mut self, local: &'static str) {
