@@ -10,6 +10,7 @@ pub mod dav;
 pub mod db;
 pub mod directory;
 pub mod error;
+pub mod grants;
 pub mod guard;
 pub mod ids;
 pub mod jobs;

@@ -18,8 +18,17 @@ struct Rule {
 }
 
 /// Rooms that know what is stored and who may, but not how it is asked for.
-const DOMAIN: &[&str] =
-    &["src/directory", "src/shares", "src/tree", "src/revisions", "src/locks", "src/audit", "src/links", "src/notify"];
+const DOMAIN: &[&str] = &[
+    "src/directory",
+    "src/shares",
+    "src/grants",
+    "src/tree",
+    "src/revisions",
+    "src/locks",
+    "src/audit",
+    "src/links",
+    "src/notify",
+];
 
 const RULES: &[Rule] = &[
     Rule {

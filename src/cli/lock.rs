@@ -229,16 +229,16 @@ fn node_of(chain: &[Node]) -> &Node {
 async fn permit(tx: &mut WriteTx, user: &User, path: &RelPath, chain: &[Node]) -> Result<Permit, Failure> {
     let caller = Caller { user: Arc::new(user.clone()), channel: Channel::WebDav };
     let access = Guard::default().access_in(tx, &caller).await?;
-    let share = path.segments().first().and_then(|name| access.share(name));
-    let Some(effective) = share.map(|reached| &reached.effective) else {
+    let Some(reached) = access.by_id(node_of(chain).share) else {
         let why = guard::explain(tx, &user.name, path, Some(Permission::Write), caller.channel).await?;
         return Err(Failure::new(why.sentence));
     };
     let node = node_of(chain);
     let operation = if node.is_collection() { Operation::LockFolder } else { Operation::LockFile };
-    let scene = Scene::new().with(Object::Item, effective, guard::item(node));
-    let scene = match chain.iter().nth_back(1) {
-        Some(parent) => scene.with(Object::Parent, effective, guard::item(parent)),
+    let scene = Scene::new().with(Object::Item, reached.at(chain), guard::item(node));
+    let above = &chain[..chain.len() - 1];
+    let scene = match above.last() {
+        Some(parent) => scene.with(Object::Parent, reached.at(above), guard::item(parent)),
         None => scene,
     };
     guard::permit(operation, &scene).map_err(|refused| Failure::new(refused.denial.explain(&path.to_string()).sentence))

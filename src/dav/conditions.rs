@@ -187,7 +187,11 @@ impl Conditions {
 async fn state(tx: &mut impl Reads, view: &View<'_>, spot: &Spot) -> Result<State, HttpError> {
     let mut covering = Vec::new();
     if spot.located.has_locks() {
-        covering = locks::covering(tx, spot.located.chain(), view.now).await.map_err(of_tree)?;
+        covering = locks::covering(tx, spot.chain(), view.now).await.map_err(of_tree)?;
+        // Whoever has locked what he makes without seeing it knows his own lock.
+        if spot.is_hidden() {
+            covering.extend(locks::covering(tx, spot.located.chain(), view.now).await.map_err(of_tree)?);
+        }
     }
     Ok(State { etag: spot.visible().map(tag), tokens: locks::tokens_of(&covering, view.user) })
 }

@@ -1,13 +1,14 @@
 //! COPY and MOVE (RFC 4918 sections 9.8 and 9.9): one transaction each, whatever the size of the tree.
 
-use commonhold_acl::{Denial, DenialKind, Landing, Object, Operation, Permit, Scene};
+use commonhold_acl::{Denial, Landing, Object, Operation, Permit, Scene};
 use http::StatusCode;
 
 use super::conditions::{Conditions, View};
 use super::headers::{Depth, Destination, Header, Origin, Overwrite};
-use super::{Exchange, PREFIX, Spot, lock, refused, root_is_fixed};
+use super::{Exchange, PREFIX, Spot, inside, lock, refused, root_is_fixed};
+use crate::db::WriteTx;
 use crate::error::HttpError;
-use crate::guard::{self, Refused, item};
+use crate::guard::{self, Refused, Taking, item};
 use crate::locks::{self, Keys};
 use crate::path::{Prefixed, RelPath, split_prefix};
 use crate::reply::{self, Reply};
@@ -59,27 +60,28 @@ async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
         ));
     }
     let name = destination.name().expect("the root lies above every path").clone();
-    if x.path.is_root() {
-        return Err(root_is_fixed());
-    }
 
     let mut tx = x.app.db.write().await?;
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
-    let from = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    let from = Spot::to_change(&mut tx, &access, &x.path).await?;
     let source = from.found()?;
-    if destination.segments().len() == 1 || (from.located.is_root() && matches!(way, Way::Move { .. })) {
+    if guard::is_fixed(&destination) || (from.located.is_root() && matches!(way, Way::Move { .. })) {
         return Err(root_is_fixed());
     }
     let unmapped = || HttpError::new(StatusCode::CONFLICT, "The collection at the destination is not there.");
     let to = Spot::locate(&mut tx, &access, &destination).await?.ok_or_else(unmapped)?;
-    to.parent()?;
+    to.visible_parent().ok_or_else(unmapped)?;
     let landing = landing(source, &to);
-    let permit = permit(way, &from, &to, source, landing).map_err(|refusal| match refusal.denial {
+    let refuse = |refusal: Refused| match refusal.denial {
         Denial { on: Object::Item | Object::Parent, .. } => refused(&refusal, &x.path),
-        // A collection that the caller doesn't see is a missing one.
-        Denial { on: Object::DestinationParent, kind: DenialKind::Invisible, .. } => unmapped(),
         Denial { on: Object::Destination | Object::DestinationParent, .. } => refused(&refusal, &destination),
-    })?;
+    };
+    if to.is_hidden() {
+        // Who may make nothing there is told so, whether the name is free or not.
+        permit(way, &from, &to, source, Landing::Free).map(drop).map_err(refuse)?;
+    }
+    let permit = permit(way, &from, &to, source, landing).map_err(refuse)?;
+    confirm_inside(&mut tx, way, (&from, source), (&to, landing)).await?;
     if matches!(way, Way::Move { shallow: true }) && source.is_collection() {
         return Err(HttpError::bad_request("A collection is moved with Depth: infinity only."));
     }
@@ -106,7 +108,10 @@ async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
     let target = Target { at: &to.located, name: &name, landing };
     let mut change = Change::begin(&mut tx, &to.located, x.caller.user.id, x.now);
     let placed = match way {
-        Way::Copy { deep } => change.copy(&permit, source, deep, &target).await?,
+        Way::Copy { deep } => {
+            let seen = deep.then(|| from.reached.view(from.chain()));
+            change.copy(&permit, source, seen.as_ref(), &target).await?
+        }
         Way::Move { .. } if source.share == to.reached.share.id => {
             change.relocate(&permit, source, from.located.ancestors(), &target).await?
         }
@@ -125,6 +130,33 @@ async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
     }
     tx.commit().await?;
     Ok(reply::empty(if replaced { StatusCode::NO_CONTENT } else { StatusCode::CREATED }))
+}
+
+/// What everything inside of what is taken along, and of what is replaced, must allow.
+async fn confirm_inside(
+    tx: &mut WriteTx,
+    way: Way,
+    (from, source): (&Spot, &Node),
+    (to, landing): (&Spot, Landing),
+) -> Result<(), HttpError> {
+    let taking = match way {
+        Way::Copy { deep } => deep.then_some(Taking::Copied),
+        // A new name in the same collection takes nothing away from anybody.
+        Way::Move { .. } if is_rename(from, to) => None,
+        Way::Move { .. } if source.share == to.reached.share.id => Some(Taking::Away),
+        Way::Move { .. } => Some(Taking::ToAnotherShare),
+    };
+    if let Some(taking) = taking {
+        inside::confirm(tx, from, taking).await?;
+    }
+    match landing {
+        Landing::Replaces => inside::confirm(tx, to, Taking::Away).await,
+        Landing::Free | Landing::Revises => Ok(()),
+    }
+}
+
+fn is_rename(from: &Spot, to: &Spot) -> bool {
+    from.located.parent().map(|parent| parent.id) == to.located.parent().map(|parent| parent.id)
 }
 
 /// The path in `Destination`, below our prefix. Errors: 400, 502 for another server, 403 beside the tree.
@@ -157,10 +189,9 @@ fn permit(way: Way, from: &Spot, to: &Spot, source: &Node, landing: Landing) -> 
     let scene = from.scene(Scene::new(), Object::Item, Object::Parent);
     let scene = to.scene(scene, Object::Destination, Object::DestinationParent);
     let kind = item(source).kind;
-    let same_parent = from.located.parent().map(|p| p.id) == to.located.parent().map(|p| p.id);
     let operation = match way {
         Way::Copy { .. } => Operation::Copy { source: kind, landing },
-        Way::Move { .. } if same_parent => Operation::Rename(landing),
+        Way::Move { .. } if is_rename(from, to) => Operation::Rename(landing),
         Way::Move { .. } if source.share == to.reached.share.id => Operation::Move(landing),
         Way::Move { .. } => Operation::MoveToShare { source: kind, landing },
     };

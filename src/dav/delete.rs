@@ -5,32 +5,30 @@ use http::StatusCode;
 
 use super::conditions::{Conditions, View};
 use super::headers::{Depth, Header};
-use super::{Exchange, Spot, lock, owner_file, refused, root_is_fixed};
+use super::{Exchange, Spot, inside, lock, owner_file, refused, root_is_fixed};
 use crate::error::HttpError;
-use crate::guard;
+use crate::guard::{self, Taking};
 use crate::locks::{self, Keys};
 use crate::reply::{self, Reply};
 use crate::tree::change::Change;
 
 /// In: a path; Depth absent or infinity. Out: 204.
 ///
-/// Errors: 403 for the root, a share, or without `delete` (or `delete-child` on the parent); 404; 412; 423; 207 when
-/// something below is locked; 400 for another Depth on a collection.
+/// Errors: 403 for the root, a share, without `delete` (or `delete-child` on the parent), or when something below isn't
+/// seen; 404; 412; 423; 207 when something below is locked or may not be deleted; 400 for another Depth on a collection.
 pub async fn delete(x: Exchange) -> Result<Reply, HttpError> {
     let conditions = Conditions::parse(&x.head.headers)?;
     let depth = Depth::parse(&x.head.headers)?;
-    if x.path.is_root() {
-        return Err(root_is_fixed());
-    }
     let mut tx = x.app.db.write().await?;
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
-    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    let spot = Spot::to_change(&mut tx, &access, &x.path).await?;
     let node = spot.found()?;
     if spot.located.is_root() {
         return Err(root_is_fixed());
     }
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     let permit = guard::permit(Operation::Delete, &scene).map_err(|denial| refused(&denial, &x.path))?;
+    inside::confirm(&mut tx, &spot, Taking::Away).await?;
     if node.is_collection() && !matches!(depth, None | Some(Depth::Infinity)) {
         return Err(HttpError::bad_request("A collection is deleted with Depth: infinity only."));
     }

@@ -14,7 +14,7 @@ use super::{Exchange, PREFIX, Spot, is_head, page, refused};
 use crate::blobs::{BlobId, INLINE_BYTES_MAX};
 use crate::db::DbError;
 use crate::error::HttpError;
-use crate::guard;
+use crate::guard::{self, Place};
 use crate::path::RelPath;
 use crate::reply::{self, Body, Reply};
 use crate::tree::Node;
@@ -37,8 +37,10 @@ pub async fn get(x: Exchange) -> Result<Reply, HttpError> {
     let conditions = Conditions::parse(&x.head.headers)?;
     let range = ByteRange::parse(&x.head.headers)?;
     let access = x.app.guard.access(&x.app.db, &x.caller).await?;
-    if x.path.is_root() {
-        return page::shares(&x, &access);
+    match access.place(&x.path) {
+        Place::Top => return page::shares(&x, &access),
+        Place::Others => return page::others(&x, &access),
+        Place::In(..) | Place::Nowhere => {}
     }
     let spot = Spot::known(&x.app, &access, &x.path).await?;
     let node = spot.found()?;

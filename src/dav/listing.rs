@@ -7,7 +7,6 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use commonhold_acl::ItemKind;
 use futures_util::{Stream, stream};
 use tokio::task::JoinHandle;
 
@@ -20,12 +19,13 @@ use super::{Exchange, NS_WIN32, PREFIX, Spot, principals};
 use crate::clock::Moment;
 use crate::db::ReadTx;
 use crate::error::HttpError;
-use crate::guard::{Access, Reached};
+use crate::guard::{Access, OTHERS, Reached, Zone};
 use crate::ids::{NodeId, ShareId, UserId};
 use crate::locks::{self, Lock};
 use crate::path::encode_segment;
 use crate::tree::list::{Cursor, members};
 use crate::tree::props::DeadProp;
+use crate::tree::view::Filter;
 use crate::tree::{self, Node, TreeError, props};
 
 /// So much is collected before it is sent.
@@ -85,6 +85,10 @@ impl Asked {
 /// A collection whose members are still to be listed.
 struct Level {
     reached: Reached,
+    /// The zone of the collection.
+    zone: Zone,
+    /// Which of its members are listed.
+    seen: Filter,
     node: Node,
     href: String,
     cursor: Cursor,
@@ -148,10 +152,11 @@ impl Listing {
     }
 
     /// One resource whose row says everything.
-    pub fn of_one(x: &Exchange, asked: Asked, reached: &Reached, node: &Node, href: String) -> Self {
+    pub fn of_one(x: &Exchange, asked: Asked, spot: &Spot, node: &Node, href: String) -> Self {
         let mut listing = Self::new(x, asked, None, 0);
-        let name = if node.name.is_empty() { &reached.share.name } else { &node.name };
-        listing.entry(&href, Some(node), name, Some(reached), &[], &[]);
+        let name = if node.name.is_empty() { spot.reached.name() } else { &node.name };
+        let zone = spot.reached.zone(spot.chain());
+        listing.entry(&href, Some(node), name, Some((&spot.reached, zone)), &[], &[]);
         listing
     }
 
@@ -168,22 +173,22 @@ impl Listing {
         let href = x.path.to_href(PREFIX, node.is_collection());
         let mut locks = Vec::new();
         if let (true, Some(tx)) = (listing.asked.wants_locks(), &mut listing.tx) {
-            let chain = spot.located.chain();
+            let chain = spot.chain();
             for lock in locks::covering(tx, chain, x.now).await.map_err(of_tree)? {
                 let depth = chain.iter().position(|node| node.id == lock.node).map_or(chain.len(), |at| at + 1);
-                let root = tree::href_of(PREFIX, &spot.reached.share.name, &chain[..depth]);
-                locks.push((Arc::new(lock), root));
+                locks.push((Arc::new(lock), spot.href_of(&chain[..depth])));
             }
         }
-        listing.entry_with_rows(&href, &node, &spot.reached, &locks).await?;
+        let zone = spot.reached.zone(spot.chain());
+        listing.entry_with_rows(&href, &node, &spot.reached, zone, &locks).await?;
         if depth != Depth::Zero && node.is_collection() {
             locks.retain(|(lock, _)| lock.deep);
-            listing.enter(&spot.reached, node, href, depth == Depth::Infinity, locks);
+            listing.enter(&spot.reached, zone, node, href, depth == Depth::Infinity, locks);
         }
         Ok(listing)
     }
 
-    /// The root: the shares that the caller reaches.
+    /// The root: the home, the shares that the caller reaches, and what others share with him.
     pub async fn of_root(x: &Exchange, access: &Access, asked: Asked, depth: Depth) -> Result<Self, HttpError> {
         let mut listing = Self::new(x, asked, Some(x.app.db.read().await?), free_bytes(x)?);
         listing.top = listing.root_room(access).await?;
@@ -191,23 +196,62 @@ impl Listing {
         if depth == Depth::Zero {
             return Ok(listing);
         }
-        for reached in access.shares() {
-            let Some(tx) = &mut listing.tx else { break };
-            let located = tree::locate(tx, reached.share.root, &[]).await?;
-            let Some(root) = located.node().cloned() else { continue };
-            let mut href = PREFIX.to_owned();
-            href.extend(encode_segment(&reached.share.name));
-            href.push('/');
-            let mut locks = listing.locks_on(&[root.id]).await?;
-            let mut locks: Vec<Located> =
-                locks.remove(&root.id).unwrap_or_default().into_iter().map(|lock| (lock, href.clone())).collect();
-            listing.entry_with_rows(&href, &root, reached, &locks).await?;
-            if depth == Depth::Infinity {
-                locks.retain(|(lock, _)| lock.deep);
-                listing.enter(reached, root, href, true, locks);
+        for reached in access.home().into_iter().chain(access.shares()) {
+            listing.mount(reached, depth == Depth::Infinity).await?;
+        }
+        if !access.others().is_empty() {
+            listing.others(access, depth == Depth::Infinity).await?;
+        }
+        Ok(listing)
+    }
+
+    /// What others share with the caller: their homes.
+    pub async fn of_others(x: &Exchange, access: &Access, asked: Asked, depth: Depth) -> Result<Self, HttpError> {
+        let mut listing = Self::new(x, asked, Some(x.app.db.read().await?), free_bytes(x)?);
+        listing.others(access, depth == Depth::Infinity).await.map(drop)?;
+        if depth == Depth::One {
+            for reached in access.others() {
+                listing.mount(reached, false).await?;
             }
         }
         Ok(listing)
+    }
+
+    /// The collection of other people's homes, with everything in it if `deep`.
+    async fn others(&mut self, access: &Access, deep: bool) -> Result<(), HttpError> {
+        let mut href = PREFIX.to_owned();
+        href.extend(encode_segment(OTHERS));
+        href.push('/');
+        self.entry(&href, None, OTHERS, None, &[], &[]);
+        if deep {
+            for reached in access.others() {
+                self.mount(reached, true).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The root of a share, with everything in it if `deep`.
+    async fn mount(&mut self, reached: &Reached, deep: bool) -> Result<(), HttpError> {
+        let Some(tx) = &mut self.tx else { return Ok(()) };
+        let located = match tree::locate(tx, reached.share.root, &[]).await {
+            Ok(located) => located,
+            // Made inactive a moment ago.
+            Err(TreeError::ShareGone) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let Some(root) = located.node().cloned() else { return Ok(()) };
+        let href = reached.mount().to_href(PREFIX, true);
+        let mut locks = self.locks_on(&[root.id]).await?;
+        let mut locks: Vec<Located> =
+            locks.remove(&root.id).unwrap_or_default().into_iter().map(|lock| (lock, href.clone())).collect();
+        let zone = reached.zone(&[]);
+        self.entry_with_rows(&href, &root, reached, zone, &locks).await?;
+        if deep {
+            locks.retain(|(lock, _)| lock.deep);
+            self.enter(reached, zone, root, href, true, locks);
+        }
+        Ok(())
     }
 
     /// The locks whose roots are among `nodes`, if they were asked for.
@@ -221,8 +265,10 @@ impl Listing {
         Ok(found)
     }
 
-    fn enter(&mut self, reached: &Reached, node: Node, href: String, deep: bool, locks: Vec<Located>) {
-        let level = Level { reached: reached.clone(), node, href, cursor: Cursor::default(), deep, locks };
+    fn enter(&mut self, reached: &Reached, zone: Zone, node: Node, href: String, deep: bool, locks: Vec<Located>) {
+        // What the caller doesn't see is left out by the question itself.
+        let seen = reached.filter(zone, node.id);
+        let level = Level { reached: reached.clone(), zone, seen, node, href, cursor: Cursor::default(), deep, locks };
         self.todo.push_back(level);
     }
 
@@ -258,9 +304,7 @@ impl Listing {
     }
 
     async fn page(&mut self, mut level: Level) -> Result<(), HttpError> {
-        // What the caller doesn't see is left out by the question itself.
-        let collections_only = !level.reached.effective.sees(ItemKind::File);
-        let (nodes, next) = self.members(&level, collections_only).await?;
+        let (nodes, next) = self.members(&level).await?;
         let Some(tx) = &mut self.tx else { return Ok(()) };
         let with_dead: Vec<NodeId> =
             nodes.iter().filter(|node| self.asked.wants_dead(node)).map(|node| node.id).collect();
@@ -274,9 +318,9 @@ impl Listing {
         if let Some(next) = &next
             && let Some(mut tx) = self.tx.take()
         {
-            let (node, next) = (level.node.clone(), next.clone());
+            let (node, next, seen) = (level.node.clone(), next.clone(), level.seen.clone());
             self.ahead = Some(tokio::spawn(async move {
-                let page = members(&mut tx, &node, &next, collections_only).await;
+                let page = members(&mut tx, &node, &next, &seen).await;
                 (tx, page)
             }));
         }
@@ -290,10 +334,11 @@ impl Listing {
             let dead = dead.remove(&node.id).unwrap_or_default();
             let own = locked.remove(&node.id).unwrap_or_default().into_iter().map(|lock| (lock, href.clone()));
             let mut locks: Vec<Located> = level.locks.iter().cloned().chain(own).collect();
-            self.entry(&href, Some(&node), &node.name, Some(&level.reached), &dead, &locks);
+            let zone = level.reached.zone_below(level.zone, node.id);
+            self.entry(&href, Some(&node), &node.name, Some((&level.reached, zone)), &dead, &locks);
             if level.deep && node.is_collection() {
                 locks.retain(|(lock, _)| lock.deep);
-                self.enter(&level.reached, node, href.clone(), true, locks);
+                self.enter(&level.reached, zone, node, href.clone(), true, locks);
             }
         }
         if let Some(next) = next {
@@ -304,14 +349,14 @@ impl Listing {
     }
 
     /// The page of `level`: the one that was read ahead, or the first one.
-    async fn members(&mut self, level: &Level, collections_only: bool) -> Result<Page, HttpError> {
+    async fn members(&mut self, level: &Level) -> Result<Page, HttpError> {
         if let Some(ahead) = self.ahead.take() {
             let (tx, page) = ahead.await.map_err(|_| HttpError::internal())?;
             self.tx = Some(tx);
             return Ok(page?);
         }
         match &mut self.tx {
-            Some(tx) => Ok(members(tx, &level.node, &level.cursor, collections_only).await?),
+            Some(tx) => Ok(members(tx, &level.node, &level.cursor, &level.seen).await?),
             None => Ok((Vec::new(), None)),
         }
     }
@@ -321,6 +366,7 @@ impl Listing {
         href: &str,
         node: &Node,
         reached: &Reached,
+        zone: Zone,
         locks: &[Located],
     ) -> Result<(), HttpError> {
         if self.asked.wants_quota() {
@@ -331,8 +377,8 @@ impl Listing {
             dead = props::of(tx, &[node.id]).await?.into_iter().map(|(_, prop)| prop).collect();
         }
         // A share's root has no name of its own.
-        let name = if node.name.is_empty() { &reached.share.name } else { &node.name };
-        self.entry(href, Some(node), name, Some(reached), &dead, locks);
+        let name = if node.name.is_empty() { reached.name() } else { &node.name };
+        self.entry(href, Some(node), name, Some((reached, zone)), &dead, locks);
         Ok(())
     }
 
@@ -352,7 +398,7 @@ impl Listing {
             return Ok(None);
         }
         let mut used = 0u64;
-        for reached in access.shares() {
+        for reached in access.home().into_iter().chain(access.shares()) {
             self.load_room(reached.share.id).await?;
             used = used.saturating_add(self.rooms.get(&reached.share.id).map_or(0, |room| room.used));
         }
@@ -364,13 +410,13 @@ impl Listing {
         href: &str,
         node: Option<&Node>,
         name: &str,
-        reached: Option<&Reached>,
+        seen: Option<(&Reached, Zone)>,
         dead: &[DeadProp],
         locks: &[Located],
     ) {
         let room = node.map_or(self.top, |node| self.rooms.get(&node.share).copied());
-        let effective = reached.map(|reached| &reached.effective);
-        let share = reached.map(|reached| &*reached.share);
+        let effective = seen.zip(node).map(|((reached, zone), node)| reached.effective(zone, node.id));
+        let share = seen.map(|(reached, _)| &*reached.share);
         let (caller, me, now) = (self.caller, self.me.as_str(), self.now);
         let resource = Resource { node, name, share, effective, dead, room, locks, caller, me, now };
         match &mut self.xml {

@@ -15,10 +15,10 @@ use super::headers::{Depth, Header, LockToken, Timeout};
 use super::propfind::XML_TYPE;
 use super::props::write_locks;
 use super::xml::{QName, XmlWriter};
-use super::{Exchange, PREFIX, Spot, refused, root_is_fixed, shielded, small_body};
+use super::{Exchange, PREFIX, Spot, inside, nowhere, put, refused, root_is_fixed, shielded, small_body};
 use crate::db::{Reads, WriteTx};
 use crate::error::{Condition, HttpError};
-use crate::guard;
+use crate::guard::{self, Access, Reached, Taking};
 use crate::ids::ContentId;
 use crate::locks::{self, Keys, Lock, LockError, Refusal, Release, Wish};
 use crate::net::RequestBody;
@@ -68,26 +68,29 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
     let mut tx = x.app.db.write().await?;
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
     let view = View { access: &access, user: x.caller.user.id, now: x.now };
-    if x.path.segments().len() == 1 && access.share(name).is_none() {
-        return Err(root_is_fixed());
-    }
-    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(&x.path))?;
     let unmapped = spot.located.node().is_none();
-    if unmapped {
+    let leased = spot.leased(&x);
+    if !spot.located.is_root() {
         spot.parent()?;
+    }
+    if spot.is_hidden() && leased.is_none() {
+        put::confirm_may_make(&x, &spot, Operation::LockNew)?;
     }
     let operation = match spot.located.node() {
         None => Operation::LockNew,
         Some(node) if node.is_collection() => Operation::LockFolder,
         Some(_) => Operation::LockFile,
     };
-    let leased = spot.leased(&x);
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     let scene = match &leased {
         Some((node, effective)) => scene.with(Object::Item, effective, guard::item(node)),
         None => scene,
     };
     let permit = guard::permit(operation, &scene).map_err(|refusal| refused(&refusal, &x.path))?;
+    if deep {
+        inside::confirm(&mut tx, &spot, Taking::Locked).await?;
+    }
     conditions.confirm_change(&mut tx, &view, &spot).await?;
     let tokens = conditions.tokens();
     let keys = Keys { user: x.caller.user.id, tokens: &tokens };
@@ -121,7 +124,7 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
     let who = (x.caller.user.id, x.caller.user.name.as_str());
     let lock = match locks::lock(&mut tx, &permit, &chain, who, wish, x.now).await {
         Ok(lock) => lock,
-        Err(refusal) => return Err(not_given(&mut tx, refusal).await),
+        Err(refusal) => return Err(not_given(&mut tx, &access, &x, refusal).await),
     };
     tx.commit().await?;
     let status = if unmapped { StatusCode::CREATED } else { StatusCode::OK };
@@ -221,7 +224,7 @@ pub(super) async fn confirm(
     }
     match locks::confirm(tx, chain, keys, x.now).await {
         Ok(()) => Ok(()),
-        Err(error) => Err(locked(tx, error, false).await),
+        Err(error) => Err(locked(tx, &spot.reached, x, error, false).await),
     }
 }
 
@@ -241,55 +244,81 @@ pub(super) async fn confirm_taking(
             let above: Vec<_> = spot.located.chain().iter().map(|node| node.id).collect();
             let inside =
                 matches!(&error, LockError::Locked(locks) if locks.iter().all(|lock| !above.contains(&lock.node)));
-            Err(locked(tx, error, inside).await)
+            Err(locked(tx, &spot.reached, x, error, inside).await)
         }
     }
 }
 
-/// 423 with the roots of the locks, or a 207 that names them as blockers.
-async fn locked(tx: &mut impl Reads, error: LockError, as_blockers: bool) -> HttpError {
+/// 423 with the roots of the locks, or a 207 that names them as blockers. What the caller doesn't see isn't named, and if
+/// that is all there is, neither is who holds it.
+async fn locked(
+    tx: &mut impl Reads,
+    reached: &Reached,
+    x: &Exchange,
+    error: LockError,
+    as_blockers: bool,
+) -> HttpError {
     let locks = match error {
         LockError::Locked(locks) => locks,
         LockError::Tree(error) => return error.into(),
     };
-    let hrefs = match roots(tx, &locks).await {
-        Ok(hrefs) => hrefs,
+    let roots = match roots(tx, reached, &locks).await {
+        Ok(roots) => roots,
         Err(error) => return error,
     };
-    let text = format!("Locked by `{}`.", locks[0].holder_name);
-    let error = HttpError::new(StatusCode::LOCKED, text);
-    if as_blockers { error.blocked_by(hrefs) } else { error.with(Condition::LockTokenSubmitted(hrefs)) }
+    let Some(holder) = roots.holder else {
+        let error = HttpError::new(StatusCode::LOCKED, "Something in it is locked.");
+        return error.with(Condition::LockTokenSubmitted(vec![x.path.to_href(PREFIX, true)]));
+    };
+    let error = HttpError::new(StatusCode::LOCKED, format!("Locked by `{holder}`."));
+    if as_blockers { error.blocked_by(roots.hrefs) } else { error.with(Condition::LockTokenSubmitted(roots.hrefs)) }
 }
 
-async fn not_given(tx: &mut impl Reads, refusal: Refusal) -> HttpError {
+async fn not_given(tx: &mut impl Reads, access: &Access, x: &Exchange, refusal: Refusal) -> HttpError {
     let text = refusal.to_string();
-    match refusal {
-        Refusal::Conflict(locks) => match roots(tx, &locks).await {
-            Ok(hrefs) => {
-                HttpError::new(StatusCode::LOCKED, format!("{text}.")).with(Condition::NoConflictingLock(hrefs))
-            }
-            Err(error) => error,
-        },
-        Refusal::Below(locks) => match roots(tx, &locks).await {
-            Ok(hrefs) => HttpError::new(StatusCode::LOCKED, format!("{text}.")).blocked_by(hrefs),
-            Err(error) => error,
-        },
-        Refusal::TooMany | Refusal::TooManyShared => HttpError::new(StatusCode::FORBIDDEN, format!("{text}.")),
-        Refusal::Lock(error) => locked(tx, error, false).await,
+    let (locks, below) = match refusal {
+        Refusal::Conflict(locks) => (locks, false),
+        Refusal::Below(locks) => (locks, true),
+        Refusal::TooMany | Refusal::TooManyShared => {
+            return HttpError::new(StatusCode::FORBIDDEN, format!("{text}."));
+        }
+        Refusal::Lock(error) => return of_tree(error),
+    };
+    let Some(reached) = access.by_id(locks[0].share) else { return HttpError::not_found() };
+    let roots = match roots(tx, reached, &locks).await {
+        Ok(roots) => roots,
+        Err(error) => return error,
+    };
+    if roots.holder.is_none() {
+        let error = HttpError::new(StatusCode::LOCKED, "Something in it is locked.");
+        return error.with(Condition::NoConflictingLock(vec![x.path.to_href(PREFIX, true)]));
     }
+    let error = HttpError::new(StatusCode::LOCKED, format!("{text}."));
+    if below { error.blocked_by(roots.hrefs) } else { error.with(Condition::NoConflictingLock(roots.hrefs)) }
 }
 
-/// The URLs of the locks' roots, each once.
-async fn roots(tx: &mut impl Reads, locks: &[Lock]) -> Result<Vec<String>, HttpError> {
-    let mut hrefs = Vec::new();
+/// The roots of locks that a caller sees.
+struct Roots {
+    /// His URLs of them, each once.
+    hrefs: Vec<String>,
+    /// Who holds the first of them.
+    holder: Option<String>,
+}
+
+async fn roots(tx: &mut impl Reads, reached: &Reached, locks: &[Lock]) -> Result<Roots, HttpError> {
+    let mut roots = Roots { hrefs: Vec::new(), holder: None };
     for lock in locks {
         let chain = tree::chain_of(tx, lock.node).await?;
-        let href = tree::href_of(PREFIX, &tree::share_name(tx, lock.share).await?, &chain);
-        if !hrefs.contains(&href) {
-            hrefs.push(href);
+        if reached.seen(&chain) < chain.len() {
+            continue;
+        }
+        roots.holder.get_or_insert_with(|| lock.holder_name.clone());
+        let href = reached.href(PREFIX, &chain);
+        if !roots.hrefs.contains(&href) {
+            roots.hrefs.push(href);
         }
     }
-    Ok(hrefs)
+    Ok(roots)
 }
 
 /// A lock error where no lock can stand in the way.

@@ -8,9 +8,9 @@ use http::header::{CONTENT_LOCATION, HeaderValue};
 
 use super::conditions::{Conditions, View};
 use super::engine::{self, Errand};
-use super::{Exchange, PREFIX, Spot, lock, refused, root_is_fixed, small_body};
+use super::{Exchange, PREFIX, Spot, lock, nowhere, refused, small_body};
 use crate::error::HttpError;
-use crate::guard;
+use crate::guard::{self, Place};
 use crate::locks::Keys;
 use crate::net::RequestBody;
 use crate::reply::Reply;
@@ -43,14 +43,13 @@ async fn make(x: Arc<Exchange>) -> Result<(), HttpError> {
     let Some(name) = x.path.name() else { return Err(taken()) };
     let mut tx = x.app.db.write().await?;
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
-    if x.path.segments().len() == 1 && access.share(name).is_none() {
-        return Err(root_is_fixed());
+    if let Place::Others = access.place(&x.path) {
+        return Err(taken());
     }
-    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(&x.path))?;
     if spot.located.is_root() {
         return Err(taken());
     }
-    confirm_parent_visible(&spot)?;
     spot.parent()?;
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     let permit = guard::permit(Operation::Mkcol, &scene).map_err(|denial| refused(&denial, &x.path))?;
@@ -65,9 +64,4 @@ async fn make(x: Arc<Exchange>) -> Result<(), HttpError> {
     let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
     change.create_collection(&permit, spot.located.ancestors(), name).await?;
     Ok(tx.commit().await?)
-}
-
-/// 404 instead of 409 would tell nothing; but a caller who sees nothing of the share must not learn of its inside.
-pub(super) fn confirm_parent_visible(spot: &Spot) -> Result<(), HttpError> {
-    if spot.reached.effective.sees(commonhold_acl::ItemKind::Folder) { Ok(()) } else { Err(HttpError::not_found()) }
 }

@@ -14,6 +14,7 @@ mod engine;
 mod get;
 pub mod headers;
 pub mod if_header;
+mod inside;
 mod listing;
 mod lock;
 mod mkcol;
@@ -40,9 +41,9 @@ use crate::app::App;
 use crate::clock::Moment;
 use crate::db::{Db, Reads};
 use crate::error::HttpError;
-use crate::guard::{self, Access, Caller, Reached, Refused};
+use crate::guard::{self, Access, Caller, Place, Reached, Refused};
 use crate::net::{BodyError, RequestBody};
-use crate::path::{Name, RelPath};
+use crate::path::RelPath;
 use crate::reply::Reply;
 use crate::tree::{self, Located, Node};
 
@@ -123,31 +124,50 @@ async fn small_body(mut body: RequestBody, bytes_max: usize) -> Result<Bytes, Ht
     Ok(whole)
 }
 
-/// Where a path leads in a share that the caller reaches.
+/// Where a path leads in a share that the caller reaches, and how far he sees it.
 struct Spot {
     reached: Reached,
     located: Arc<Located>,
+    /// Nodes of the chain that the caller sees. What isn't seen isn't there for him, with everything below.
+    seen: usize,
 }
 
 impl Spot {
-    /// Looks inside a transaction. `None` for the root and for what lies in no share of the caller.
-    async fn locate(tx: &mut impl Reads, access: &Access, path: &RelPath) -> Result<Option<Self>, HttpError> {
-        let Some((reached, names)) = share_of(access, path) else { return Ok(None) };
-        let located = Arc::new(tree::locate(tx, reached.share.root, names).await?);
-        Ok(Some(Self { reached: reached.clone(), located }))
+    fn new(reached: &Reached, located: Arc<Located>) -> Self {
+        Self { reached: reached.clone(), seen: reached.seen(located.chain()), located }
     }
 
-    /// Looks at what is known without a transaction, for verbs that only read. Errors: 404 for the root and for what
-    /// lies in no share of the caller.
+    /// Looks inside a transaction. `None` for the fixed collections and for what lies in no share of the caller.
+    async fn locate(tx: &mut impl Reads, access: &Access, path: &RelPath) -> Result<Option<Self>, HttpError> {
+        let Place::In(reached, names) = access.place(path) else { return Ok(None) };
+        let located = Arc::new(tree::locate(tx, reached.share.root, names).await?);
+        Ok(Some(Self::new(reached, located)))
+    }
+
+    /// The same for whoever would change what is there. Errors: 403 for the fixed collections, 404.
+    async fn to_change(tx: &mut impl Reads, access: &Access, path: &RelPath) -> Result<Self, HttpError> {
+        match access.place(path) {
+            Place::Top | Place::Others => Err(root_is_fixed()),
+            Place::In(..) | Place::Nowhere => Self::locate(tx, access, path).await?.ok_or_else(HttpError::not_found),
+        }
+    }
+
+    /// Looks at what is known without a transaction, for verbs that only read. Errors: 404 for the fixed collections and
+    /// for what lies in no share of the caller.
     async fn known(app: &App, access: &Access, path: &RelPath) -> Result<Self, HttpError> {
-        let (reached, names) = share_of(access, path).ok_or_else(HttpError::not_found)?;
+        let Place::In(reached, names) = access.place(path) else { return Err(HttpError::not_found()) };
         let located = app.tree.locate(&app.db, reached.share.id, reached.share.root, names).await?;
-        Ok(Self { reached: reached.clone(), located })
+        Ok(Self::new(reached, located))
+    }
+
+    /// The nodes on the way that the caller sees, from the share's root on.
+    fn chain(&self) -> &[Node] {
+        &self.located.chain()[..self.seen]
     }
 
     /// The resource, if it is there and the caller sees it.
     fn visible(&self) -> Option<&Node> {
-        self.located.node().filter(|node| self.reached.effective.sees(guard::item(node).kind))
+        self.located.node().filter(|_| self.seen == self.located.chain().len())
     }
 
     /// The same. Errors: 404.
@@ -163,36 +183,56 @@ impl Spot {
         }
     }
 
-    /// The collection that the resource is, or would be, a member of. Errors: 409 when there is none.
+    /// Whether the name is taken by something that the caller doesn't see. He can't be given it, and learns no more than
+    /// that; who may make nothing there doesn't learn even that.
+    fn is_hidden(&self) -> bool {
+        self.located.node().is_some() && self.visible().is_none()
+    }
+
+    /// The collection that the resource is, or would be, a member of, if the caller sees it.
+    fn visible_parent(&self) -> Option<&Node> {
+        self.located.parent().filter(|_| self.seen >= self.located.ancestors().len())
+    }
+
+    /// The same. Errors: 409 when there is none.
     fn parent(&self) -> Result<&Node, HttpError> {
-        self.located.parent().ok_or_else(|| {
+        self.visible_parent().ok_or_else(|| {
             HttpError::new(StatusCode::CONFLICT, "The collection that this would be a member of is not there.")
         })
+    }
+
+    /// What the caller may do with what the path names; with the last node on the way when it names nothing.
+    fn effective(&self) -> &Effective {
+        self.reached.at(self.located.chain())
+    }
+
+    /// What the caller may do with the parent.
+    fn parent_effective(&self) -> &Effective {
+        self.reached.at(self.located.ancestors())
     }
 
     /// The resource and what may be done with it by whoever has just made it, while that lasts.
     fn leased(&self, x: &Exchange) -> Option<(&Node, Effective)> {
         let node = self.located.node().filter(|node| node.leased_to(x.caller.user.id, x.now))?;
-        Some((node, self.reached.effective.leased()))
+        Some((node, self.effective().leased()))
     }
 
     /// The spot as the objects `item` and `parent` of a decision.
     fn scene<'a>(&'a self, scene: Scene<'a>, item: Object, parent: Object) -> Scene<'a> {
-        let effective = &self.reached.effective;
         let scene = match self.located.node() {
-            Some(node) => scene.with(item, effective, guard::item(node)),
+            Some(node) => scene.with(item, self.effective(), guard::item(node)),
             None => scene,
         };
         match self.located.parent() {
-            Some(node) => scene.with(parent, effective, guard::item(node)),
+            Some(node) => scene.with(parent, self.parent_effective(), guard::item(node)),
             None => scene,
         }
     }
-}
 
-fn share_of<'a, 'p>(access: &'a Access, path: &'p RelPath) -> Option<(&'a Reached, &'p [Name])> {
-    let (share, below) = path.segments().split_first()?;
-    Some((access.share(share)?, below))
+    /// The caller's own URL of a node on the way.
+    fn href_of(&self, chain: &[Node]) -> String {
+        self.reached.href(PREFIX, chain)
+    }
 }
 
 /// A refusal about the resource at `path`, as an answer.
@@ -206,12 +246,18 @@ fn refused(refused: &Refused, path: &RelPath) -> HttpError {
     HttpError::denied(refused, about.to_href(PREFIX, is_collection))
 }
 
-/// The root holds shares and nothing else; they come and go by administration. 403.
+/// The root holds shares and nothing else, and so does what others share; they come and go by administration. 403.
 fn root_is_fixed() -> HttpError {
     HttpError::new(
         StatusCode::FORBIDDEN,
-        "The top level holds the team shares; an administrator makes and removes them.",
+        "This level holds the team shares, your home and what others share with you; nothing else is made or changed here.",
     )
+}
+
+/// What the answer is where the caller reaches no share: nothing is made or changed at the fixed levels, whatever they
+/// hold, and elsewhere nothing is there.
+fn nowhere(path: &RelPath) -> HttpError {
+    if guard::is_fixed(path) { root_is_fixed() } else { HttpError::not_found() }
 }
 
 /// Whether the request's method is HEAD.

@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::{Exchange, Spot};
 use crate::error::HttpError;
-use crate::guard;
+use crate::guard::{self, Place};
 use crate::reply::{self, Reply};
 
 /// Every verb that this server knows.
@@ -33,10 +33,10 @@ pub async fn options(x: Exchange) -> Result<Reply, HttpError> {
 }
 
 async fn allowed(x: &Exchange) -> Result<HeaderValue, HttpError> {
-    if x.path.is_root() {
+    let access = x.app.guard.access(&x.app.db, &x.caller).await?;
+    if let Place::Top | Place::Others = access.place(&x.path) {
         return Ok(HeaderValue::from_static("OPTIONS, GET, HEAD, PROPFIND"));
     }
-    let access = x.app.guard.access(&x.app.db, &x.caller).await?;
     let Ok(spot) = Spot::known(&x.app, &access, &x.path).await else {
         return Ok(HeaderValue::from_static("OPTIONS"));
     };
@@ -57,7 +57,8 @@ async fn allowed(x: &Exchange) -> Result<HeaderValue, HttpError> {
             verbs.extend(may(get).then_some("COPY"));
             verbs.extend((!root && may(Operation::Delete)).then_some("DELETE, MOVE"));
         }
-        None if spot.located.node().is_none() && spot.located.parent().is_some() && may(Operation::PutNew) => {
+        // A name that is taken by what the caller doesn't see looks like a free one.
+        None if spot.visible_parent().is_some() && may(Operation::PutNew) => {
             verbs.push("PUT, MKCOL, LOCK");
         }
         None => {}

@@ -21,14 +21,12 @@ pub async fn document_of(tx: &mut impl Reads, spot: &Spot) -> Result<Option<Vec<
         (None, None) => return Ok(None),
     };
     let Some(document) = document_name(&name) else { return Ok(None) };
-    // Whoever may not write the document can't keep others from writing it either.
-    let Some(parent) = spot.located.parent().filter(|_| spot.reached.effective.allows(Permission::Write)) else {
-        return Ok(None);
-    };
+    let Some(parent) = spot.located.parent() else { return Ok(None) };
     let Some(node) = tree::find_document(tx, parent, document.as_str()).await? else { return Ok(None) };
     let mut chain = spot.located.ancestors().to_vec();
     chain.push(node);
-    Ok(Some(chain))
+    // Whoever may not write the document can't keep others from writing it either.
+    Ok(spot.reached.at(&chain).allows(Permission::Write).then_some(chain))
 }
 
 /// What an owner file's name says of its document's: all of it, or (Word) all but the first two characters.

@@ -3,7 +3,6 @@
 //! The same request without `Accept: text/html` gets the page too: some clients test a folder with GET and want a 200.
 
 use bytes::Bytes;
-use commonhold_acl::Listing;
 use futures_util::stream;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, StatusCode};
@@ -12,11 +11,12 @@ use super::headers::HttpDate;
 use super::{Exchange, Spot, is_head};
 use crate::db::ReadTx;
 use crate::error::HttpError;
-use crate::guard::Access;
+use crate::guard::{Access, HOME, OTHERS};
 use crate::path::encode_segment;
 use crate::reply::{self, Body, Reply};
 use crate::tree::Node;
 use crate::tree::list::{Cursor, members};
+use crate::tree::view::Filter;
 
 const HTML: &str = "text/html; charset=utf-8";
 /// The page's only style; a stylesheet of its own would need another URL and another right.
@@ -33,14 +33,30 @@ pub fn wanted(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().any(|value| value.as_bytes().windows(9).any(|part| part == b"text/html"))
 }
 
-/// The shares of the caller.
+/// The home and the shares of the caller.
 pub fn shares(x: &Exchange, access: &Access) -> Result<Reply, HttpError> {
     let mut html = head("Team shares", None);
-    for reached in access.shares() {
-        row(&mut html, &reached.share.name, true, None, Some(&reached.share.description));
+    if access.home().is_some() {
+        row(&mut html, HOME, true, None, Some("Your own files"));
     }
-    if access.shares().is_empty() {
+    for reached in access.shares() {
+        row(&mut html, reached.name(), true, None, Some(&reached.share.description));
+    }
+    if !access.others().is_empty() {
+        row(&mut html, OTHERS, true, None, Some("What others share with you"));
+    }
+    if access.all().next().is_none() {
         html.push_str("<tr><td colspan=3>No team share is open to you here.");
+    }
+    html.push_str("</table>");
+    Ok(finished(x, html))
+}
+
+/// The homes of others in which something is granted to the caller.
+pub fn others(x: &Exchange, access: &Access) -> Result<Reply, HttpError> {
+    let mut html = head(OTHERS, Some(".."));
+    for reached in access.others() {
+        row(&mut html, reached.name(), true, None, None);
     }
     html.push_str("</table>");
     Ok(finished(x, html))
@@ -48,14 +64,14 @@ pub fn shares(x: &Exchange, access: &Access) -> Result<Reply, HttpError> {
 
 /// The members of a collection that the caller sees.
 pub async fn collection(x: &Exchange, spot: &Spot, node: &Node) -> Result<Reply, HttpError> {
-    let collections_only = spot.reached.effective.listing() != Listing::Members;
     let title = x.path.to_string();
     let start = head(&title, Some(".."));
     if is_head(&x.head) {
         return Ok(finished(x, start));
     }
     let tx = x.app.db.read().await?;
-    let walk = Walk { tx, node: node.clone(), next: Some(Cursor::default()), collections_only };
+    let seen = spot.reached.filter(spot.reached.zone(spot.chain()), node.id);
+    let walk = Walk { tx, node: node.clone(), next: Some(Cursor::default()), seen };
     let rows = stream::try_unfold((walk, Some(start)), |(mut walk, start)| async move {
         match walk.rows(start).await {
             Ok(Some(bytes)) => Ok(Some((bytes, (walk, None)))),
@@ -73,13 +89,13 @@ struct Walk {
     tx: ReadTx,
     node: Node,
     next: Option<Cursor>,
-    collections_only: bool,
+    seen: Filter,
 }
 
 impl Walk {
     async fn rows(&mut self, start: Option<String>) -> Result<Option<Bytes>, HttpError> {
         let Some(cursor) = self.next.take() else { return Ok(None) };
-        let (nodes, next) = members(&mut self.tx, &self.node, &cursor, self.collections_only).await?;
+        let (nodes, next) = members(&mut self.tx, &self.node, &cursor, &self.seen).await?;
         let mut html = start.unwrap_or_default();
         for node in &nodes {
             let date = HttpDate::from(node.modified.system()).to_string();

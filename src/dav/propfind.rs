@@ -10,7 +10,7 @@ use super::headers::{Depth, Header};
 use super::listing::{Asked, Listing};
 use super::{Exchange, PREFIX, Spot, refused, small_body};
 use crate::error::{Condition, HttpError};
-use crate::guard::{self, Access};
+use crate::guard::{self, Place, Reached};
 use crate::net::RequestBody;
 use crate::reply::{Body, Reply};
 use crate::tree::list::count_below;
@@ -28,9 +28,19 @@ pub async fn propfind(x: Exchange, body: RequestBody) -> Result<Reply, HttpError
     let body = small_body(body, x.app.config.dav.xml_bytes_max).await?;
     let asked = Asked::new(PropfindBody::parse(&body)?, depth);
     let access = x.app.guard.access(&x.app.db, &x.caller).await?;
-    if x.path.is_root() {
-        confirm_bound(&x, &access, None, depth).await?;
-        return answer(Listing::of_root(&x, &access, asked, depth).await?, true, "").await;
+    match access.place(&x.path) {
+        Place::Top => {
+            let below: Vec<&Reached> = access.all().collect();
+            confirm_bound(&x, &below, depth).await?;
+            return answer(Listing::of_root(&x, &access, asked, depth).await?, true, "").await;
+        }
+        Place::Others => {
+            let below: Vec<&Reached> = access.others().iter().collect();
+            confirm_bound(&x, &below, depth).await?;
+            let href = x.path.to_href(PREFIX, true);
+            return answer(Listing::of_others(&x, &access, asked, depth).await?, true, &href).await;
+        }
+        Place::In(..) | Place::Nowhere => {}
     }
 
     // The resource alone, without any property that lies in rows of its own, needs no transaction.
@@ -41,7 +51,7 @@ pub async fn propfind(x: Exchange, body: RequestBody) -> Result<Reply, HttpError
         if !asked.needs_rows(node, has_locks) {
             let href = x.path.to_href(PREFIX, node.is_collection());
             let is_collection = node.is_collection();
-            return answer(Listing::of_one(&x, asked, &spot.reached, node, href.clone()), is_collection, &href).await;
+            return answer(Listing::of_one(&x, asked, &spot, node, href.clone()), is_collection, &href).await;
         }
     }
     let mut tx = x.app.db.read().await?;
@@ -55,7 +65,10 @@ pub async fn propfind(x: Exchange, body: RequestBody) -> Result<Reply, HttpError
     if enters {
         let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
         guard::permit(Operation::PropfindMembers, &scene).map_err(|denial| refused(&denial, &x.path))?;
-        confirm_bound(&x, &access, Some(&spot), depth).await?;
+        if depth == Depth::Infinity {
+            let bound = x.app.config.dav.propfind_infinity_max as u64;
+            confirm_count(bound, count_below(&mut tx, node.id, &spot.reached.view(spot.chain()), bound + 1).await?)?;
+        }
     }
     let href = x.path.to_href(PREFIX, node.is_collection());
     let is_collection = node.is_collection();
@@ -63,25 +76,22 @@ pub async fn propfind(x: Exchange, body: RequestBody) -> Result<Reply, HttpError
     answer(listing, is_collection, &href).await
 }
 
-/// Refuses an infinity that is too large, before anything is sent.
-async fn confirm_bound(x: &Exchange, access: &Access, spot: Option<&Spot>, depth: Depth) -> Result<(), HttpError> {
+/// Refuses an infinity over whole shares that is too large, before anything is sent.
+async fn confirm_bound(x: &Exchange, below: &[&Reached], depth: Depth) -> Result<(), HttpError> {
     if depth != Depth::Infinity {
         return Ok(());
     }
     let bound = x.app.config.dav.propfind_infinity_max as u64;
     let mut tx = x.app.db.read().await?;
     let mut found = 0;
-    match spot {
-        Some(spot) => found += count_below(&mut tx, spot.found()?.id, bound + 1).await?,
-        None => {
-            for reached in access.shares() {
-                found += count_below(&mut tx, reached.share.root, bound + 1 - found.min(bound)).await?;
-                if found > bound {
-                    break;
-                }
-            }
-        }
+    for reached in below {
+        found += count_below(&mut tx, reached.share.root, &reached.view(&[]), bound + 1 - found.min(bound)).await?;
+        confirm_count(bound, found)?;
     }
+    Ok(())
+}
+
+fn confirm_count(bound: u64, found: u64) -> Result<(), HttpError> {
     if found <= bound {
         return Ok(());
     }

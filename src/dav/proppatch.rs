@@ -9,7 +9,7 @@ use super::conditions::{Conditions, View};
 use super::propfind::XML_TYPE;
 use super::props::Live;
 use super::xml::{QName, RawXml, XmlWriter};
-use super::{Exchange, NS_WIN32, PREFIX, Spot, lock, refused, root_is_fixed, shielded, small_body};
+use super::{Exchange, NS_WIN32, PREFIX, Spot, lock, refused, shielded, small_body};
 use crate::clock::Moment;
 use crate::error::{Condition, HttpError};
 use crate::guard;
@@ -32,12 +32,9 @@ pub async fn proppatch(x: Exchange, body: RequestBody) -> Result<Reply, HttpErro
 
 async fn patch(x: Exchange, update: PropertyUpdate) -> Result<Reply, HttpError> {
     let conditions = Conditions::parse(&x.head.headers)?;
-    if x.path.is_root() {
-        return Err(root_is_fixed());
-    }
     let mut tx = x.app.db.write().await?;
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
-    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    let spot = Spot::to_change(&mut tx, &access, &x.path).await?;
     let node = spot.found_or_leased(&x)?;
     let permit = permit(&x, &spot)?;
     let view = View { access: &access, user: x.caller.user.id, now: x.now };

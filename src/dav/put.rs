@@ -15,7 +15,7 @@ use super::conditions::{Conditions, View};
 use super::engine::{self, Errand, Upload};
 use super::get::validators;
 use super::headers::{ExpectedLength, Header, OcMtime, has_content_range};
-use super::{Exchange, Spot, lock, owner_file, refused, root_is_fixed, shielded};
+use super::{Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded};
 use crate::blobs::{Place, Sealed};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
@@ -76,7 +76,7 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
 async fn early(x: &Exchange, conditions: &Conditions) -> Result<(), HttpError> {
     let access = x.app.guard.access(&x.app.db, &x.caller).await?;
     let mut tx = x.app.db.read().await?;
-    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(x))?;
+    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(&x.path))?;
     decide(x, &spot)?;
     if let Err(refusal) = confirm(&mut tx, x, conditions, &access, &spot).await
         && !keeps_late_save(&mut tx, x, conditions, &spot).await?
@@ -125,14 +125,8 @@ fn expected_length(headers: &HeaderMap) -> Result<Option<u64>, HttpError> {
     }
 }
 
-/// Nothing is made at the top level: there, what the caller doesn't reach is refused as what isn't there.
-fn nowhere(x: &Exchange) -> HttpError {
-    if x.path.segments().len() == 1 { root_is_fixed() } else { HttpError::not_found() }
-}
-
 /// What must be true of the place; asked before the body is read and again when it is there.
 fn decide(x: &Exchange, spot: &Spot) -> Result<Permit, HttpError> {
-    super::mkcol::confirm_parent_visible(spot)?;
     let is_collection = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "A collection is there; PUT makes files.");
     if spot.located.is_root() {
         return Err(is_collection);
@@ -141,6 +135,9 @@ fn decide(x: &Exchange, spot: &Spot) -> Result<Permit, HttpError> {
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     let operation = if spot.located.node().is_some() { Operation::PutOver } else { Operation::PutNew };
     let leased = spot.leased(x);
+    if spot.is_hidden() && leased.is_none() {
+        confirm_may_make(x, spot, Operation::PutNew)?;
+    }
     let scene = match &leased {
         Some((node, effective)) => scene.with(Object::Item, effective, guard::item(node)),
         None => scene,
@@ -154,6 +151,13 @@ fn decide(x: &Exchange, spot: &Spot) -> Result<Permit, HttpError> {
         return Err(HttpError::new(StatusCode::CONFLICT, text));
     }
     Ok(permit)
+}
+
+/// Whoever may make nothing in a collection is told so whether the name is free or taken by what he doesn't see.
+pub(super) fn confirm_may_make(x: &Exchange, spot: &Spot, making: Operation) -> Result<(), HttpError> {
+    let parent = spot.parent()?;
+    let scene = Scene::new().with(Object::Parent, spot.parent_effective(), guard::item(parent));
+    guard::permit(making, &scene).map(drop).map_err(|denial| refused(&denial, &x.path))
 }
 
 /// Refuses early what can't be stored anyway. Errors: 413, 507.
@@ -175,7 +179,7 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
     let content = fresh(sealed);
     let mut tx = x.app.db.write().await?;
     let access: Arc<Access> = x.app.guard.access_in(&mut tx, &x.caller).await?;
-    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(&x))?;
+    let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(&x.path))?;
     let permit = decide(&x, &spot)?;
     let over = spot.located.node();
     new.store(over.is_none(), Ordering::Release);

@@ -10,6 +10,7 @@ mod name;
 pub mod organization;
 pub mod policy;
 pub mod principal;
+pub mod roster;
 pub mod secret;
 mod sql;
 pub mod user;

@@ -6,12 +6,13 @@ use commonhold_acl::Channel;
 use crate::db::{DbError, Reads};
 use crate::directory::group::Membership;
 use crate::directory::policy::{self, Policies, Policy};
-use crate::directory::{Reach, User};
+use crate::directory::{Reach, User, roster};
 use crate::ids::OrgId;
 use crate::shares::{self, Doors, Share};
 
 /// The circumstances of one caller over one channel.
 pub(super) struct Circumstances {
+    site: bool,
     user_org: OrgId,
     channel: Channel,
     reach: Reach,
@@ -31,7 +32,7 @@ impl Circumstances {
         let orgs: Vec<OrgId> = reach.organizations().chain([user.org]).collect();
         let policies = policy::of(tx, &orgs).await?;
         let doors = shares::doors(tx, user.id, groups, channel).await?;
-        Ok(Self { user_org: user.org, channel, reach, policies, doors })
+        Ok(Self { site: user.admin, user_org: user.org, channel, reach, policies, doors })
     }
 
     /// Reads the policies of the organizations that these shares belong to, as far as they aren't known.
@@ -48,6 +49,16 @@ impl Circumstances {
     /// The organizations in whose shares the caller reads as their administrator.
     pub fn browsed(&self) -> Vec<OrgId> {
         self.reach.organizations().filter(|org| self.policies.of(*org).is_on(Policy::AdminBrowseFiles)).collect()
+    }
+
+    /// The organizations in whose people's homes he does: a system administrator too, who needs the policy only there.
+    pub async fn browsed_homes(&mut self, tx: &mut impl Reads) -> Result<Vec<OrgId>, DbError> {
+        if !self.site {
+            return Ok(self.browsed());
+        }
+        let orgs = roster::organizations(tx).await?;
+        self.include(tx, orgs.iter().copied()).await?;
+        Ok(orgs.into_iter().filter(|org| self.policies.of(*org).is_on(Policy::AdminBrowseFiles)).collect())
     }
 
     /// What the caller is towards a share.

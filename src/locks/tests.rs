@@ -48,7 +48,7 @@ impl Room {
         tx.commit().await.unwrap();
         let caller = Caller { user: Arc::new(user.clone()), channel: Channel::WebDav };
         let access = Guard::default().access(&self.site.db, &caller).await.unwrap();
-        Person { room: self, user, effective: access.shares()[0].effective.clone() }
+        Person { room: self, user, effective: access.shares()[0].at(&[]).clone() }
     }
 
     async fn at(&self, tx: &mut impl Reads, path: &[&str]) -> Located {

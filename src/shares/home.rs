@@ -25,3 +25,8 @@ pub(crate) async fn create(
 pub async fn of(reads: &mut impl Reads, owner: UserId) -> Result<Option<Share>, DbError> {
     sql::home_of(reads.conn(), owner).await
 }
+
+/// The homes of these users, and those of all users of these organizations, by name.
+pub async fn of_users(reads: &mut impl Reads, owners: &[UserId], orgs: &[OrgId]) -> Result<Vec<Share>, DbError> {
+    sql::homes_of(reads.conn(), owners, orgs).await
+}

@@ -244,6 +244,11 @@ pub async fn by_id(reads: &mut impl Reads, id: ShareId) -> Result<Option<Share>,
     sql::share_by_id(reads.conn(), id).await
 }
 
+/// The shares of these ids, of any kind, by name.
+pub async fn by_ids(reads: &mut impl Reads, shares: &[ShareId]) -> Result<Vec<Share>, DbError> {
+    sql::shares_by_ids(reads.conn(), shares).await
+}
+
 /// All team shares and public folders, by name.
 pub async fn list(reads: &mut impl Reads) -> Result<Vec<Share>, DbError> {
     sql::shares(reads.conn()).await

@@ -157,6 +157,26 @@ pub(super) async fn share_by_id(conn: &mut Conn, id: ShareId) -> Result<Option<S
     row.fetch_optional(conn).await?.as_ref().map(share).transpose()
 }
 
+pub(super) async fn shares_by_ids(conn: &mut Conn, shares: &[ShareId]) -> Result<Vec<Share>> {
+    let rows = query(select_share!("", "where share.id in (select value from json_each(?)) order by share.name_key"));
+    let shares = json!(shares.iter().map(|share| share.0).collect::<Vec<_>>()).to_string();
+    rows.bind(shares).fetch_all(conn).await?.iter().map(share).collect()
+}
+
+/// By the names of their owners, which they have too.
+pub(super) async fn homes_of(conn: &mut Conn, owners: &[UserId], orgs: &[OrgId]) -> Result<Vec<Share>> {
+    let rows = query(select_share!(
+        "",
+        "where share.id in (select id from share where owner_id in (select value from json_each(?))
+                            union select id from share
+                                  where org_id in (select value from json_each(?)) and owner_id is not null)
+         order by share.name, share.id"
+    ));
+    let owners = json!(owners.iter().map(|owner| owner.0).collect::<Vec<_>>()).to_string();
+    let orgs = json!(orgs.iter().map(|org| org.0).collect::<Vec<_>>()).to_string();
+    rows.bind(owners).bind(orgs).fetch_all(conn).await?.iter().map(share).collect()
+}
+
 pub(super) async fn shares(conn: &mut Conn) -> Result<Vec<Share>> {
     let rows = query(select_share!("", "where share.kind <> 1 order by share.name_key")).fetch_all(conn).await?;
     rows.iter().map(share).collect()

@@ -10,6 +10,7 @@ use super::scratch::is_owner_file;
 use super::{CREATION_LEASE, Kind, Located, Node, ShareState, TreeError, Usage, sql};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
+use crate::grants;
 use crate::ids::{ContentId, NodeId, ShareId, UserId};
 use crate::path::Name;
 
@@ -98,6 +99,15 @@ impl<'t> Change<'t> {
     /// Comes before the first write, and after everything that may refuse: what gives up until here disturbs no other job.
     pub(super) fn touch(&mut self) {
         self.tx.touch_share(self.share);
+    }
+
+    /// Comes before a node leaves its place. Grants hang off nodes, and what they come to depends on where these lie: if any
+    /// lies at or below the node, what is known of people's access is no longer true.
+    pub(super) async fn unsettle(&mut self, node: &Node) -> Result<(), TreeError> {
+        if grants::speaks(self.tx, node).await? {
+            self.tx.touch_directory();
+        }
+        Ok(())
     }
 
     /// The sequence that a change of a file of this name gets: the next one, unless the log doesn't tell of such files.
@@ -255,6 +265,7 @@ impl<'t> Change<'t> {
     pub async fn delete(&mut self, permit: &Permit, node: &Node, ancestors: &[Node]) -> Result<(), TreeError> {
         let parent = node.parent.expect("a share's root is never deleted through the tree");
         assert!(may_take(permit, node.id, parent), "a permit to delete this node");
+        self.unsettle(node).await?;
         self.touch();
         if node.kind == Kind::File && is_owner_file(&node.name) {
             let freed = sql::bytes_below(self.tx.conn(), node.id).await?;

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::view::{self, Filter, View};
 use super::{Kind, Node, TreeError, sql};
 use crate::clock::Moment;
 use crate::db::{DbError, Reads};
@@ -13,6 +14,12 @@ pub const PAGE_NODES: i64 = 2_000;
 /// A place in a listing: after the last node of the page before.
 #[derive(Debug, Clone, Default)]
 pub struct Cursor(String);
+
+impl Cursor {
+    pub(super) fn key(&self) -> &str {
+        &self.0
+    }
+}
 
 /// A row as the statement gives it.
 #[derive(Deserialize)]
@@ -41,14 +48,18 @@ impl Row {
 
 /// The members of `parent` after `cursor`, in the order of their keys, and where the next page begins (`None`: at the end).
 ///
-/// `collections_only` leaves files out: what a caller sees is part of the question, never a filter behind it.
+/// What a caller sees is part of the question, never a test behind it.
 pub async fn members(
     tx: &mut impl Reads,
     parent: &Node,
     cursor: &Cursor,
-    collections_only: bool,
+    seen: &Filter,
 ) -> Result<(Vec<Node>, Option<Cursor>), TreeError> {
-    let (json, last) = sql::members_json(tx.conn(), parent.id, &cursor.0, collections_only, PAGE_NODES).await?;
+    let (json, last) = if seen.is_all() {
+        sql::members_json(tx.conn(), parent.id, &cursor.0, false, PAGE_NODES).await?
+    } else {
+        view::members_json(tx.conn(), parent, cursor, seen).await?
+    };
     let rows: Vec<Row> = serde_json::from_str(&json).map_err(unreadable)?;
     let next = if rows.len() as i64 == PAGE_NODES { last.map(Cursor) } else { None };
     let nodes: Option<Vec<Node>> = rows.into_iter().map(|row| row.node(parent.share, parent.id)).collect();
@@ -59,8 +70,13 @@ fn unreadable(why: impl ToString) -> TreeError {
     TreeError::Db(DbError::Lost(format!("a listing can't be read: {}", why.to_string()).into()))
 }
 
-/// How many nodes lie at and below `root`; counts no further than `limit`.
-pub async fn count_below(tx: &mut impl Reads, root: NodeId, limit: u64) -> Result<u64, TreeError> {
+/// How many nodes are seen at and below `root`; counts no further than `limit`.
+pub async fn count_below(tx: &mut impl Reads, root: NodeId, seen: &View, limit: u64) -> Result<u64, TreeError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    Ok(sql::count_below(tx.conn(), root, limit).await?.unsigned_abs())
+    let count = if seen.is_all() {
+        sql::count_below(tx.conn(), root, limit).await?
+    } else {
+        view::count(tx.conn(), root, seen, limit).await?
+    };
+    Ok(count.unsigned_abs())
 }

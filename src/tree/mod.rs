@@ -12,6 +12,7 @@ pub mod props;
 pub mod scratch;
 mod sql;
 pub mod transfer;
+pub mod view;
 
 use std::time::Duration;
 

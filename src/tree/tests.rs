@@ -50,7 +50,7 @@ impl Room {
         let guard = guard::Guard::default();
         let caller = guard::Caller { user: std::sync::Arc::new(user.clone()), channel: Channel::WebDav };
         let access = guard.access(&db, &caller).await.unwrap();
-        let effective = access.shares()[0].effective.clone();
+        let effective = access.shares()[0].at(&[]).clone();
         Self { _folder: folder, db, user, shares, effective }
     }
 
@@ -90,7 +90,7 @@ impl Room {
             let root = locate(&mut tx, share.root, &[]).await.unwrap().node().unwrap().clone();
             let mut todo = vec![(format!("/{}", share.name), root)];
             while let Some((path, node)) = todo.pop() {
-                let (nodes, next) = members(&mut tx, &node, &Cursor::default(), false).await.unwrap();
+                let (nodes, next) = members(&mut tx, &node, &Cursor::default(), &Default::default()).await.unwrap();
                 assert!(next.is_none());
                 for member in nodes {
                     let path = format!("{path}/{}", member.name);
@@ -234,7 +234,7 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
                 let target = Target { at: &at, name: to_path.name().unwrap(), landing };
                 let mut change = Change::begin(&mut tx, &at, actor, now);
                 match way {
-                    4 => change.copy(&permit, &source, true, &target).await.unwrap(),
+                    4 => change.copy(&permit, &source, Some(&Default::default()), &target).await.unwrap(),
                     _ if share == to_share => change.relocate(&permit, &source, &ancestors, &target).await.unwrap(),
                     _ => change.adopt(&permit, &source, &located, &target).await.unwrap(),
                 };

@@ -8,6 +8,7 @@ use commonhold_acl::{Landing, Permission, Permit};
 
 use super::change::{Change, Fresh, Op, State, may_take, require};
 use super::scratch::is_save_scratch;
+use super::view::{self, View};
 use super::{Kind, Located, Node, TreeError, VACATED_KEPT, sql};
 use crate::clock::Moment;
 use crate::db::Reads;
@@ -31,14 +32,14 @@ impl Target<'_> {
 }
 
 impl Change<'_> {
-    /// Copies `source`, with everything below it when `deep`. Gives the node at the destination.
+    /// Copies `source`, with what is seen below it unless `deep` is `None`. Gives the node at the destination.
     ///
     /// Errors: [`TreeError::OverQuota`], [`TreeError::TooDeep`].
     pub async fn copy(
         &mut self,
         permit: &Permit,
         source: &Node,
-        deep: bool,
+        deep: Option<&View>,
         to: &Target<'_>,
     ) -> Result<Node, TreeError> {
         if to.landing == Landing::Revises {
@@ -46,7 +47,10 @@ impl Change<'_> {
             return self.revise(permit, source, to).await;
         }
         require(permit, Permission::Create, to.parent());
-        let (nodes, bytes, levels) = sql::plan_copy(self.tx.conn(), source.id, deep).await?;
+        let (nodes, bytes, levels) = match deep {
+            Some(seen) if !seen.is_all() => view::plan_copy(self.tx.conn(), source.id, seen).await?,
+            _ => sql::plan_copy(self.tx.conn(), source.id, deep.is_some()).await?,
+        };
         assert!(nodes > 0, "the source is part of its own copy");
         self.confirm_quota(bytes.unsigned_abs())?;
         confirm_depth(to, levels)?;
@@ -77,6 +81,7 @@ impl Change<'_> {
         let old_parent = source.parent.expect("a share's root is never moved through the tree");
         let renamed = to.parent() == old_parent && permit.allows(old_parent, Permission::RenameChild);
         assert!(renamed || may_take(permit, source.id, old_parent), "a permit to take the source away");
+        self.unsettle(source).await?;
         self.touch();
         if to.landing == Landing::Revises {
             let file = self.revise(permit, source, to).await?;
@@ -119,8 +124,9 @@ impl Change<'_> {
         let (actor, now, source_ancestors) = (self.actor, self.now, from.ancestors());
         let old_parent = source.parent.expect("a share's root is never moved through the tree");
         assert!(may_take(permit, source.id, old_parent), "a permit to take the source away");
+        self.unsettle(source).await?;
         if to.landing == Landing::Revises {
-            let file = self.copy(permit, source, true, to).await?;
+            let file = self.copy(permit, source, Some(&View::default()), to).await?;
             Change::begin(self.tx, from, actor, now).delete(permit, source, source_ancestors).await?;
             return Ok(file);
         }
@@ -173,6 +179,7 @@ impl Change<'_> {
         let to = Target { at, name, landing: Landing::Free };
         let document = self.former(&to).await?.filter(|node| node.parent != Some(self.trash));
         let Some(document) = document else { return Ok(None) };
+        self.unsettle(&document).await?;
         require(permit, Permission::Create, to.parent());
         self.confirm_quota(content.size.saturating_add(document.size))?;
         let back = self.put_in_place(&document, &to).await?;
@@ -202,6 +209,7 @@ impl Change<'_> {
         document: &Node,
         to: &Target<'_>,
     ) -> Result<Node, TreeError> {
+        self.unsettle(document).await?;
         let was_deleted = document.parent == Some(self.trash);
         let (new, old) =
             (source.content.expect("a file has a content"), document.content.expect("a file has a content"));

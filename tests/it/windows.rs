@@ -26,7 +26,7 @@ fn a_drive_is_mapped_from_the_root_of_the_host() {
     }
     let hrefs: Vec<String> = walk("/", "1").multistatus().responses.into_keys().collect();
     assert!(hrefs.contains(&"/".to_owned()) && hrefs.contains(&"/dav/".to_owned()), "{hrefs:?}");
-    assert_eq!(walk("/dav", "1").paths(), ["/", "/Projects/"]);
+    assert_eq!(walk("/dav", "1").paths(), ["/", "/Home/", "/Projects/"]);
 }
 
 /// Trap 18: what OPTIONS allows answers something else than 405, and the rest answers 405 and says what is allowed.

@@ -1,0 +1,170 @@
+//! The statements that read only what is seen. SQLite's dialect.
+//!
+//! A walk carries along what holds for the members of the node it has come to (`lists`: see [`Lists`](super::Lists)); lists
+//! of ids are bound as JSON and looked up, so that a thousand of them cost no more than one.
+
+use serde_json::json;
+
+use super::{Bars, Filter, Forbidden, View};
+use crate::db::{Conn, DbError, query, query_scalar};
+use crate::ids::NodeId;
+
+type Result<T> = std::result::Result<T, DbError>;
+
+fn list(nodes: &[NodeId]) -> String {
+    json!(nodes.iter().map(|node| node.0).collect::<Vec<_>>()).to_string()
+}
+
+pub(super) async fn members_json(
+    conn: &mut Conn,
+    parent: NodeId,
+    after: &str,
+    filter: &Filter,
+    limit: i64,
+) -> Result<(String, Option<String>)> {
+    let row = query(
+        "select json_group_array(json_array(id, name, kind, lower(hex(content_id)), size, modified_at, created_at,
+                                            seq, has_props)), max(name_key)
+         from (select * from node
+               where parent_id = ?1 and name_key > ?2
+                 and (?3 = 0 or (?3 = 1 and kind = 0) or id in (select value from json_each(?4)))
+                 and id not in (select value from json_each(?5))
+               order by name_key limit ?6)",
+    )
+    .bind(parent.0)
+    .bind(after)
+    .bind(filter.lists as i64)
+    .bind(list(&filter.also))
+    .bind(list(&filter.except))
+    .bind(limit)
+    .fetch_one(conn)
+    .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+/// A walk over what is seen: `?1` the topmost node, `?2` what is shown of its members, `?3` to `?7` the lists of a [`View`].
+/// The limit at its end, if there is one, comes after.
+macro_rules! walk {
+    ($end:literal) => {
+        concat!(
+            "with recursive walk (id, depth, lists) as (
+                 select ?1, 0, ?2
+                 union all
+                 select node.id, walk.depth + 1,
+                        case when node.id in (select value from json_each(?3)) then 0
+                             when node.id in (select value from json_each(?4)) then 1
+                             when node.id in (select value from json_each(?5)) then 2
+                             else walk.lists end
+                 from walk join node on node.parent_id = walk.id
+                 where (walk.lists = 0 or (walk.lists = 1 and node.kind = 0)
+                        or node.id in (select value from json_each(?6)))
+                   and node.id not in (select value from json_each(?7)) ",
+            $end
+        )
+    };
+}
+
+/// The six values of a [`walk`].
+fn values(view: &View) -> (i64, [String; 5]) {
+    let View { lists, all, collections, named, also, except } = view;
+    (*lists as i64, [list(all), list(collections), list(named), list(also), list(except)])
+}
+
+pub(super) async fn count(conn: &mut Conn, root: NodeId, view: &View, limit: i64) -> Result<i64> {
+    let (lists, [all, collections, named, also, except]) = values(view);
+    query_scalar(walk!("limit ?8) select count(*) from walk"))
+        .bind(root.0)
+        .bind(lists)
+        .bind(all)
+        .bind(collections)
+        .bind(named)
+        .bind(also)
+        .bind(except)
+        .bind(limit)
+        .fetch_one(conn)
+        .await
+}
+
+pub(super) async fn plan_copy(conn: &mut Conn, source: NodeId, view: &View) -> Result<(i64, i64, i64)> {
+    query(
+        "create temp table if not exists copy_map (old integer primary key, new integer not null, depth integer not null);
+         delete from copy_map",
+    )
+    .execute(&mut *conn)
+    .await?;
+    let (lists, [all, collections, named, also, except]) = values(view);
+    query(concat!(
+        "insert into copy_map (old, new, depth) ",
+        walk!(
+            ") select id, (select seq from sqlite_sequence where name = 'node') + row_number() over (), depth from walk"
+        )
+    ))
+    .bind(source.0)
+    .bind(lists)
+    .bind(all)
+    .bind(collections)
+    .bind(named)
+    .bind(also)
+    .bind(except)
+    .execute(&mut *conn)
+    .await?;
+    let row = query("select count(*), coalesce(sum(size), 0), max(depth) from copy_map join node on id = old")
+        .fetch_one(conn)
+        .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+}
+
+/// `bars` is 1 where files stand in the way, and 2 more where collections do.
+pub(super) async fn forbidden(
+    conn: &mut Conn,
+    root: NodeId,
+    view: &View,
+    forbidden: &Forbidden,
+    limit: i64,
+) -> Result<Vec<NodeId>> {
+    let number = |bars: Bars| i64::from(bars.files) + 2 * i64::from(bars.collections);
+    let [none, files, collections_too, both] = [(false, false), (true, false), (false, true), (true, true)]
+        .map(|(files, collections)| list(&forbidden.with(Bars { files, collections })));
+    let (lists, [all, collections, named, also, except]) = values(view);
+    let ids: Vec<i64> = query_scalar(
+        "with recursive walk (id, kind, lists, bars, looked) as (
+             select ?1, 0, ?2, ?8, 1
+             union all
+             select node.id, node.kind,
+                    case when node.id in (select value from json_each(?3)) then 0
+                         when node.id in (select value from json_each(?4)) then 1
+                         when node.id in (select value from json_each(?5)) then 2
+                         else walk.lists end,
+                    case when node.id in (select value from json_each(?9)) then 0
+                         when node.id in (select value from json_each(?10)) then 1
+                         when node.id in (select value from json_each(?11)) then 2
+                         when node.id in (select value from json_each(?12)) then 3
+                         else walk.bars end,
+                    case when node.id in (select value from json_each(?9)) or node.id in (select value from json_each(?10))
+                           or node.id in (select value from json_each(?11)) or node.id in (select value from json_each(?12))
+                         then 1 else 0 end
+             from walk join node on node.parent_id = walk.id
+             where (walk.lists = 0 or (walk.lists = 1 and node.kind = 0)
+                    or node.id in (select value from json_each(?6)))
+               and node.id not in (select value from json_each(?7))
+         )
+         select id from walk
+         where looked = 0 and (bars = 3 or (bars = 1 and kind = 1) or (bars = 2 and kind = 0)) limit ?13",
+    )
+    .bind(root.0)
+    .bind(lists)
+    .bind(all)
+    .bind(collections)
+    .bind(named)
+    .bind(also)
+    .bind(except)
+    .bind(number(forbidden.top))
+    .bind(none)
+    .bind(files)
+    .bind(collections_too)
+    .bind(both)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    Ok(ids.into_iter().map(NodeId).collect())
+}
