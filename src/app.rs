@@ -3,13 +3,19 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::{self, Actor, Line, Record};
 use crate::auth::Auth;
 use crate::blobs::Blobs;
+use crate::clock::Moment;
 use crate::config::Config;
 use crate::dav::headers::Origin;
 use crate::db::Db;
 use crate::guard::Guard;
-use crate::site::{Site, SiteError};
+use crate::jobs::Chores;
+use crate::site::{HeadFile, Site, SiteError};
+use crate::trail::{Trail, batch};
 use crate::tree::cache::TreeCache;
 use crate::{jobs, net, router};
 
@@ -25,6 +31,8 @@ pub struct App {
     pub auth: Auth,
     /// Where paths lead, and small contents.
     pub tree: TreeCache,
+    /// What is recorded behind the answers.
+    pub trail: Trail,
     /// The limits and switches.
     pub config: Config,
     /// The addresses under which clients know this server.
@@ -71,6 +79,10 @@ pub async fn serve(
     }
     let listener = net::listen(listen).map_err(|error| ServeError::Listen(listen, error))?;
     let address = listener.local_addr()?;
+    let head_file = site.head_file(&config.audit);
+    start_record(&site.db, &head_file, address).await?;
+    let (trail, events) = Trail::new();
+    let chores = Chores { db: site.db.clone(), keep_days: config.audit.keep_days, head_file: head_file.clone() };
     let limits = net::Limits::from(&config.limits);
     let app = Arc::new(App {
         db: site.db.clone(),
@@ -78,18 +90,61 @@ pub async fn serve(
         guard: Guard::default(),
         auth: Auth::new(&config.auth),
         tree: TreeCache::default(),
+        trail,
         config,
         origins,
     });
     let stop = net::stop_on_signal()?;
     ready(address);
     tracing::info!(%address, "serving");
-    let jobs = tokio::spawn(jobs::run(site.db.clone(), stop.clone()));
+    let answered = CancellationToken::new();
+    let jobs = tokio::spawn(jobs::run(chores, stop.clone()));
+    let batches = tokio::spawn(batch::run(Arc::clone(&app), events, answered.clone()));
     net::serve(listener, limits, stop, router::service(app)).await;
-    if let Err(error) = jobs.await {
-        tracing::error!(%error, "the background jobs broke down");
+    // Only now is the last answer's event in the queue.
+    answered.cancel();
+    for task in [jobs, batches] {
+        if let Err(error) = task.await {
+            tracing::error!(%error, "a background job broke down");
+        }
     }
+    stop_record(&site.db, &head_file).await?;
     site.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Begins the server's part of the audit, with what it finds wrong with the part before.
+async fn start_record(db: &Db, head_file: &HeadFile, address: SocketAddr) -> Result<(), ServeError> {
+    let now = Moment::now();
+    match head_file.read() {
+        Ok(Some(kept)) => {
+            let passes = audit::passes(&mut db.read().await.map_err(SiteError::from)?, &kept).await;
+            if passes.map_err(SiteError::from)? == Some(false) {
+                let note = format!("the log does not go through {kept}, which was its end");
+                tracing::error!(%note, "the audit is broken");
+                let broken = Record::new(now, Actor::server(), audit::verify::BROKEN_VERB);
+                append(db, Record { note: Some(Line::note(&note)), ..broken }).await?;
+            }
+        }
+        Ok(None) => {}
+        Err(error) => tracing::error!(%error, "the kept end of the audit can't be read"),
+    }
+    let note = format!("commonhold {} on {address}", env!("CARGO_PKG_VERSION"));
+    append(db, Record { note: Some(Line::note(&note)), ..Record::new(now, Actor::server(), "start") }).await
+}
+
+/// Ends it, and keeps where it ended.
+async fn stop_record(db: &Db, head_file: &HeadFile) -> Result<(), ServeError> {
+    append(db, Record::new(Moment::now(), Actor::server(), "stop")).await?;
+    let head = audit::head(&mut db.read().await.map_err(SiteError::from)?).await.map_err(SiteError::from)?;
+    tracing::info!(%head, "the end of the audit");
+    if let Err(error) = head_file.write(&head) {
+        tracing::error!(%error, "the end of the audit can't be kept");
+    }
+    Ok(())
+}
+
+async fn append(db: &Db, record: Record) -> Result<(), ServeError> {
+    Ok(batch::append_alone(db, record).await.map_err(SiteError::from)?)
 }

@@ -30,6 +30,8 @@ pub struct Config {
     pub dav: Dav,
     /// The log.
     pub log: Log,
+    /// The audit.
+    pub audit: Audit,
 }
 
 /// `[server]`
@@ -203,6 +205,22 @@ pub struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// Days that records are kept; 0: for ever.
+    pub keep_days: u32,
+    /// Where the end of the log is kept; empty: in the site's folder.
+    pub head_file: String,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { keep_days: 400, head_file: String::new() }
     }
 }
 

@@ -4,6 +4,7 @@
 //! once, with the request's id, and never sent.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use commonhold_acl as acl;
 use http::StatusCode;
@@ -85,12 +86,23 @@ pub struct HttpError {
     pub retry_after_s: Option<u32>,
     /// The URLs of other resources that keep the whole from being done, each with this error's status: a 207.
     pub blockers: Vec<String>,
+    /// The law's refusal behind it: for the audit, and never sent.
+    pub denied: Option<Arc<Denied>>,
+}
+
+/// What the law denied, for the record.
+#[derive(Debug)]
+pub struct Denied {
+    /// Why.
+    pub denial: acl::Denial,
+    /// The resource that it is about.
+    pub href: String,
 }
 
 impl HttpError {
     /// An answer with words.
     pub fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, condition: None, text: text.into(), retry_after_s: None, blockers: Vec::new() }
+        Self { status, condition: None, text: text.into(), retry_after_s: None, blockers: Vec::new(), denied: None }
     }
 
     /// The same with a condition.
@@ -132,6 +144,11 @@ impl HttpError {
 
     /// What the law denies, about the resource at `href`.
     pub fn denied(refused: &Refused, href: String) -> Self {
+        let denied = Denied { denial: refused.denial.clone(), href: href.clone() };
+        Self { denied: Some(Arc::new(denied)), ..Self::of_denial(refused, href) }
+    }
+
+    fn of_denial(refused: &Refused, href: String) -> Self {
         let Refused { operation, denial } = refused;
         match denial.kind {
             acl::DenialKind::Invisible => Self::not_found(),

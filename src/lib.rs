@@ -1,6 +1,7 @@
 //! Commonhold: a self-hosted team-share server. `ARCHITECTURE.md` says which room does what and who may use whom.
 
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod blobs;
 pub mod cli;
@@ -22,5 +23,6 @@ pub mod router;
 pub mod shares;
 pub mod site;
 pub mod telemetry;
+pub mod trail;
 pub mod tree;
 pub mod verify;

@@ -27,6 +27,7 @@ use crate::net::{PeerAddr, RequestBody};
 use crate::path::{Prefixed, RelPath, split_prefix};
 use crate::reply::{self, Reply};
 use crate::telemetry::RequestId;
+use crate::trail::Trace;
 
 /// The challenge of a 401. Basic only; browsers and Windows send the password as UTF-8 then (RFC 7617 section 2.1).
 const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Basic realm="Commonhold", charset="UTF-8""#);
@@ -53,19 +54,21 @@ impl Service<Request<RequestBody>> for Router {
 
 /// Answers one request, whatever happens.
 async fn answer(app: Arc<App>, request: Request<RequestBody>) -> Reply {
-    let id = RequestId::fresh();
+    let (id, now) = (RequestId::fresh(), Moment::now());
     let (head, body) = request.into_parts();
+    let trace = Trace::new(id, now, &head);
     let span = tracing::debug_span!("request", %id, method = %head.method, path = head.uri.path());
     let wants_page = dav::wants_page(&head.headers);
-    let routed = AssertUnwindSafe(route(app, head, body)).catch_unwind().instrument(span.clone()).await;
-    let mut reply = match routed {
-        Ok(Ok(reply)) => reply,
-        Ok(Err(refusal)) => refusal.into_reply(wants_page),
+    let routed = route(Arc::clone(&app), Arc::clone(&trace), head, body);
+    let routed = match AssertUnwindSafe(routed).catch_unwind().instrument(span.clone()).await {
+        Ok(routed) => routed,
         Err(_) => {
             tracing::error!(%id, "a handler panicked");
-            Refusal::from(HttpError::internal()).into_reply(wants_page)
+            Err(HttpError::internal().into())
         }
     };
+    app.trail.answered(&trace, routed.as_ref().map_err(|refusal| &refusal.error));
+    let mut reply = routed.unwrap_or_else(|refusal| refusal.into_reply(wants_page));
     span.in_scope(|| {
         if reply.status().is_server_error() {
             tracing::warn!(%id, status = reply.status().as_u16(), "answered with an error");
@@ -119,7 +122,7 @@ impl Refusal {
     }
 }
 
-async fn route(app: Arc<App>, head: Parts, body: RequestBody) -> Result<Reply, Refusal> {
+async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody) -> Result<Reply, Refusal> {
     let path = head.uri.path();
     if path == "/health" {
         return Ok(Box::pin(health(&app)).await?);
@@ -136,7 +139,7 @@ async fn route(app: Arc<App>, head: Parts, body: RequestBody) -> Result<Reply, R
         if head.method == Method::OPTIONS && anonymous {
             return Ok(principals::open_options());
         }
-        let caller = log_in(&app, &head).await?;
+        let caller = log_in(&app, &trace, &head).await?;
         let visit = principals::Visit { app, caller, head };
         return Ok(Box::pin(principals::handle(visit, &below, body)).await?);
     }
@@ -154,7 +157,7 @@ async fn route(app: Arc<App>, head: Parts, body: RequestBody) -> Result<Reply, R
         reply.headers_mut().insert(LOCATION, HeaderValue::from_static(PREFIX));
         return Ok(reply);
     }
-    let caller = log_in(&app, &head).await?;
+    let caller = log_in(&app, &trace, &head).await?;
     if at_top {
         return match head.method.as_str() {
             "PROPFIND" => Ok(Box::pin(dav::propfind_top(&head, &caller, body)).await?),
@@ -165,19 +168,33 @@ async fn route(app: Arc<App>, head: Parts, body: RequestBody) -> Result<Reply, R
         Prefixed::Below(raw) => RelPath::parse_request_target(raw).map_err(HttpError::from)?,
         Prefixed::Root | Prefixed::Redirect | Prefixed::Outside => RelPath::root(),
     };
-    Ok(dav::handle(Exchange { app, caller, now: Moment::now(), head, path }, body).await?)
+    Ok(dav::handle(Exchange { app, caller, now: Moment::now(), head, path, trace }, body).await?)
 }
 
 /// Who makes the request. Errors: 401 with the challenge, 429, 503.
-async fn log_in(app: &App, head: &Parts) -> Result<Caller, Refusal> {
-    let peer = head.extensions.get::<PeerAddr>().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
+async fn log_in(app: &App, trace: &Arc<Trace>, head: &Parts) -> Result<Caller, Refusal> {
+    let peer = PeerAddr::of(head).ip();
     let mut credentials = head.headers.get_all(AUTHORIZATION).iter();
     let (credentials, more) = (credentials.next(), credentials.next());
     if more.is_some() {
         return Err(HttpError::bad_request("The header `Authorization` may be sent only once.").into());
     }
-    match app.auth.login(&app.db, credentials, peer, Moment::now()).await {
-        Ok(login) => Ok(Caller { channel: login.how.channel(), user: login.user }),
+    let watched = app.trail.watch_login(trace, credentials);
+    let login = app.auth.login(&app.db, credentials, peer, Moment::now()).await;
+    match &login {
+        Err(AuthError::Wrong) => watched.failed(StatusCode::UNAUTHORIZED),
+        Err(AuthError::Throttled { .. }) => watched.failed(StatusCode::TOO_MANY_REQUESTS),
+        Ok(_) | Err(AuthError::Missing | AuthError::Busy | AuthError::Db(_)) => watched.is_over(),
+    }
+    match login {
+        Ok(login) => {
+            let caller = Caller { channel: login.how.channel(), user: login.user };
+            trace.by(&caller, &login.how);
+            if login.fresh {
+                app.trail.logged_in(trace);
+            }
+            Ok(caller)
+        }
         Err(AuthError::Missing | AuthError::Wrong) => {
             let error = HttpError::new(StatusCode::UNAUTHORIZED, "Please log in with your name and an app password.");
             Err(Refusal { error, challenge: true })

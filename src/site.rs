@@ -1,21 +1,26 @@
 //! A site: the folder in which everything is kept, and who may open it.
 //!
-//! `commonhold.db` the rows, `blobs/` the larger contents, `server.lock` held by the one running server.
+//! `commonhold.db` the rows, `blobs/` the larger contents, `server.lock` held by the one running server, `audit.head` the end
+//! of the audit as it was kept last.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::audit::Head;
 use crate::blobs::{BlobError, Blobs};
-use crate::config::{Config, Durability};
+use crate::config::{self, Config, Durability};
 use crate::db::{Db, DbError};
 
 const DATABASE: &str = "commonhold.db";
 const BLOBS: &str = "blobs";
 const SERVER_LOCK: &str = "server.lock";
+const AUDIT_HEAD: &str = "audit.head";
+/// Bytes of the file that holds the end of the audit; it has fewer.
+const HEAD_BYTES_MAX: u64 = 256;
 
 /// An open site.
 pub struct Site {
@@ -52,6 +57,49 @@ pub enum SiteError {
     /// The bytes.
     #[error(transparent)]
     Blobs(#[from] BlobError),
+}
+
+/// A file outside of the database that holds the end of the audit, so that a log whose end was cut off is found.
+#[derive(Debug, Clone)]
+pub struct HeadFile(PathBuf);
+
+impl HeadFile {
+    /// At this path.
+    pub fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// What was kept last; none before the first time. Errors: it can't be read, or holds something else.
+    pub fn read(&self) -> Result<Option<Head>, SiteError> {
+        let failed = |error| SiteError::Folder(self.0.clone(), error);
+        let file = match File::open(&self.0) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut text = String::new();
+        file.take(HEAD_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+        let head = text.parse().map_err(|why| failed(std::io::Error::new(ErrorKind::InvalidData, why)))?;
+        Ok(Some(head))
+    }
+
+    /// Keeps this head instead; a crash leaves the one or the other.
+    pub fn write(&self, head: &Head) -> Result<(), SiteError> {
+        let failed = |error| SiteError::Folder(self.0.clone(), error);
+        let mut beside = self.0.clone().into_os_string();
+        beside.push(".new");
+        let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside);
+        let mut file = options.map_err(failed)?;
+        writeln!(file, "{head}").and_then(|()| file.sync_data()).map_err(failed)?;
+        std::fs::rename(&beside, &self.0).map_err(failed)?;
+        let folder = self.0.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_data()).map_err(failed)
+    }
 }
 
 /// The right to be the site's server, as long as it is kept; the system takes it back when the process dies.
@@ -107,6 +155,12 @@ impl Site {
         file.rewind().map_err(failed)?;
         writeln!(file, "{}", std::process::id()).and_then(|()| file.sync_data()).map_err(failed)?;
         Ok(Claim { _lock: file })
+    }
+
+    /// Where the end of the audit is kept.
+    pub fn head_file(&self, config: &config::Audit) -> HeadFile {
+        let elsewhere = Path::new(&config.head_file);
+        HeadFile::new(if config.head_file.is_empty() { self.folder.join(AUDIT_HEAD) } else { elsewhere.to_owned() })
     }
 
     /// Ends all use of the site.

@@ -41,6 +41,8 @@ pub struct Login {
     pub user: Arc<User>,
     /// By which credential.
     pub how: How,
+    /// The credential is used for the first time since the server was started, as far as it remembers.
+    pub fresh: bool,
 }
 
 /// The credential of a login.
@@ -140,6 +142,8 @@ pub struct Auth {
     keyed: Hmac<Sha256>,
     proofs: Cache<ProofKey, Arc<Proof>>,
     refusals: Cache<ProofKey, Refusal>,
+    /// Credentials that were right once, so that a login is told of once and not whenever its proof has to be renewed.
+    known: Cache<ProofKey, ()>,
     hasher: Hasher,
     throttle: Throttle,
     proof_time: Duration,
@@ -155,6 +159,7 @@ impl Auth {
             keyed: Hmac::new_from_slice(&key).expect("HMAC takes a key of any length"),
             proofs: Cache::new(config.proof_cache_max),
             refusals: Cache::new(config.proof_cache_max),
+            known: Cache::new(config.proof_cache_max),
             hasher: Hasher::new(config),
             throttle: Throttle::new(config),
             proof_time: Duration::from_secs(config.proof_cache_s),
@@ -187,7 +192,9 @@ impl Auth {
             // Clients open many connections at once: the first checks, the others wait here for what it finds.
             if let Err(place) = self.proofs.get_value_or_guard_async(&attempt.key).await {
                 let proof = Arc::new(Box::pin(self.prove(db, &attempt, stamp, stale.as_deref())).await?);
-                let login = proof.login.clone();
+                let fresh = self.known.get(&attempt.key).is_none();
+                self.known.insert(attempt.key, ());
+                let login = Login { fresh, ..proof.login.clone() };
                 // Refused only when the cache was cleared meanwhile, which costs the next request a check.
                 let _ = place.insert(proof);
                 return Ok(login);
@@ -247,7 +254,7 @@ impl Auth {
             && now < stale.until
             && Some(Account::of(&stale.login.user)) == account
         {
-            let login = Login { user: Arc::new(user.clone()), how: How::Password };
+            let login = Login { user: Arc::new(user.clone()), how: How::Password, fresh: false };
             return Ok(Proof { login, stamp, until: stale.until });
         }
         let throttled = |retry_after_s| AuthError::Throttled { retry_after_s };
@@ -260,7 +267,7 @@ impl Auth {
         match user.filter(|user| right && user.may_log_in()) {
             Some(user) => {
                 self.throttle.right(&guess);
-                let login = Login { user: Arc::new(user), how: How::Password };
+                let login = Login { user: Arc::new(user), how: How::Password, fresh: false };
                 Ok(Proof { login, stamp, until: now.plus(self.proof_time) })
             }
             None => {
@@ -290,7 +297,12 @@ async fn by_app_password(db: &Db, name: &Name, credential: &Credential) -> Resul
     }
     let (id, label) = (app_password.id.into(), app_password.label.into());
     let how = How::AppPassword { id, label, device: app_password.device };
-    Ok(Login { user: Arc::new(user), how })
+    Ok(Login { user: Arc::new(user), how, fresh: false })
+}
+
+/// The user name in an `Authorization` header, whether it is right or not.
+pub fn claimed_name(authorization: &HeaderValue) -> Option<Name> {
+    basic::parse(authorization).ok().map(|basic| basic.user)
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@
 //! what they change holds from the next request on. Exit status: 0 done, 1 can't (one line on standard error), 2 wrong usage,
 //! 3 "denied" from `explain`.
 
+mod audit;
 mod completions;
 mod demo;
 mod explain;
 mod group;
 mod init;
 mod lock;
+mod moment;
 mod output;
 mod password;
 mod principal;
@@ -90,6 +92,7 @@ enum Command {
     #[command(subcommand)]
     Lock(lock::LockCommand),
     Explain(explain::Explain),
+    Audit(audit::Audit),
     Verify(verify::Verify),
     Completions(completions::Completions),
 }
@@ -120,6 +123,7 @@ fn run(place: Place, command: Command) -> Result<Answer, Failure> {
             Command::Role(role) => role.run(context).await,
             Command::Lock(lock) => lock.run(context).await,
             Command::Explain(explain) => explain.run(context).await,
+            Command::Audit(audit) => audit.run(context).await,
             Command::Verify(verify) => verify.run(context).await,
             Command::Completions(completions) => Ok(completions.run()),
         }

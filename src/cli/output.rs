@@ -79,14 +79,44 @@ impl fmt::Display for Failure {
 
 /// Lines of cells, each column as wide as its widest cell.
 pub(super) fn table(headings: Option<&[&str]>, rows: Vec<Vec<String>>) -> String {
-    let headings = headings.map(|names| names.iter().map(|name| name.to_uppercase()).collect());
-    let rows: Vec<Vec<String>> = headings.into_iter().chain(rows).collect();
-    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
+    Growing { headings: headings.map(in_capitals), widths: Vec::new(), width_max: usize::MAX }.lines(rows)
+}
+
+fn in_capitals(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| name.to_uppercase()).collect()
+}
+
+/// A table of any length that is printed piece by piece; its columns only become wider.
+pub(super) struct Growing {
+    /// Until they are printed.
+    headings: Option<Vec<String>>,
+    widths: Vec<usize>,
+    width_max: usize,
+}
+
+impl Growing {
+    /// A cell wider than `width_max` characters pushes the rest of its own line aside and nobody else's.
+    pub fn new(headings: &[&str], width_max: usize) -> Self {
+        Self { headings: Some(in_capitals(headings)), widths: Vec::new(), width_max }
+    }
+
+    /// The next lines, under the headings if they are the first.
+    pub fn lines(&mut self, rows: Vec<Vec<String>>) -> String {
+        let rows: Vec<Vec<String>> = self.headings.take().into_iter().chain(rows).collect();
+        for row in &rows {
+            self.widths.resize(self.widths.len().max(row.len()), 0);
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count().min(self.width_max));
+            }
+        }
+        aligned(&rows, &self.widths)
+    }
+}
+
+fn aligned(rows: &[Vec<String>], widths: &[usize]) -> String {
     let line = |row: &Vec<String>| {
         let padded: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
         format!("{}\n", padded.join("  ").trim_end())
     };
     rows.iter().map(line).collect()

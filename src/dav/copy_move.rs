@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::conditions::{Conditions, View};
 use super::headers::{Depth, Destination, Header, Origin, Overwrite};
-use super::{Exchange, PREFIX, Spot, inside, lock, refused, root_is_fixed};
+use super::{Deed, Exchange, PREFIX, Spot, inside, lock, refused, root_is_fixed};
 use crate::db::WriteTx;
 use crate::error::HttpError;
 use crate::guard::{self, Refused, Taking, item};
@@ -128,8 +128,9 @@ async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
     if let (Landing::Replaces, Some(gone)) = (landing, to.located.node()) {
         locks::left_behind(&mut tx, gone).await.map_err(lock::of_tree)?;
     }
-    tx.commit().await?;
-    Ok(reply::empty(if replaced { StatusCode::NO_CONTENT } else { StatusCode::CREATED }))
+    let status = if replaced { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
+    x.commit(tx, Deed { target: Some(&destination), ..Deed::new(&placed, status) }).await?;
+    Ok(reply::empty(status))
 }
 
 /// What everything inside of what is taken along, and of what is replaced, must allow.

@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::conditions::{Conditions, View};
 use super::headers::{Depth, Header};
-use super::{Exchange, Spot, inside, lock, owner_file, refused, root_is_fixed};
+use super::{Deed, Exchange, Spot, inside, lock, owner_file, refused, root_is_fixed};
 use crate::error::HttpError;
 use crate::guard::{self, Taking};
 use crate::locks::{self, Keys};
@@ -45,6 +45,6 @@ pub async fn delete(x: Exchange) -> Result<Reply, HttpError> {
     if let Some(document) = owner_file::document_of(&mut tx, &spot).await? {
         owner_file::closed(&mut tx, &document, &x).await?;
     }
-    tx.commit().await?;
+    x.commit(tx, Deed::new(node, StatusCode::NO_CONTENT)).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

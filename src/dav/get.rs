@@ -95,6 +95,7 @@ async fn file(x: &Exchange, node: &Node, range: Option<ByteRange>) -> Result<Rep
     let mut answer = head(node, part);
     if !is_head(&x.head) {
         *answer.body_mut() = body(x, node, part).await?;
+        x.trace.hands_out(node.share, node.id);
     }
     validators(answer.headers_mut(), node);
     harmless(answer.headers_mut(), &x.path);

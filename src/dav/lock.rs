@@ -15,7 +15,7 @@ use super::headers::{Depth, Header, LockToken, Timeout};
 use super::propfind::XML_TYPE;
 use super::props::write_locks;
 use super::xml::{QName, XmlWriter};
-use super::{Exchange, PREFIX, Spot, inside, nowhere, put, refused, root_is_fixed, shielded, small_body};
+use super::{Deed, Exchange, PREFIX, Spot, inside, nowhere, put, refused, root_is_fixed, shielded, small_body};
 use crate::db::{Reads, WriteTx};
 use crate::error::{Condition, HttpError};
 use crate::guard::{self, Access, Reached, Taking};
@@ -126,8 +126,8 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
         Ok(lock) => lock,
         Err(refusal) => return Err(not_given(&mut tx, &access, &x, refusal).await),
     };
-    tx.commit().await?;
     let status = if unmapped { StatusCode::CREATED } else { StatusCode::OK };
+    x.commit(tx, Deed::new(chain.last().expect("a chain has a node"), status)).await?;
     let mut answer = discovery(&x, &lock, status);
     let token = HeaderValue::try_from(format!("<{}>", lock.token)).expect("a token is ASCII");
     answer.headers_mut().insert(HeaderName::from_static("lock-token"), token);
@@ -158,7 +158,7 @@ async fn refresh(x: Exchange) -> Result<Reply, HttpError> {
     let keys = Keys { user: x.caller.user.id, tokens: &tokens };
     let lock = locks::refresh(&mut tx, spot.located.chain(), keys, timeout_s, x.now).await.map_err(of_tree)?;
     let lock = lock.ok_or_else(|| HttpError::precondition("None of these locks is yours here."))?;
-    tx.commit().await?;
+    x.commit(tx, Deed::new(node, StatusCode::OK)).await?;
     Ok(discovery(&x, &lock, StatusCode::OK))
 }
 
@@ -175,6 +175,7 @@ pub async fn unlock(x: Exchange) -> Result<Reply, HttpError> {
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
     let node = spot.located.node().ok_or_else(HttpError::not_found)?.clone();
+    let mut note = None;
     match locks::release(&mut tx, spot.located.chain(), x.caller.user.id, &token, x.now).await.map_err(of_tree)? {
         Release::NotHere => {
             spot.found_or_leased(&x)?;
@@ -185,6 +186,7 @@ pub async fn unlock(x: Exchange) -> Result<Reply, HttpError> {
             let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
             guard::permit(Operation::UnlockOthers, &scene).map(drop).map_err(|refusal| refused(&refusal, &x.path))?;
             locks::break_lock(&mut tx, &lock, x.caller.user.id, x.now).await.map_err(of_tree)?;
+            note = Some(format!("the lock of `{}` was broken", lock.holder_name));
         }
         Release::Done(lock) if lock.fresh && lock.node == node.id && node.size == 0 => {
             // Another shared lock may still hold the file that this one made.
@@ -196,7 +198,7 @@ pub async fn unlock(x: Exchange) -> Result<Reply, HttpError> {
         }
         Release::Done(_) => {}
     }
-    tx.commit().await?;
+    x.commit(tx, Deed { note, ..Deed::new(&node, StatusCode::NO_CONTENT) }).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

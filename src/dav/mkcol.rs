@@ -8,7 +8,7 @@ use http::header::{CONTENT_LOCATION, HeaderValue};
 
 use super::conditions::{Conditions, View};
 use super::engine::{self, Errand};
-use super::{Exchange, PREFIX, Spot, lock, nowhere, refused, small_body};
+use super::{Deed, Exchange, PREFIX, Spot, lock, nowhere, refused, small_body};
 use crate::error::HttpError;
 use crate::guard::{self, Place};
 use crate::locks::Keys;
@@ -62,6 +62,6 @@ async fn make(x: Arc<Exchange>) -> Result<(), HttpError> {
     let keys = Keys { user: x.caller.user.id, tokens: &tokens };
     lock::confirm(&mut tx, &spot, spot.located.ancestors(), keys, &x).await?;
     let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
-    change.create_collection(&permit, spot.located.ancestors(), name).await?;
-    Ok(tx.commit().await?)
+    let made = change.create_collection(&permit, spot.located.ancestors(), name).await?;
+    x.commit(tx, Deed::new(&made, StatusCode::CREATED)).await
 }

@@ -38,13 +38,16 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 
 use crate::app::App;
+use crate::audit::{self, Line, Outcome, Record};
 use crate::clock::Moment;
-use crate::db::{Db, Reads};
+use crate::db::{Db, Reads, WriteTx};
 use crate::error::HttpError;
 use crate::guard::{self, Access, Caller, Place, Reached, Refused};
+use crate::ids::{NodeId, ShareId};
 use crate::net::{BodyError, RequestBody};
 use crate::path::RelPath;
 use crate::reply::Reply;
+use crate::trail::Trace;
 use crate::tree::{self, Located, Node};
 
 pub use answers::{blockers_body, error_body, error_page, propfind_top};
@@ -69,6 +72,53 @@ pub struct Exchange {
     pub head: Parts,
     /// The target, below [`PREFIX`].
     pub path: RelPath,
+    /// What the audit will tell of it.
+    pub trace: Arc<Trace>,
+}
+
+/// What a verb has done, for the record that is committed with it.
+struct Deed<'a> {
+    /// The resource that was changed or made.
+    node: (ShareId, NodeId),
+    /// The answer.
+    status: StatusCode,
+    /// Bytes that were written.
+    bytes: Option<u64>,
+    /// Where to.
+    target: Option<&'a RelPath>,
+    /// What else there is to say.
+    note: Option<String>,
+}
+
+impl<'a> Deed<'a> {
+    fn new(node: &Node, status: StatusCode) -> Self {
+        Self { node: (node.share, node.id), status, bytes: None, target: None, note: None }
+    }
+}
+
+impl Exchange {
+    /// Commits a change together with the record of it: there is no other way to commit one here.
+    async fn commit(&self, mut tx: WriteTx, deed: Deed<'_>) -> Result<(), HttpError> {
+        let Deed { node: (share, node), status, bytes, target, note } = deed;
+        let done = status.is_success();
+        audit::append(
+            &mut tx,
+            &Record {
+                outcome: if done { Outcome::Done } else { Outcome::Refused },
+                share: Some(share),
+                node: Some(node),
+                status: Some(status.as_u16()),
+                bytes,
+                target: target.map(|path| Line::path(&path.to_string())),
+                note: note.map(|note| Line::note(&note)),
+                ..self.trace.record()
+            },
+        )
+        .await?;
+        tx.commit().await?;
+        self.trace.is_recorded();
+        Ok(())
+    }
 }
 
 /// Answers one request of somebody who has logged in.

@@ -9,7 +9,7 @@ use super::conditions::{Conditions, View};
 use super::propfind::XML_TYPE;
 use super::props::Live;
 use super::xml::{QName, RawXml, XmlWriter};
-use super::{Exchange, NS_WIN32, PREFIX, Spot, lock, refused, shielded, small_body};
+use super::{Deed, Exchange, NS_WIN32, PREFIX, Spot, lock, refused, shielded, small_body};
 use crate::clock::Moment;
 use crate::error::{Condition, HttpError};
 use crate::guard;
@@ -53,7 +53,7 @@ async fn patch(x: Exchange, update: PropertyUpdate) -> Result<Reply, HttpError> 
     if !change.patch_props(&permit, node, spot.located.ancestors(), &patches, times, bounds).await? {
         return Ok(multistatus(&href, &update, Outcome::TooMany));
     }
-    tx.commit().await?;
+    x.commit(tx, Deed::new(node, StatusCode::MULTI_STATUS)).await?;
     Ok(multistatus(&href, &update, Outcome::Done))
 }
 

@@ -15,7 +15,7 @@ use super::conditions::{Conditions, View};
 use super::engine::{self, Errand, Upload};
 use super::get::validators;
 use super::headers::{ExpectedLength, Header, OcMtime, has_content_range};
-use super::{Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded};
+use super::{Deed, Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded};
 use crate::blobs::{Place, Sealed};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
@@ -218,7 +218,8 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
             }
         }
     }
-    tx.commit().await?;
+    let status = if over.is_some() { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
+    x.commit(tx, Deed { bytes: Some(content.size), ..Deed::new(&node, status) }).await?;
     Ok(node)
 }
 
@@ -274,9 +275,10 @@ async fn collision_copy(
             continue;
         }
         let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
-        change.create_file(&permit, spot.located.ancestors(), &copy, content, None).await?;
-        tx.commit().await?;
+        let kept = change.create_file(&permit, spot.located.ancestors(), &copy, content, None).await?;
         let text = format!("Your lock on this file was taken away; what you saved is kept as `{}`.", copy.as_str());
+        let deed = Deed { bytes: Some(content.size), note: Some(text.clone()), ..Deed::new(&kept, refusal.status) };
+        x.commit(tx, deed).await?;
         return Err(HttpError { text: text.into(), ..refusal });
     }
     Err(refusal)

@@ -388,7 +388,7 @@ async fn the_rounds_begin_with_the_server_and_end_with_it() {
     let ana = room.editor("ana").await;
     ana.makes_by_lock("new.docx", true).await;
     let stop = CancellationToken::new();
-    let rounds = tokio::spawn(jobs::run(room.site.db.clone(), stop.clone()));
+    let rounds = tokio::spawn(jobs::run(room.site.chores(), stop.clone()));
     let first_round = async {
         while room.exists("new.docx").await || !room.holders(NOW).await.is_empty() {
             tokio::task::yield_now().await;

@@ -68,6 +68,14 @@ impl From<&config::Limits> for Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
+impl PeerAddr {
+    /// Where a request came from; nowhere in particular if no connection brought it.
+    pub fn of(head: &http::request::Parts) -> SocketAddr {
+        let nowhere = SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, 0));
+        head.extensions.get::<Self>().map_or(nowhere, |peer| peer.0)
+    }
+}
+
 /// Listens on `address`; port 0 takes a free one.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 //! and `tests/tidy.rs` checks that none is without a test.
 
 mod accounts;
+mod audit;
 mod cli;
 mod conditions;
 mod copymove;

@@ -8,6 +8,8 @@ use crate::directory::group::{self, Group, Membership};
 use crate::directory::user::{self, NewUser, User};
 use crate::directory::{Administrator, DirectoryError, DirectoryName, Principal, organization};
 use crate::ids::{OrgId, UserId};
+use crate::jobs::Chores;
+use crate::site::HeadFile;
 
 /// The moment at which everything is made.
 pub(crate) const NOW: Moment = Moment(1_700_000_000_000);
@@ -35,6 +37,12 @@ impl TestSite {
     /// The same database as a command in another process has it.
     pub async fn opened_elsewhere(&self) -> Db {
         Db::open(&self.folder.path().join("test.db"), false, false).await.unwrap()
+    }
+
+    /// What the server would do by itself.
+    pub fn chores(&self) -> Chores {
+        let head_file = HeadFile::new(self.folder.path().join("audit.head"));
+        Chores { db: self.db.clone(), keep_days: 0, head_file }
     }
 
     pub async fn read(&self) -> ReadTx {

@@ -1,0 +1,253 @@
+//! What requests leave in the audit.
+//!
+//! A change leaves its record in its own transaction ([`Trace::record`], appended by `dav`). Everything else, downloads,
+//! denials, refusals and logins, changes nothing and must hold no answer up: it goes through a bounded queue, and is
+//! appended in batches ([`batch`]) a quarter of a second later. So a crash may lose the last of it, and a flood more than
+//! the queue holds; how many were lost to a flood is recorded itself.
+//!
+//! Who sees a 404 must not learn from its timing whether something is hidden there. So every 404 is queued alike, and
+//! whether the law was its reason is found out behind the answer.
+
+pub mod batch;
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use http::header::{CONTENT_LENGTH, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode, Uri};
+use tokio::sync::{Notify, mpsc};
+
+use crate::audit::{Actor, Line, Outcome, Record};
+use crate::auth::{self, How};
+use crate::clock::Moment;
+use crate::dav::PREFIX;
+use crate::error::{Denied, HttpError};
+use crate::guard::Caller;
+use crate::ids::{NodeId, ShareId};
+use crate::net::PeerAddr;
+use crate::path::{Name, Prefixed, RelPath, split_prefix};
+use crate::reply::Reply;
+use crate::telemetry::RequestId;
+
+/// Events that may wait to be appended; what comes beyond them is counted.
+const QUEUE_EVENTS_MAX: usize = 16 * 1024;
+
+/// Verbs that change something when they succeed. Who tries one and fails leaves a record too.
+const CHANGING: [&str; 12] =
+    ["PUT", "PATCH", "POST", "MKCOL", "MKCALENDAR", "DELETE", "COPY", "MOVE", "PROPPATCH", "LOCK", "UNLOCK", "ACL"];
+
+/// One request, as its record will tell of it.
+#[derive(Debug)]
+pub struct Trace {
+    /// Its id.
+    pub id: RequestId,
+    /// When it came in.
+    pub at: Moment,
+    address: IpAddr,
+    method: Method,
+    uri: Uri,
+    agent: Option<HeaderValue>,
+    caller: OnceLock<(Caller, How)>,
+    /// The file that is handed out, if it is one.
+    download: OnceLock<(ShareId, NodeId)>,
+    /// A transaction of it has been committed together with its record.
+    recorded: AtomicBool,
+}
+
+impl Trace {
+    /// Of a request that has just come in.
+    pub fn new(id: RequestId, at: Moment, head: &Parts) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            at,
+            address: PeerAddr::of(head).ip().to_canonical(),
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            agent: head.headers.get(USER_AGENT).cloned(),
+            caller: OnceLock::new(),
+            download: OnceLock::new(),
+            recorded: AtomicBool::new(false),
+        })
+    }
+
+    /// Says who makes the request, and by which credential.
+    pub fn by(&self, caller: &Caller, how: &How) {
+        // Said once for each request.
+        let _ = self.caller.set((caller.clone(), how.clone()));
+    }
+
+    /// Says that the answer is this file.
+    pub fn hands_out(&self, share: ShareId, node: NodeId) {
+        let _ = self.download.set((share, node));
+    }
+
+    /// Says that what the request did is committed, together with its record.
+    pub fn is_recorded(&self) {
+        self.recorded.store(true, Ordering::Release);
+    }
+
+    /// A record of this request: nothing but who, over which door, what and where.
+    pub fn record(&self) -> Record {
+        let path = self.path().map_or_else(|| Line::path(self.uri.path()), |path| Line::path(&path.to_string()));
+        Record { path: Some(path), ..Record::new(self.at, self.actor(), self.method.as_str()) }
+    }
+
+    fn path(&self) -> Option<RelPath> {
+        match split_prefix(self.uri.path(), PREFIX) {
+            Prefixed::Below(raw) => RelPath::parse_request_target(raw).ok(),
+            Prefixed::Root | Prefixed::Redirect => Some(RelPath::root()),
+            Prefixed::Outside => None,
+        }
+    }
+
+    fn actor(&self) -> Actor {
+        let agent = self.agent.as_ref().map(|agent| Line::agent(&String::from_utf8_lossy(agent.as_bytes())));
+        let known = self.caller.get().map(|(caller, how)| Actor {
+            id: Some(caller.user.id),
+            name: Line::name(&caller.user.name),
+            channel: Line::name(caller.channel.name()),
+            device: device(how),
+            ..Actor::default()
+        });
+        Actor {
+            address: Some(Line::name(&self.address.to_string())),
+            agent,
+            request: Some(Line::name(&self.id.to_string())),
+            ..known.unwrap_or_else(|| Actor { channel: Line::name("webdav"), ..Actor::default() })
+        }
+    }
+}
+
+/// The registered device, or what the user calls the app password.
+fn device(how: &How) -> Option<Line> {
+    match how {
+        How::Password => None,
+        How::AppPassword { label, .. } => Some(Line::name(label)),
+    }
+}
+
+/// Something that is recorded behind the answer.
+struct Event {
+    trace: Arc<Trace>,
+    what: What,
+}
+
+enum What {
+    /// A file was handed out, so many bytes of it.
+    Download { status: StatusCode, bytes: Option<u64> },
+    /// The answer was no success.
+    Refusal { status: StatusCode, text: String, denied: Option<Arc<Denied>> },
+    /// A credential was used that this server had not seen before.
+    Login,
+    /// Nobody was let in. No status: the client had hung up before that was known.
+    NoLogin { name: Option<Name>, status: Option<StatusCode> },
+}
+
+/// Where events go. Cheap, bounded, and never in anybody's way.
+pub struct Trail {
+    queue: mpsc::Sender<Event>,
+    /// Events that found the queue full.
+    dropped: AtomicU64,
+    /// The queue is half full, so that the next batch shouldn't wait.
+    hurry: Notify,
+}
+
+/// The other end of the queue.
+pub struct Events(mpsc::Receiver<Event>);
+
+impl Trail {
+    /// An empty queue.
+    pub fn new() -> (Self, Events) {
+        let (queue, events) = mpsc::channel(QUEUE_EVENTS_MAX);
+        (Self { queue, dropped: AtomicU64::new(0), hurry: Notify::new() }, Events(events))
+    }
+
+    fn push(&self, trace: &Arc<Trace>, what: What) {
+        if self.queue.try_send(Event { trace: Arc::clone(trace), what }).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        if self.queue.capacity() < QUEUE_EVENTS_MAX / 2 {
+            self.hurry.notify_one();
+        }
+    }
+
+    /// Tells of an answer. What a change has recorded itself, and what nobody wants to know, is left out.
+    pub fn answered(&self, trace: &Arc<Trace>, answer: Result<&Reply, &HttpError>) {
+        if trace.caller.get().is_none() || trace.recorded.load(Ordering::Acquire) {
+            return;
+        }
+        match answer {
+            Ok(reply) if trace.download.get().is_some() => {
+                let bytes = reply.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+                self.push(trace, What::Download { status: reply.status(), bytes });
+            }
+            // A 207 that names what stood in the way: nothing was changed.
+            Ok(reply) if trace.changes() => {
+                let (status, text) = (reply.status(), "nothing was changed".to_owned());
+                self.push(trace, What::Refusal { status, text, denied: None });
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let wanted = trace.changes() || matches!(error.status.as_u16(), 403 | 404);
+                if wanted {
+                    let (text, denied) = (error.text.clone().into_owned(), error.denied.clone());
+                    self.push(trace, What::Refusal { status: error.status, text, denied });
+                }
+            }
+        }
+    }
+
+    /// Tells of a login whose credential this server had not seen before.
+    pub fn logged_in(&self, trace: &Arc<Trace>) {
+        self.push(trace, What::Login);
+    }
+
+    /// Watches a login: one that fails, or whose client hangs up before its end, is told of.
+    pub fn watch_login<'t>(&'t self, trace: &'t Arc<Trace>, credentials: Option<&'t HeaderValue>) -> Watched<'t> {
+        Watched { trail: self, trace, credentials, is_over: false }
+    }
+}
+
+impl Trace {
+    fn changes(&self) -> bool {
+        CHANGING.contains(&self.method.as_str())
+    }
+}
+
+/// A login under way.
+pub struct Watched<'t> {
+    trail: &'t Trail,
+    trace: &'t Arc<Trace>,
+    credentials: Option<&'t HeaderValue>,
+    is_over: bool,
+}
+
+impl Watched<'_> {
+    /// Nobody was let in.
+    pub fn failed(mut self, status: StatusCode) {
+        self.is_over = true;
+        self.tell(Some(status));
+    }
+
+    fn tell(&self, status: Option<StatusCode>) {
+        // The name alone: the secret is kept nowhere.
+        let name = self.credentials.and_then(auth::claimed_name);
+        self.trail.push(self.trace, What::NoLogin { name, status });
+    }
+
+    /// It was right, or none was tried.
+    pub fn is_over(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Watched<'_> {
+    /// Who hangs up while his guess is looked at would otherwise leave no trace of it.
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.tell(None);
+        }
+    }
+}
