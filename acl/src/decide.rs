@@ -6,8 +6,8 @@ use std::error::Error;
 use std::{fmt, iter};
 
 use crate::{
-    Effective, Explanation, Instead, Item, ItemId, Listing, Object, Operation, Permission, Permissions, Policy, Reason,
-    Right, UserId,
+    Effective, Explanation, Instead, Item, ItemId, Listing, Object, Operation, Permission, Permissions, Policy, Right,
+    UserId,
 };
 
 /// Proof that a user may do something to certain items. Only the functions of this module make one.
@@ -197,8 +197,7 @@ impl<'a> Scene<'a> {
     }
 
     fn is_denied(&self, right: &Right) -> bool {
-        self.at(right.on)
-            .is_some_and(|standing| matches!(standing.effective.reason(right.permission), Reason::Denied(_)))
+        self.at(right.on).is_some_and(|standing| standing.effective.denies(right.permission))
     }
 }
 

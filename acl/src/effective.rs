@@ -47,7 +47,7 @@ pub enum Reason {
     CreationLease,
     /// Not held: the share does not exist for the request.
     Closed(Closed),
-    /// Not held: this entry denies it.
+    /// Not held: this entry denies what is allowed at the same place or farther up.
     Denied(Place),
     /// Not held: allowed farther up, but this step of the chain does not inherit.
     Cut {
@@ -143,6 +143,12 @@ impl Effective {
         evaluate(Facts { creation_lease: true, ..self.0.facts.clone() })
     }
 
+    /// Whether an entry denies the permission on the item and nothing gives it all the same. Unlike
+    /// [`Reason::Denied`] this does not ask whether anything would give it without the deny.
+    pub fn denies(&self, permission: Permission) -> bool {
+        matches!(given(&self.0.facts, permission), Reason::Denied(_))
+    }
+
     /// Why the permission is held, or not.
     pub fn reason(&self, permission: Permission) -> Reason {
         reason(&self.0.facts, permission)
@@ -182,7 +188,13 @@ fn reason(facts: &Facts, permission: Permission) -> Reason {
     if let Some(closed) = facts.closed() {
         return Reason::Closed(closed);
     }
-    let reason = given(facts, permission);
+    let reason = match given(facts, permission) {
+        // A deny of what nothing allows takes nothing away; then the reason is that nothing allows it.
+        Reason::Denied(_) if walk(facts, &facts.chain, permission, Denies::Ignored) == Reason::NotGranted => {
+            Reason::NotGranted
+        }
+        given => given,
+    };
     match facts.limit(permission) {
         Some(limit) if reason.holds() => Reason::Limited { limit },
         _ => reason,
@@ -194,7 +206,7 @@ fn given(facts: &Facts, permission: Permission) -> Reason {
     if facts.at_home() {
         return Reason::HomeOwner;
     }
-    let walked = walk(facts, &facts.chain, permission);
+    let walked = walk(facts, &facts.chain, permission, Denies::Obeyed);
     if walked.holds() {
         walked
     } else if facts.user.rank == Rank::SystemAdministrator && !facts.in_a_home() {
@@ -208,9 +220,15 @@ fn given(facts: &Facts, permission: Permission) -> Reason {
     }
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Denies {
+    Obeyed,
+    Ignored,
+}
+
 /// The nearest step that says anything about the permission decides, and a deny there beats an allow. A step that
 /// does not inherit ends the search.
-fn walk(facts: &Facts, chain: &[Step], permission: Permission) -> Reason {
+fn walk(facts: &Facts, chain: &[Step], permission: Permission, denies: Denies) -> Reason {
     for (step, here) in chain.iter().enumerate().rev() {
         // Of several entries the one with the shortest way to the caller is the easiest to understand.
         let speaking = |denies: bool| {
@@ -223,14 +241,16 @@ fn walk(facts: &Facts, chain: &[Step], permission: Permission) -> Reason {
                 .min_by_key(|(_, entry)| entry.via.len())
                 .map(|(entry, _)| Place { step, entry })
         };
-        if let Some(place) = speaking(true) {
+        if denies == Denies::Obeyed
+            && let Some(place) = speaking(true)
+        {
             return Reason::Denied(place);
         }
         if let Some(place) = speaking(false) {
             return Reason::Granted(place);
         }
         if !here.inherits {
-            let cut = walk(facts, &chain[..step], permission).holds();
+            let cut = walk(facts, &chain[..step], permission, denies).holds();
             return if cut { Reason::Cut { step } } else { Reason::NotGranted };
         }
     }

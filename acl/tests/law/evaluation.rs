@@ -116,6 +116,20 @@ fn a_deny_takes_what_is_inherited_away_and_reaches_downward() {
 }
 
 #[test]
+fn a_deny_of_what_nothing_allows_is_not_the_reason() {
+    let denied = below(&subscriber("ben", ["previewer"]), [step("/Projects/Plans", [deny("read view")])]);
+    let effective = evaluate(denied);
+    assert_eq!(effective.reason(Permission::Read), Reason::NotGranted);
+    assert_eq!(effective.reason(Permission::View), Reason::Denied(Place { step: 1, entry: 0 }));
+    assert!(effective.denies(Permission::Read) && effective.denies(Permission::View));
+    assert!(!effective.denies(Permission::List) && !effective.denies(Permission::Write));
+
+    let behind = below(&subscriber("ben", ["viewer"]), [apart("/Projects/Plans", [deny("read")])]);
+    let reason = evaluate(behind).reason(Permission::Read);
+    assert_eq!(reason, Reason::Denied(Place { step: 1, entry: 0 }), "the nearest of two reasons");
+}
+
+#[test]
 fn an_allow_nearer_to_the_item_beats_a_deny_from_farther_up() {
     let denied = below(&subscriber("ben", ["viewer"]), [step("/Projects/Plans", [deny("read")])]);
     let facts = below(&denied, [step("/Projects/Plans/plan.txt", [allow("read")])]);
