@@ -185,7 +185,9 @@ impl<'a> Scene<'a> {
         let itself = Instead::Holding(right.permission, right.on);
         iter::once(itself).chain(right.or.iter().copied()).find(|instead| match *instead {
             Instead::Holding(permission, on) => self.holds(permission, on),
-            Instead::UnlessDenied(permission, on) => self.holds(permission, on) && !self.is_denied(right),
+            Instead::UnlessDenied(permission, on) => {
+                self.holds(permission, on) && self.is_open(right.on, right.permission)
+            }
             Instead::OnTheWay => {
                 self.at(Object::Item).is_some_and(|standing| standing.effective.listing() == Listing::Way)
             }
@@ -196,8 +198,9 @@ impl<'a> Scene<'a> {
         self.at(on).is_some_and(|standing| standing.effective.allows(permission))
     }
 
-    fn is_denied(&self, right: &Right) -> bool {
-        self.at(right.on).is_some_and(|standing| standing.effective.denies(right.permission))
+    /// Whether the object is seen and no entry denies the permission on it.
+    fn is_open(&self, on: Object, permission: Permission) -> bool {
+        self.at(on).is_some_and(|standing| standing.sees() && !standing.effective.denies(permission))
     }
 }
 

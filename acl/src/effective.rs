@@ -250,7 +250,7 @@ fn walk(facts: &Facts, chain: &[Step], permission: Permission, denies: Denies) -
             return Reason::Granted(place);
         }
         if !here.inherits {
-            let cut = walk(facts, &chain[..step], permission, denies).holds();
+            let cut = walk(facts, &chain[..step], permission, Denies::Obeyed).holds();
             return if cut { Reason::Cut { step } } else { Reason::NotGranted };
         }
     }

@@ -154,7 +154,8 @@ pub struct Right {
 pub enum Instead {
     /// Another permission, on that object.
     Holding(Permission, Object),
-    /// The same, unless an entry denies the right itself: who may clear a folder out still leaves what is kept.
+    /// The same, unless an entry denies the right itself or the caller does not see what the right is on: who may clear
+    /// a folder out still leaves what is kept from him.
     UnlessDenied(Permission, Object),
     /// That the item is a folder which leads to something shown farther down.
     OnTheWay,

@@ -143,6 +143,24 @@ fn a_deny_of_delete_on_the_item_beats_delete_child_on_its_parent() {
 }
 
 #[test]
+fn what_is_hidden_is_not_replaced_through_its_parent() {
+    let editor = subscriber("ben", ["editor"]);
+    let parent = evaluate(editor.clone());
+    let hidden = evaluate(below(&editor, [apart("/Projects/Private", [])]));
+    let private = Item::folder(ItemId(30));
+    let scene = scene(&parent, Some(PLAN)).with(Object::Destination, &hidden, private);
+    let copy = Operation::Copy { source: ItemKind::File, landing: Landing::Replaces };
+    for operation in [copy, Operation::Move(Landing::Replaces), Operation::Rename(Landing::Replaces)] {
+        let denial = decide_operation(operation, &scene).unwrap_err();
+        assert_eq!((denial.kind, denial.on), (DenialKind::Forbidden, Object::Destination), "{operation:?}");
+        assert_eq!(denial.needed, set("delete"));
+    }
+    let listed = evaluate(below(&editor, [apart("/Projects/Private", [allow("list")])]));
+    let scene = scene.with(Object::Destination, &listed, private);
+    assert!(decide_operation(copy, &scene).is_ok(), "delete-child serves for what is seen");
+}
+
+#[test]
 fn a_move_answers_for_what_is_unseen_before_what_is_forbidden() {
     let viewer = evaluate(subscriber("ben", ["viewer"]));
     let unseen = evaluate(below(&subscriber("ben", ["viewer"]), [apart("/Projects/Private", [])]));

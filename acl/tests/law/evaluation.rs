@@ -127,6 +127,10 @@ fn a_deny_of_what_nothing_allows_is_not_the_reason() {
     let behind = below(&subscriber("ben", ["viewer"]), [apart("/Projects/Plans", [deny("read")])]);
     let reason = evaluate(behind).reason(Permission::Read);
     assert_eq!(reason, Reason::Denied(Place { step: 1, entry: 0 }), "the nearest of two reasons");
+
+    let twice = below(&subscriber("ben", ["viewer"]), [step("/Projects/A", [deny("read")])]);
+    let behind = below(&twice, [apart("/Projects/A/B", [deny("read")])]);
+    assert_eq!(evaluate(behind).reason(Permission::Read), Reason::NotGranted, "nothing is allowed behind the cut");
 }
 
 #[test]
