@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::Context;
 use super::output::{Answer, Failure};
+use super::place::TreePath;
+use crate::directory::user;
 use crate::guard;
-use crate::path::RelPath;
 
 /// The exit status of "denied".
 const DENIED: u8 = 3;
@@ -22,9 +23,9 @@ Examples:
 pub(super) struct Explain {
     /// The login name
     user: String,
-    /// As the user sees it, /Share/folder/file
-    #[arg(value_parser = RelPath::parse_human)]
-    path: RelPath,
+    /// As the user sees it, /Share/folder/file or /Home/folder; or ~user/folder
+    #[arg(value_parser = TreePath::parse)]
+    path: TreePath,
     /// What is asked for; `read` for a file and `list` for a folder if left out
     #[arg(value_parser = permission(), hide_possible_values = true)]
     permission: Option<Permission>,
@@ -58,7 +59,10 @@ impl Explain {
         };
         let site = context.site().await?;
         let mut tx = site.db.read().await?;
-        let explanation = guard::explain(&mut tx, &self.user, &self.path, self.permission, channel).await?;
+        let user = user::named(&mut tx, &self.user).await?;
+        let found = self.path.find(&mut tx, Some(&user)).await?;
+        let (place, asked) = ((found.located.chain(), self.path.to_string()), self.permission);
+        let explanation = guard::explain(&mut tx, &user, channel, &found.share, (place.0, &place.1), asked).await?;
         let shown = Shown { allowed: explanation.allowed, sentence: explanation.sentence };
         let code = if shown.allowed { 0 } else { DENIED };
         let answer = if self.json { Answer::json(&shown) } else { Answer::said(shown.sentence) };

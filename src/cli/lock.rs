@@ -9,13 +9,13 @@ use commonhold_acl::{Channel, Object, Operation, Permission, Permit, Scene};
 use serde::Serialize;
 
 use super::output::{Answer, Failure, rfc3339};
-use super::{Context, span};
+use super::place::TreePath;
+use super::{Context, place, span};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
 use crate::directory::user::{self, User};
 use crate::guard::{self, Caller, Guard};
 use crate::locks::{self, Lock, LockKind};
-use crate::path::RelPath;
 use crate::shares;
 use crate::tree::{self, Node};
 
@@ -32,8 +32,8 @@ Kinds: dav, taken by a program with a token; user, of a person, who writes from 
 document open. What lies in the trash is left out.")]
     List {
         /// A share, a folder or a file, as users see it; everything if left out
-        #[arg(value_parser = RelPath::parse_human)]
-        path: Option<RelPath>,
+        #[arg(value_parser = TreePath::parse)]
+        path: Option<TreePath>,
         /// Print a JSON array
         #[arg(long)]
         json: bool,
@@ -48,8 +48,8 @@ beside the file as `plan (collision 1 by ana).docx`, unless the share has --coll
 `lock request` gives the holder time first.")]
     Break {
         /// As users see it, /Share/folder/file
-        #[arg(value_parser = RelPath::parse_human)]
-        path: RelPath,
+        #[arg(value_parser = TreePath::parse)]
+        path: TreePath,
     },
     /// Lock a file, a folder or a whole share for a user, who can write there from any client
     #[command(after_help = "\
@@ -61,8 +61,8 @@ Examples:
 Everybody else who reaches it can read it and is told who holds it. The user must be allowed to write there.")]
     Add {
         /// As users see it, /Share/folder/file
-        #[arg(value_parser = RelPath::parse_human)]
-        path: RelPath,
+        #[arg(value_parser = TreePath::parse)]
+        path: TreePath,
         /// Who gets the lock
         #[arg(long)]
         user: String,
@@ -73,8 +73,8 @@ Everybody else who reaches it can read it and is told who holds it. The user mus
     /// Give back a lock that `lock add` made
     Release {
         /// The path that was locked
-        #[arg(value_parser = RelPath::parse_human)]
-        path: RelPath,
+        #[arg(value_parser = TreePath::parse)]
+        path: TreePath,
         /// Who holds the lock
         #[arg(long)]
         user: String,
@@ -89,8 +89,8 @@ The holder sees who wants it. If he doesn't release it, the lock ends after the 
 The user must be allowed to write there.")]
     Request {
         /// As users see it, /Share/folder/file
-        #[arg(value_parser = RelPath::parse_human)]
-        path: RelPath,
+        #[arg(value_parser = TreePath::parse)]
+        path: TreePath,
         /// Who asks
         #[arg(long)]
         user: String,
@@ -109,13 +109,13 @@ impl LockCommand {
     }
 }
 
-async fn list(context: Context, path: Option<&RelPath>, json: bool) -> Result<Answer, Failure> {
+async fn list(context: Context, path: Option<&TreePath>, json: bool) -> Result<Answer, Failure> {
     let site = context.site().await?;
     let (mut tx, now) = (site.db.read().await?, Moment::now());
     let found = match path.filter(|path| !path.is_root()) {
         None => locks::list(&mut tx, now).await?,
         Some(path) => {
-            let chain = chain_to(&mut tx, path).await?;
+            let chain = chain_to(&mut tx, path, None).await?;
             let mut found = locks::covering(&mut tx, &chain, now).await?;
             found.extend(locks::below(&mut tx, node_of(&chain), now).await?);
             found.sort_by_key(|lock| Reverse(lock.id));
@@ -135,10 +135,10 @@ async fn list(context: Context, path: Option<&RelPath>, json: bool) -> Result<An
     }))
 }
 
-async fn break_all(context: Context, path: &RelPath) -> Result<Answer, Failure> {
+async fn break_all(context: Context, path: &TreePath) -> Result<Answer, Failure> {
     let site = context.site().await?;
     let (mut tx, now) = (site.db.write().await?, Moment::now());
-    let chain = chain_to(&mut tx, path).await?;
+    let chain = chain_to(&mut tx, path, None).await?;
     let node = node_of(&chain).id;
     let (own, above): (Vec<_>, Vec<_>) =
         locks::covering(&mut tx, &chain, now).await?.into_iter().partition(|lock| lock.node == node);
@@ -159,11 +159,11 @@ async fn break_all(context: Context, path: &RelPath) -> Result<Answer, Failure> 
     Ok(Answer::said(told.collect::<Vec<_>>().join("\n")))
 }
 
-async fn add(context: Context, path: &RelPath, user: &str, span: Option<Duration>) -> Result<Answer, Failure> {
+async fn add(context: Context, path: &TreePath, user: &str, span: Option<Duration>) -> Result<Answer, Failure> {
     let site = context.site().await?;
     let (mut tx, now) = (site.db.write().await?, Moment::now());
     let user = user::named(&mut tx, user).await?;
-    let chain = chain_to(&mut tx, path).await?;
+    let chain = chain_to(&mut tx, path, Some(&user)).await?;
     let permit = permit(&mut tx, &user, path, &chain).await?;
     let until = span.map(|span| now.plus(span));
     locks::add_user_lock(&mut tx, &permit, &chain, (user.id, &user.name), until, now).await?;
@@ -172,11 +172,11 @@ async fn add(context: Context, path: &RelPath, user: &str, span: Option<Duration
     Ok(Answer::said(format!("locked `{path}` for `{}` {until}", user.name)))
 }
 
-async fn release(context: Context, path: &RelPath, user: &str) -> Result<Answer, Failure> {
+async fn release(context: Context, path: &TreePath, user: &str) -> Result<Answer, Failure> {
     let site = context.site().await?;
     let (mut tx, now) = (site.db.write().await?, Moment::now());
     let user = user::named(&mut tx, user).await?;
-    let chain = chain_to(&mut tx, path).await?;
+    let chain = chain_to(&mut tx, path, Some(&user)).await?;
     let node = node_of(&chain).id;
     let given = |lock: &&Lock| lock.node == node && lock.holder == user.id && matches!(lock.kind, LockKind::User);
     let locks = locks::covering(&mut tx, &chain, now).await?;
@@ -188,11 +188,11 @@ async fn release(context: Context, path: &RelPath, user: &str) -> Result<Answer,
     Ok(Answer::said(format!("released the lock of `{}` on `{path}`", user.name)))
 }
 
-async fn request(context: Context, path: &RelPath, user: &str) -> Result<Answer, Failure> {
+async fn request(context: Context, path: &TreePath, user: &str) -> Result<Answer, Failure> {
     let site = context.site().await?;
     let (mut tx, now) = (site.db.write().await?, Moment::now());
     let user = user::named(&mut tx, user).await?;
-    let chain = chain_to(&mut tx, path).await?;
+    let chain = chain_to(&mut tx, path, Some(&user)).await?;
     let permit = permit(&mut tx, &user, path, &chain).await?;
     let locks = locks::covering(&mut tx, &chain, now).await?;
     let mut told = Vec::new();
@@ -208,17 +208,9 @@ async fn request(context: Context, path: &RelPath, user: &str) -> Result<Answer,
     Ok(Answer::said(told.join("\n")))
 }
 
-/// The nodes from a share's root to what the path names.
-async fn chain_to(tx: &mut impl Reads, path: &RelPath) -> Result<Vec<Node>, Failure> {
-    let missing = || Failure::new(format!("there is no `{path}`"));
-    let (share, below) = path
-        .segments()
-        .split_first()
-        .ok_or_else(|| Failure::new("`/` lists the shares of whoever asks; name a share, such as `/Projects`"))?;
-    let share = shares::find(tx, share).await?.ok_or_else(missing)?;
-    let located = tree::locate(tx, share.root, below).await?;
-    located.node().ok_or_else(missing)?;
-    Ok(located.chain().to_vec())
+/// The nodes from a share's root to what the path names; `/Home` is that of `whose`.
+async fn chain_to(tx: &mut impl Reads, path: &TreePath, whose: Option<&User>) -> Result<Vec<Node>, Failure> {
+    Ok(path.find(tx, whose).await?.located.chain().to_vec())
 }
 
 fn node_of(chain: &[Node]) -> &Node {
@@ -226,11 +218,13 @@ fn node_of(chain: &[Node]) -> &Node {
 }
 
 /// Whether the law lets a user lock what `chain` leads to. Fails with its reason in a sentence.
-async fn permit(tx: &mut WriteTx, user: &User, path: &RelPath, chain: &[Node]) -> Result<Permit, Failure> {
+async fn permit(tx: &mut WriteTx, user: &User, path: &TreePath, chain: &[Node]) -> Result<Permit, Failure> {
     let caller = Caller { user: Arc::new(user.clone()), channel: Channel::WebDav };
     let access = Guard::default().access_in(tx, &caller).await?;
     let Some(reached) = access.by_id(node_of(chain).share) else {
-        let why = guard::explain(tx, &user.name, path, Some(Permission::Write), caller.channel).await?;
+        let share = shares::by_id(tx, node_of(chain).share).await?.ok_or_else(|| Failure::new("the share is gone"))?;
+        let (place, asked) = ((chain, path.to_string()), Some(Permission::Write));
+        let why = guard::explain(tx, user, caller.channel, &share, (place.0, &place.1), asked).await?;
         return Err(Failure::new(why.sentence));
     };
     let node = node_of(chain);
@@ -246,9 +240,8 @@ async fn permit(tx: &mut WriteTx, user: &User, path: &RelPath, chain: &[Node]) -
 
 /// The path of a lock's root as people see it.
 async fn path_of(tx: &mut impl Reads, lock: &Lock) -> Result<String, Failure> {
-    let share = tree::share_name(tx, lock.share).await?;
     let chain = tree::chain_of(tx, lock.node).await?;
-    Ok(chain.iter().skip(1).fold(format!("/{share}"), |path, node| format!("{path}/{}", node.name)))
+    place::path_of(tx, &chain).await
 }
 
 #[derive(Serialize)]

@@ -8,12 +8,14 @@ mod audit;
 mod completions;
 mod demo;
 mod explain;
+mod grant;
 mod group;
 mod init;
 mod lock;
 mod moment;
 mod output;
 mod password;
+mod place;
 mod principal;
 mod role;
 mod serve;
@@ -91,6 +93,9 @@ enum Command {
     /// Who has which file or folder for himself
     #[command(subcommand)]
     Lock(lock::LockCommand),
+    /// What users and groups were given or refused on folders and files
+    #[command(subcommand)]
+    Grant(grant::GrantCommand),
     Explain(explain::Explain),
     Audit(audit::Audit),
     Verify(verify::Verify),
@@ -122,6 +127,7 @@ fn run(place: Place, command: Command) -> Result<Answer, Failure> {
             Command::Share(share) => share.run(context).await,
             Command::Role(role) => role.run(context).await,
             Command::Lock(lock) => lock.run(context).await,
+            Command::Grant(grant) => grant.run(context).await,
             Command::Explain(explain) => explain.run(context).await,
             Command::Audit(audit) => audit.run(context).await,
             Command::Verify(verify) => verify.run(context).await,

@@ -21,7 +21,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 pub use access::{Access, HOME, OTHERS, Place, Reached, is_fixed};
-pub use explain::{ExplainError, explain};
+pub use explain::{effective, explain, hidden};
 pub use inside::{Inside, Taking, inside};
 pub use sight::{Below, Sight, Zone};
 

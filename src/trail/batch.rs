@@ -181,8 +181,8 @@ impl Batch {
         let (caller, _) = trace.caller.get()?;
         let path = trace.path().filter(|path| !path.is_root())?;
         let mut tx = self.app.db.read().await.ok()?;
-        let explained = guard::explain(&mut tx, &caller.user.name, &path, None, caller.channel).await.ok()?;
-        (!explained.allowed).then_some(explained.sentence)
+        let hidden = guard::hidden(&mut tx, caller, &path).await.ok()??;
+        Some(hidden.sentence)
     }
 }
 

@@ -12,6 +12,7 @@ mod copymove;
 mod durability;
 mod faults;
 mod finder;
+mod grants;
 mod kill9;
 mod listing;
 mod lock_admin;
