@@ -50,13 +50,13 @@ async fn app_password(db: &Db, user: &User, label: &str) -> String {
 
 async fn change_password(db: &Db, user: &User, password: &str) {
     let mut tx = db.write().await.unwrap();
-    user::set_password(&mut tx, &Administrator::of_the_site(), user.id, &hash(password)).await.unwrap();
+    user::set_password(&mut tx, &Administrator::of_the_site(), user, &hash(password)).await.unwrap();
     tx.commit().await.unwrap();
 }
 
 async fn enable(db: &Db, user: &User, enabled: bool) {
     let mut tx = db.write().await.unwrap();
-    user::set_enabled(&mut tx, &Administrator::of_the_site(), user.id, enabled).await.unwrap();
+    user::set_enabled(&mut tx, &Administrator::of_the_site(), user, enabled).await.unwrap();
     tx.commit().await.unwrap();
 }
 

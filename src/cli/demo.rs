@@ -18,8 +18,9 @@ use super::password::NewPassword;
 use super::serve::announce;
 use crate::clock::Moment;
 use crate::db::WriteTx;
+use crate::directory::organization::{self, NewOrganization};
 use crate::directory::user::{self, NewUser};
-use crate::directory::{Administrator, DirectoryError, DirectoryName, Principal, group, organization};
+use crate::directory::{Administrator, DirectoryError, DirectoryName, Principal, group};
 use crate::path::Name;
 use crate::shares::{self, NewShare};
 use crate::site::Site;
@@ -110,27 +111,29 @@ async fn demonstration(context: &Context) -> Result<(Site, Vec<Credentials>), Fa
 /// Makes the organization, its people, the group and the share.
 async fn furnish(tx: &mut WriteTx, hashes: &[(&str, String)], now: Moment) -> Result<(), Failure> {
     let by = Administrator::of_the_site();
-    let org = organization::create(tx, &by, &DirectoryName::of_organization(ORGANIZATION)?, now).await?;
+    let name = DirectoryName::of_organization(ORGANIZATION)?;
+    let org = organization::create(tx, &by, &NewOrganization::named(&name), now).await?;
     for (name, hash) in hashes {
         let admin = *name == ADMIN;
         let name = DirectoryName::of_user(name)?;
-        let password_hash = Some(hash.as_str());
-        let new = NewUser { org, name: &name, display: "", email: "", guest: false, admin, password_hash };
+        let new = NewUser { admin, password_hash: Some(hash.as_str()), ..NewUser::named(org, &name) };
         user::create(tx, &by, &new, now).await?;
     }
-    let team = group::create(tx, &by, org, &DirectoryName::of_group(GROUP)?, now).await?;
+    group::create(tx, &by, org, None, &DirectoryName::of_group(GROUP)?, now).await?;
+    let team = group::named(tx, org, GROUP).await?;
     for name in MEMBERS {
         let member = user::named(tx, name).await?.id;
-        group::add_member(tx, &by, team, Principal::User(member)).await?;
+        group::add_member(tx, &by, &team, Principal::User(member)).await?;
     }
-    let new = NewShare { org, name: &Name::parse(SHARE)?, description: "What we work on together", quota_bytes: None };
+    let name = Name::parse(SHARE)?;
+    let new = NewShare { description: "What we work on together", ..NewShare::team(org, &name) };
     shares::create(tx, &by, &new, now).await?;
     let share = shares::named(tx, SHARE).await?;
     for (name, role) in SUBSCRIBERS {
         let subscriber = user::named(tx, name).await?.id;
         shares::subscribe(tx, &by, &share, Principal::User(subscriber), role, now).await?;
     }
-    Ok(shares::subscribe(tx, &by, &share, Principal::Group(team), "viewer", now).await?)
+    Ok(shares::subscribe(tx, &by, &share, Principal::Group(team.id), "viewer", now).await?)
 }
 
 /// Writes the passwords down, a line each.

@@ -6,8 +6,9 @@ use super::Context;
 use super::output::{Answer, Failure};
 use super::password::NewPassword;
 use crate::clock::Moment;
+use crate::directory::organization::{self, NewOrganization};
 use crate::directory::user::{self, NewUser};
-use crate::directory::{Administrator, DirectoryName, organization};
+use crate::directory::{Administrator, DirectoryName};
 
 /// Make a new site
 #[derive(Args)]
@@ -36,16 +37,9 @@ impl Init {
         let site = context.empty_site().await?;
         let (by, now) = (Administrator::of_the_site(), Moment::now());
         let mut tx = site.db.write().await?;
-        let org = organization::create(&mut tx, &by, &org_name, now).await?;
-        let admin = NewUser {
-            org,
-            name: &admin_name,
-            display: "",
-            email: "",
-            guest: false,
-            admin: true,
-            password_hash: Some(&password.hash),
-        };
+        let org = organization::create(&mut tx, &by, &NewOrganization::named(&org_name), now).await?;
+        let password_hash = Some(password.hash.as_str());
+        let admin = NewUser { admin: true, password_hash, ..NewUser::named(org, &admin_name) };
         user::create(&mut tx, &by, &admin, now).await?;
         tx.commit().await?;
         let told = format!(

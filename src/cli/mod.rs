@@ -1,18 +1,22 @@
 //! The command line. A file for each noun; each command is read by clap, does its work through the rooms, and answers with a text.
 //!
-//! Whoever can write the site's files is its owner, so nothing here asks who may. Commands work beside a running server, and
+//! Whoever can write the site's files is its owner, so nothing here asks who may, unless `--as` names somebody in whose name
+//! it is done. Commands work beside a running server, and
 //! what they change holds from the next request on. Exit status: 0 done, 1 can't (one line on standard error), 2 wrong usage,
 //! 3 "denied" from `explain`.
 
 mod audit;
 mod completions;
 mod demo;
+mod department;
+mod device;
 mod explain;
 mod grant;
 mod group;
 mod init;
 mod lock;
 mod moment;
+mod org;
 mod output;
 mod password;
 mod place;
@@ -21,6 +25,7 @@ mod role;
 mod serve;
 mod share;
 mod span;
+mod switch;
 mod user;
 mod verify;
 
@@ -30,7 +35,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
-use crate::directory::{DirectoryError, organization};
+use crate::db::Reads;
+use crate::directory::organization::Organization;
+use crate::directory::{self, Administrator, DirectoryError, organization};
 use crate::site::{Site, SiteError};
 use output::{Answer, Failure};
 
@@ -39,6 +46,7 @@ Examples:
   commonhold try                                       a site with people and a share, to play with
   commonhold init --org Acme --admin root              a site of your own
   commonhold user add ana                              prints a password once
+  commonhold department add Sales --admin ana          who may administer it: commonhold --as ana user add ben --department Sales
   commonhold user app-password ana --label notebook    prints an app password for a drive once
   commonhold share add Projects --owner ana
   commonhold serve
@@ -68,6 +76,10 @@ struct Place {
         default_value = "./data"
     )]
     data: PathBuf,
+    /// Do it in the name of this user, as far as he reaches: administrators of the site, of an organization or of a
+    /// department, co-owners of a share, everybody for himself. For the commands about organizations and people
+    #[arg(long = "as", global = true, help_heading = "Site", value_name = "USER")]
+    acting: Option<String>,
     /// A TOML file with settings; config/commonhold.toml shows all of them
     #[arg(long, global = true, help_heading = "Site", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -78,13 +90,22 @@ enum Command {
     Try(demo::Try),
     Init(init::Init),
     Serve(serve::Serve),
+    /// Organizations: their limits, their policies, whether they are active
+    #[command(subcommand)]
+    Org(org::OrgCommand),
+    /// Departments of an organization and their members
+    #[command(subcommand)]
+    Department(department::DepartmentCommand),
     /// Users and their passwords
     #[command(subcommand)]
     User(user::UserCommand),
     /// Groups of users and groups
     #[command(subcommand)]
     Group(group::GroupCommand),
-    /// Team shares and who has them
+    /// Machines that are registered for a user, each with its own app password
+    #[command(subcommand)]
+    Device(device::DeviceCommand),
+    /// Team shares and public folders, who has them, and through which doors
     #[command(subcommand)]
     Share(share::ShareCommand),
     /// What people may be given: named sets of permissions
@@ -102,6 +123,16 @@ enum Command {
     Completions(completions::Completions),
 }
 
+impl Command {
+    /// Whether it asks how far somebody reaches in whose name it is done. The others are the site's owner's.
+    fn takes_actor(&self) -> bool {
+        matches!(
+            self,
+            Self::Org(_) | Self::Department(_) | Self::User(_) | Self::Group(_) | Self::Device(_) | Self::Share(_)
+        )
+    }
+}
+
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let Cli { place, command } = Cli::parse();
@@ -115,15 +146,23 @@ pub fn main() -> ExitCode {
 }
 
 fn run(place: Place, command: Command) -> Result<Answer, Failure> {
-    let context = Context { data: place.data, config: Config::load(place.config.as_deref())? };
+    if place.acting.is_some() && !command.takes_actor() {
+        return Err(Failure::new(
+            "`--as` is for the commands about organizations, departments, groups, users, devices and shares",
+        ));
+    }
+    let context = Context { data: place.data, acting: place.acting, config: Config::load(place.config.as_deref())? };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
             Command::Try(demo) => demo.run(context).await,
             Command::Init(init) => init.run(context).await,
             Command::Serve(serve) => serve.run(context).await,
+            Command::Org(org) => org.run(context).await,
+            Command::Department(department) => department.run(context).await,
             Command::User(user) => user.run(context).await,
             Command::Group(group) => group.run(context).await,
+            Command::Device(device) => device.run(context).await,
             Command::Share(share) => share.run(context).await,
             Command::Role(role) => role.run(context).await,
             Command::Lock(lock) => lock.run(context).await,
@@ -139,6 +178,8 @@ fn run(place: Place, command: Command) -> Result<Answer, Failure> {
 /// What a command works on.
 struct Context {
     data: PathBuf,
+    /// In whose name it is done; the site's owner's if nobody is named.
+    acting: Option<String>,
     config: Config,
 }
 
@@ -146,6 +187,29 @@ impl Context {
     /// The site, which must be there.
     async fn site(&self) -> Result<Site, Failure> {
         Ok(Site::open(&self.data, &self.config).await?)
+    }
+
+    /// What proves that the command may change what it changes.
+    async fn administrator(&self, reads: &mut impl Reads) -> Result<Administrator, Failure> {
+        match &self.acting {
+            None => Ok(Administrator::of_the_site()),
+            Some(name) => {
+                let user = directory::user::named(reads, name).await?;
+                Ok(Administrator::acting(reads, user).await?)
+            }
+        }
+    }
+
+    /// The organization that a command works in: the named one; else that of whoever acts, or the site's first.
+    async fn organization(&self, reads: &mut impl Reads, name: Option<&str>) -> Result<Organization, Failure> {
+        match (name, &self.acting) {
+            (Some(name), _) => Ok(organization::named(reads, name).await?),
+            (None, None) => Ok(organization::first(reads).await?),
+            (None, Some(actor)) => {
+                let of = directory::user::named(reads, actor).await?.org;
+                Ok(organization::by_id(reads, of).await?.ok_or(DirectoryError::NoOrganization)?)
+            }
+        }
     }
 
     /// A site with nothing in it: a new one, or what is left of an `init` that was cut off.

@@ -1,15 +1,21 @@
 //! `user`: people, their passwords and their app passwords.
 
+use std::collections::HashMap;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::Context;
+use super::device::Row as DeviceRow;
 use super::output::{Answer, Failure, facts, rfc3339, table, way};
 use super::password::NewPassword;
+use super::principal::Inside;
+use super::switch::Switch;
 use crate::clock::Moment;
 use crate::directory::app_password::{self, AppPassword, Credential};
-use crate::directory::user::{self, NewUser, User};
-use crate::directory::{Administrator, DirectoryName, group, organization};
+use crate::directory::user::{self, NewUser, Removed, User};
+use crate::directory::{DirectoryName, department, device, group, organization};
+use crate::ids::OrgId;
 use crate::shares;
 
 #[derive(Subcommand)]
@@ -17,6 +23,9 @@ pub(super) enum UserCommand {
     Add(Add),
     /// List all users
     List {
+        /// Those of one organization only
+        #[arg(long, value_name = "NAME")]
+        org: Option<String>,
         /// Print a JSON array
         #[arg(long)]
         json: bool,
@@ -35,8 +44,18 @@ pub(super) enum UserCommand {
         /// The login name
         name: String,
     },
-    /// Let a disabled user log in again
+    /// Let a disabled user log in again; brings a removed user back, without passwords, groups and shares
     Enable {
+        /// The login name
+        name: String,
+    },
+    /// Take a user out of everything; the home and what history tells are kept
+    #[command(after_help = "\
+The account can't log in any more and is in no group, department or share; app passwords and devices end. Nothing that was
+written is lost: files in shares stay, and so does the home, under the name, so that `grant` can give it to somebody else.
+The name is free for another user only when nothing lies in the home. The last co-owner of a share and the last
+administrator of the site can't be removed.")]
+    Remove {
         /// The login name
         name: String,
     },
@@ -49,6 +68,8 @@ pub(super) enum UserCommand {
 Examples:
   commonhold user add ana --display 'Ana Lopes'
   pass show ana | commonhold user add ana --password-stdin
+  commonhold user add ben --department Sales/North
+  commonhold --as dora user add eva --department Sales       dora administers Sales
 
 Without --password-stdin a password is made up and printed once.")]
 pub(super) struct Add {
@@ -60,12 +81,17 @@ pub(super) struct Add {
     /// The full name
     #[arg(long, default_value = "", hide_default_value = true)]
     display: String,
-    /// Somebody from outside, who can't subscribe to shares
-    #[arg(long, conflicts_with = "admin")]
+    /// Somebody from outside, who has no home and can't subscribe to shares
+    #[arg(long, conflicts_with_all = ["admin", "department"])]
     guest: bool,
     /// An administrator of the whole site
     #[arg(long)]
     admin: bool,
+    /// A department that the user is a member of
+    #[arg(long, value_name = "PATH")]
+    department: Option<String>,
+    #[command(flatten)]
+    inside: Inside,
     /// Read the password from the first line of standard input
     #[arg(long)]
     password_stdin: bool,
@@ -93,6 +119,9 @@ struct Change {
     /// The full name
     #[arg(long)]
     display: Option<String>,
+    /// Whether the user administers the whole site
+    #[arg(long, value_name = "on|off", hide_possible_values = true)]
+    admin: Option<Switch>,
     /// Make up a new password and print it once
     #[arg(long, conflicts_with = "password_stdin")]
     new_password: bool,
@@ -136,11 +165,12 @@ impl UserCommand {
     pub async fn run(self, context: Context) -> Result<Answer, Failure> {
         match self {
             Self::Add(add) => add.run(context).await,
-            Self::List { json } => list(context, json).await,
+            Self::List { org, json } => list(context, org.as_deref(), json).await,
             Self::Show { name, json } => show(context, &name, json).await,
             Self::Set(set) => set.run(context).await,
             Self::Disable { name } => enable(context, &name, false).await,
             Self::Enable { name } => enable(context, &name, true).await,
+            Self::Remove { name } => remove(context, &name).await,
             Self::AppPassword(args) => args.run(context).await,
         }
     }
@@ -152,8 +182,15 @@ impl Add {
         let site = context.site().await?;
         let password = NewPassword::take(self.password_stdin, &context.config.auth)?;
         let mut tx = site.db.write().await?;
+        let by = context.administrator(&mut tx).await?;
+        let org = context.organization(&mut tx, self.inside.name()).await?.id;
+        let department = match &self.department {
+            Some(path) => Some(department::named(&mut tx, org, path).await?),
+            None => None,
+        };
         let new = NewUser {
-            org: organization::first(&mut tx).await?.id,
+            org,
+            department: department.as_ref(),
             name: &name,
             display: &self.display,
             email: &self.email,
@@ -161,7 +198,7 @@ impl Add {
             admin: self.admin,
             password_hash: Some(&password.hash),
         };
-        user::create(&mut tx, &Administrator::of_the_site(), &new, Moment::now()).await?;
+        user::create(&mut tx, &by, &new, Moment::now()).await?;
         tx.commit().await?;
         Ok(Answer::said(format!("added the user `{}`\n{}", name.as_str(), password.told())))
     }
@@ -169,18 +206,21 @@ impl Add {
 
 impl Set {
     async fn run(self, context: Context) -> Result<Answer, Failure> {
-        let Change { email, display, new_password, password_stdin } = self.change;
+        let Change { email, display, admin, new_password, password_stdin } = self.change;
         let site = context.site().await?;
         let password = match new_password || password_stdin {
             true => Some(NewPassword::take(password_stdin, &context.config.auth)?),
             false => None,
         };
-        let by = Administrator::of_the_site();
         let mut tx = site.db.write().await?;
+        let by = context.administrator(&mut tx).await?;
         let user = user::named(&mut tx, &self.name).await?;
-        user::set_profile(&mut tx, &by, user.id, display.as_deref(), email.as_deref()).await?;
+        user::set_profile(&mut tx, &by, &user, display.as_deref(), email.as_deref()).await?;
+        if let Some(admin) = admin {
+            user::set_admin(&mut tx, &by, &user, admin.is_on()).await?;
+        }
         if let Some(password) = &password {
-            user::set_password(&mut tx, &by, user.id, &password.hash).await?;
+            user::set_password(&mut tx, &by, &user, &password.hash).await?;
         }
         tx.commit().await?;
         let told = password.as_ref().map(NewPassword::told).unwrap_or_default();
@@ -191,10 +231,10 @@ impl Set {
 impl AppPasswordArgs {
     async fn run(self, context: Context) -> Result<Answer, Failure> {
         let site = context.site().await?;
-        let by = Administrator::of_the_site();
         if let Some(label) = self.act.label {
             let credential = Credential::fresh();
             let mut tx = site.db.write().await?;
+            let by = context.administrator(&mut tx).await?;
             let user = user::named(&mut tx, &self.name).await?;
             app_password::add(&mut tx, &by, &user, (&label, None), &credential, Moment::now()).await?;
             tx.commit().await?;
@@ -204,13 +244,16 @@ impl AppPasswordArgs {
         }
         if let Some(label) = self.act.revoke {
             let mut tx = site.db.write().await?;
+            let by = context.administrator(&mut tx).await?;
             let user = user::named(&mut tx, &self.name).await?;
             app_password::revoke(&mut tx, &by, &user, &label).await?;
             tx.commit().await?;
             return Ok(Answer::said(format!("revoked the app password `{label}` of `{}`", user.name)));
         }
         let mut tx = site.db.read().await?;
+        let by = context.administrator(&mut tx).await?;
         let user = user::named(&mut tx, &self.name).await?;
+        by.confirm_user_or_self(&mut tx, &user).await?;
         let listed: Vec<_> =
             app_password::list(&mut tx, user.id).await?.into_iter().map(AppPasswordRow::from).collect();
         Ok(Answer::list(&listed, self.json, &["label", "created"], AppPasswordRow::cells))
@@ -220,23 +263,53 @@ impl AppPasswordArgs {
 async fn enable(context: Context, name: &str, enabled: bool) -> Result<Answer, Failure> {
     let site = context.site().await?;
     let mut tx = site.db.write().await?;
+    let by = context.administrator(&mut tx).await?;
     let user = user::named(&mut tx, name).await?;
-    user::set_enabled(&mut tx, &Administrator::of_the_site(), user.id, enabled).await?;
+    user::set_enabled(&mut tx, &by, &user, enabled).await?;
     tx.commit().await?;
-    Ok(Answer::said(format!("{} the user `{}`", if enabled { "enabled" } else { "disabled" }, user.name)))
+    let back = if enabled && user.removed { "; `user set --new-password` gives a new password" } else { "" };
+    Ok(Answer::said(format!("{} the user `{}`{back}", if enabled { "enabled" } else { "disabled" }, user.name)))
 }
 
-async fn list(context: Context, json: bool) -> Result<Answer, Failure> {
+async fn remove(context: Context, name: &str) -> Result<Answer, Failure> {
     let site = context.site().await?;
-    let users = user::list(&mut site.db.read().await?).await?;
-    let rows: Vec<_> = users.into_iter().map(UserRow::from).collect();
-    Ok(Answer::list(&rows, json, &["name", "display", "email", "kind", "state"], |row| {
+    let mut tx = site.db.write().await?;
+    let by = context.administrator(&mut tx).await?;
+    let user = user::named(&mut tx, name).await?;
+    let removed = user::remove(&mut tx, &by, &user).await?;
+    tx.commit().await?;
+    let name = &user.name;
+    Ok(Answer::said(match removed {
+        Removed::NameFree => format!("removed the user `{name}`; nothing was in the home, and the name is free"),
+        Removed::HomeKept => format!("removed the user `{name}`; the home and its name are kept"),
+    }))
+}
+
+async fn list(context: Context, org: Option<&str>, json: bool) -> Result<Answer, Failure> {
+    let site = context.site().await?;
+    let mut tx = site.db.read().await?;
+    let by = context.administrator(&mut tx).await?;
+    let org = match org {
+        Some(name) => Some(organization::named(&mut tx, name).await?.id),
+        None => None,
+    };
+    let names: HashMap<OrgId, String> =
+        organization::list(&mut tx).await?.into_iter().map(|org| (org.id, org.name)).collect();
+    let mut rows = Vec::new();
+    for user in user::list(&mut tx).await? {
+        if org.is_none_or(|org| user.org == org) && by.reaches_user(&mut tx, &user).await? {
+            let organization = names.get(&user.org).cloned().unwrap_or_default();
+            rows.push(UserRow::new(user, organization));
+        }
+    }
+    Ok(Answer::list(&rows, json, &["name", "display", "email", "kind", "state", "organization"], |row| {
         vec![
             row.name.clone(),
             row.display.clone(),
             row.email.clone(),
             row.kind().to_owned(),
-            if row.enabled { "enabled" } else { "disabled" }.to_owned(),
+            row.state().to_owned(),
+            row.organization.clone(),
         ]
     }))
 }
@@ -244,10 +317,14 @@ async fn list(context: Context, json: bool) -> Result<Answer, Failure> {
 async fn show(context: Context, name: &str, json: bool) -> Result<Answer, Failure> {
     let site = context.site().await?;
     let mut tx = site.db.read().await?;
+    let by = context.administrator(&mut tx).await?;
     let user = user::named(&mut tx, name).await?;
+    by.confirm_user_or_self(&mut tx, &user).await?;
     let organization = organization::by_id(&mut tx, user.org).await?.map(|org| org.name).unwrap_or_default();
     let memberships = group::groups_of(&mut tx, user.id).await?;
-    let app_passwords = app_password::list(&mut tx, user.id).await?;
+    let mut app_passwords = app_password::list(&mut tx, user.id).await?;
+    // Those of devices are shown as devices.
+    app_passwords.retain(|app_password| app_password.device.is_none());
     let reaches = shares::reaching(&mut tx, &user, &memberships, &[]).await?;
     let shares = reaches.into_iter().flat_map(|reach| {
         let name = reach.share.name;
@@ -257,9 +334,12 @@ async fn show(context: Context, name: &str, json: bool) -> Result<Answer, Failur
             via: subscription.via,
         })
     });
+    let departments = department::of_user(&mut tx, user.id).await?;
+    let devices = device::list(&mut tx, user.id).await?;
     let shown = UserFacts {
-        user: user.into(),
-        organization,
+        user: UserRow::new(user, organization),
+        departments: departments.into_iter().map(|department| department.path).collect(),
+        devices: devices.into_iter().map(DeviceRow::from).collect(),
         groups: memberships.into_iter().map(|membership| membership.path).collect(),
         app_passwords: app_passwords.into_iter().map(AppPasswordRow::from).collect(),
         shares: shares.collect(),
@@ -275,11 +355,13 @@ struct UserRow {
     guest: bool,
     admin: bool,
     enabled: bool,
+    removed: bool,
+    organization: String,
     created: String,
 }
 
-impl From<User> for UserRow {
-    fn from(user: User) -> Self {
+impl UserRow {
+    fn new(user: User, organization: String) -> Self {
         Self {
             name: user.name,
             display: user.display,
@@ -287,12 +369,20 @@ impl From<User> for UserRow {
             guest: user.guest,
             admin: user.admin,
             enabled: user.enabled,
+            removed: user.removed,
+            organization,
             created: rfc3339(user.created),
         }
     }
-}
 
-impl UserRow {
+    fn state(&self) -> &'static str {
+        match (self.removed, self.enabled) {
+            (true, _) => "removed",
+            (false, true) => "enabled",
+            (false, false) => "disabled",
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match (self.admin, self.guest) {
             (true, _) => "administrator",
@@ -331,27 +421,31 @@ struct ShareRow {
 struct UserFacts {
     #[serde(flatten)]
     user: UserRow,
-    organization: String,
+    departments: Vec<String>,
     /// For each group the way to it.
     groups: Vec<Vec<String>>,
     app_passwords: Vec<AppPasswordRow>,
+    devices: Vec<DeviceRow>,
     shares: Vec<ShareRow>,
 }
 
 impl UserFacts {
     fn told(&self) -> String {
         let groups: Vec<String> = self.groups.iter().map(|path| way(path)).collect();
+        let devices: Vec<&str> = self.devices.iter().map(|row| row.name.as_str()).collect();
         let labels: Vec<&str> = self.app_passwords.iter().map(|row| row.label.as_str()).collect();
         let mut told = facts(&[
             ("name", self.user.name.clone()),
             ("display", self.user.display.clone()),
             ("email", self.user.email.clone()),
             ("kind", self.user.kind().to_owned()),
-            ("state", if self.user.enabled { "enabled" } else { "disabled" }.to_owned()),
-            ("organization", self.organization.clone()),
+            ("state", self.user.state().to_owned()),
+            ("organization", self.user.organization.clone()),
+            ("departments", self.departments.join(", ")),
             ("created", self.user.created.clone()),
             ("groups", groups.join(", ")),
             ("app passwords", labels.join(", ")),
+            ("devices", devices.join(", ")),
         ]);
         if !self.shares.is_empty() {
             let rows = self.shares.iter().map(|row| {

@@ -108,15 +108,18 @@ fn check_of(body: &str) -> [char; CHECK_CHARS] {
     std::array::from_fn(|index| char::from(ALPHABET[usize::from(digest[index] & 31)]))
 }
 
-/// Gives a user one more app password, for a registered device or for anything else. Errors: [`DirectoryError::LabelTaken`], [`DirectoryError::BadName`].
+/// Gives a user one more app password, for a registered device or for anything else.
+///
+/// Errors: [`DirectoryError::LabelTaken`], [`DirectoryError::BadName`], [`DirectoryError::OutOfReach`].
 pub async fn add(
     tx: &mut WriteTx,
-    _by: &Administrator,
+    by: &Administrator,
     user: &User,
     (label, device): (&str, Option<DeviceId>),
     credential: &Credential,
     now: Moment,
 ) -> Result<AppPassword, DirectoryError> {
+    by.confirm_user_or_self(tx, user).await?;
     if label.trim().is_empty() {
         return Err(name::bad("label", label, NameProblem::Empty));
     }
@@ -142,7 +145,8 @@ pub async fn by_id(reads: &mut impl Reads, id: &str) -> Result<Option<(AppPasswo
 }
 
 /// Ends an app password; holds from the next request on. Errors: [`DirectoryError::NoSuchAppPassword`].
-pub async fn revoke(tx: &mut WriteTx, _by: &Administrator, user: &User, label: &str) -> Result<(), DirectoryError> {
+pub async fn revoke(tx: &mut WriteTx, by: &Administrator, user: &User, label: &str) -> Result<(), DirectoryError> {
+    by.confirm_user_or_self(tx, user).await?;
     tx.touch_directory();
     if sql::delete_app_password(tx.conn(), user.id, label).await? {
         Ok(())

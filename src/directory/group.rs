@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::{Administrator, DirectoryError, DirectoryName, Principal, name, sql};
+use super::department::{self, Department};
+use super::{Administrator, DirectoryError, DirectoryName, Principal, name, sql, user};
 use crate::clock::Moment;
 use crate::db::{DbError, Reads, WriteTx};
-use crate::ids::{GroupId, OrgId, UserId};
+use crate::ids::{DepartmentId, GroupId, OrgId, UserId};
+use crate::path::NameKey;
+use crate::shares;
 
 /// The longest chain of groups in groups. Bounds the work of finding out what somebody is a member of.
 pub const NESTING_MAX: i64 = 16;
@@ -19,10 +22,40 @@ pub struct Group {
     pub id: GroupId,
     /// The organization it belongs to.
     pub org: OrgId,
-    /// As it was given.
+    /// The department it belongs to, if to one.
+    pub department: Option<DepartmentId>,
+    /// What it is, if it was not made by somebody.
+    pub builtin: Option<Builtin>,
+    /// What it is called in commands: its name, and before it the path of its department.
     pub name: String,
     /// When it was made.
     pub created: Moment,
+}
+
+/// The two groups that every organization and every department has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Builtin {
+    /// Everybody of it but guests; computed.
+    AllUsers,
+    /// Who administers it.
+    Administrators,
+}
+
+impl Builtin {
+    /// As the database has it.
+    pub(super) const fn of_stored(stored: i64) -> Option<Self> {
+        match stored {
+            1 => Some(Self::AllUsers),
+            2 => Some(Self::Administrators),
+            _ => None,
+        }
+    }
+}
+
+impl Group {
+    fn told(&self) -> String {
+        format!("the group `{}`", self.name)
+    }
 }
 
 /// A direct member of a group.
@@ -46,29 +79,58 @@ pub struct Membership {
     pub path: Vec<String>,
 }
 
-/// Makes an empty group. Errors: [`DirectoryError::NameTaken`].
+/// Makes an empty group of an organization or of one of its departments.
+///
+/// Errors: [`DirectoryError::NameTaken`], [`DirectoryError::OutOfReach`].
 pub async fn create(
     tx: &mut WriteTx,
-    _by: &Administrator,
+    by: &Administrator,
     org: OrgId,
+    department: Option<&Department>,
     name: &DirectoryName,
     now: Moment,
 ) -> Result<GroupId, DirectoryError> {
+    by.confirm_place(org, department.map(|department| department.id), || match department {
+        Some(department) => department.told(),
+        None => "the organization as a whole".to_owned(),
+    })?;
     tx.touch_directory();
-    let made = sql::insert_group(tx.conn(), org, name.as_str(), &name.key(), now).await?;
+    let id = department.map(|department| department.id);
+    let made = sql::insert_group(tx.conn(), org, id, name.as_str(), &stored_key(id, &name.key()), now).await?;
     made.ok_or_else(|| DirectoryError::NameTaken(name.as_str().to_owned()))
 }
 
-/// The group of that name in an organization. Errors: [`DirectoryError::NoSuchGroup`].
+/// The group of that name in an organization; one of a department is named `Sales/North/NAME`.
+///
+/// Errors: [`DirectoryError::NoSuchGroup`].
 pub async fn named(reads: &mut impl Reads, org: OrgId, name: &str) -> Result<Group, DirectoryError> {
-    let found = match name::key(name) {
-        Some(key) => sql::group_by_key(reads.conn(), org, &key).await?,
-        None => None,
+    let missing = || DirectoryError::NoSuchGroup(name.escape_debug().to_string());
+    let (department, last) = match name.rsplit_once('/') {
+        Some((path, last)) => match department::named(reads, org, path).await {
+            Ok(department) => (Some(department.id), last),
+            Err(DirectoryError::NoSuchDepartment(_)) => return Err(missing()),
+            Err(other) => return Err(other),
+        },
+        None => (None, name),
     };
-    found.ok_or_else(|| DirectoryError::NoSuchGroup(name.escape_debug().to_string()))
+    let key = name::key(last).ok_or_else(missing)?;
+    sql::group_by_key(reads.conn(), org, &stored_key(department, &key)).await?.ok_or_else(missing)
 }
 
-/// All groups of an organization, by name.
+/// What a group is unique by in its organization: its key, and before it the department's id. No key has a slash.
+fn stored_key(department: Option<DepartmentId>, key: &NameKey) -> String {
+    match department {
+        Some(department) => format!("{}/{}", department.0, key.as_str()),
+        None => key.as_str().to_owned(),
+    }
+}
+
+/// The group of that id.
+pub async fn by_id(reads: &mut impl Reads, id: GroupId) -> Result<Option<Group>, DbError> {
+    sql::group_by_id(reads.conn(), id).await
+}
+
+/// All groups of an organization, by name; those of departments after its own.
 pub async fn list(reads: &mut impl Reads, org: OrgId) -> Result<Vec<Group>, DbError> {
     sql::groups(reads.conn(), org).await
 }
@@ -80,45 +142,82 @@ pub async fn members(reads: &mut impl Reads, org: OrgId) -> Result<Vec<Member>, 
 
 /// Puts a user or a group into a group; no change if it is in already.
 ///
-/// Errors: [`DirectoryError::Cycle`], [`DirectoryError::NestedTooDeep`].
+/// Errors: [`DirectoryError::Computed`], [`DirectoryError::UsersOnly`] and [`DirectoryError::GuestsStayOut`] for built-in
+/// groups; [`DirectoryError::OtherOrganization`]; [`DirectoryError::Removed`]; [`DirectoryError::Cycle`];
+/// [`DirectoryError::NestedTooDeep`]; [`DirectoryError::OutOfReach`].
 pub async fn add_member(
     tx: &mut WriteTx,
-    _by: &Administrator,
-    group: GroupId,
+    by: &Administrator,
+    group: &Group,
     member: Principal,
 ) -> Result<(), DirectoryError> {
-    tx.touch_directory();
+    by.confirm_place(group.org, group.department, || group.told())?;
+    if group.builtin == Some(Builtin::AllUsers) {
+        return Err(DirectoryError::Computed(group.name.clone()));
+    }
     match member {
-        Principal::User(user) => sql::insert_user_member(tx.conn(), group, user).await?,
-        Principal::Group(inner) => {
-            let above = sql::groups_above(tx.conn(), group, NESTING_MAX).await?;
-            if above.iter().any(|(id, _)| *id == inner) {
+        Principal::User(id) => {
+            let user = user::by_id(tx, id).await?.ok_or_else(|| DirectoryError::NoSuchUser(id.0.to_string()))?;
+            user.confirm_same_organization(group.org)?;
+            if group.builtin.is_some() && user.guest {
+                return Err(DirectoryError::GuestsStayOut(user.name));
+            }
+            tx.touch_directory();
+            sql::insert_user_member(tx.conn(), group.id, id).await?;
+        }
+        Principal::Group(id) => {
+            let inner = by_id(tx, id).await?.ok_or_else(|| DirectoryError::NoSuchGroup(id.0.to_string()))?;
+            if group.builtin.is_some() {
+                return Err(DirectoryError::UsersOnly(group.name.clone()));
+            }
+            if inner.org != group.org {
+                return Err(DirectoryError::OtherOrganization(inner.name));
+            }
+            let above = sql::groups_above(tx.conn(), group.id, NESTING_MAX).await?;
+            if above.iter().any(|(above, _)| *above == id) {
                 return Err(DirectoryError::Cycle);
             }
             let levels_above = above.iter().map(|(_, level)| *level).max().unwrap_or_default();
-            let levels_below = sql::levels_below(tx.conn(), inner, NESTING_MAX).await?;
+            let levels_below = sql::levels_below(tx.conn(), id, NESTING_MAX).await?;
             if levels_above + levels_below > NESTING_MAX {
-                return Err(DirectoryError::NestedTooDeep);
+                return Err(DirectoryError::NestedTooDeep { noun: "groups", max: NESTING_MAX });
             }
-            sql::insert_group_member(tx.conn(), group, inner).await?;
+            tx.touch_directory();
+            sql::insert_group_member(tx.conn(), group.id, id).await?;
         }
     }
     Ok(())
 }
 
-/// Takes a direct member out of a group. Errors: [`DirectoryError::NotAMember`].
+/// Takes a direct member out of a group. Errors: [`DirectoryError::NotAMember`], [`DirectoryError::OutOfReach`].
 pub async fn remove_member(
     tx: &mut WriteTx,
-    _by: &Administrator,
+    by: &Administrator,
     group: &Group,
     member: Principal,
 ) -> Result<(), DirectoryError> {
+    by.confirm_place(group.org, group.department, || group.told())?;
     tx.touch_directory();
     let removed = match member {
         Principal::User(user) => sql::delete_user_member(tx.conn(), group.id, user).await?,
         Principal::Group(inner) => sql::delete_group_member(tx.conn(), group.id, inner).await?,
     };
     if removed { Ok(()) } else { Err(DirectoryError::NotAMember(group.name.clone())) }
+}
+
+/// Removes a group, and with it everything that was given to it.
+///
+/// Errors: [`DirectoryError::BuiltIn`], [`DirectoryError::LastCoOwner`], [`DirectoryError::OutOfReach`].
+pub async fn remove(tx: &mut WriteTx, by: &Administrator, group: &Group) -> Result<(), DirectoryError> {
+    by.confirm_place(group.org, group.department, || group.told())?;
+    if group.builtin.is_some() {
+        return Err(DirectoryError::BuiltIn(group.name.clone()));
+    }
+    if let Some(share) = shares::owned_only_by(tx, Principal::Group(group.id)).await? {
+        return Err(DirectoryError::LastCoOwner(share));
+    }
+    tx.touch_directory();
+    Ok(sql::delete_group(tx.conn(), group.id).await?)
 }
 
 /// Every group that a user belongs to, nearest first, each with the shortest way to it.

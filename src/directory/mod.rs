@@ -1,10 +1,13 @@
-//! Who there is: organizations, users, nested groups, and the app passwords of their drives.
+//! Who there is: organizations with departments and policies, users, nested groups, the app passwords and devices of their
+//! drives; and who administers what of it.
 //!
 //! Here: typed rows, the questions asked of them, the changes made to them. Not here: how a login is checked (`auth/`), what
 //! anybody may do (`acl`, `guard/`), what is shared with whom (`shares/`). Knows no HTTP.
 
 mod administrator;
 pub mod app_password;
+pub mod department;
+pub mod device;
 pub mod group;
 mod name;
 pub mod organization;
@@ -82,9 +85,98 @@ pub enum DirectoryError {
     /// A group would end up inside itself.
     #[error("the group would contain itself")]
     Cycle,
-    /// Groups would be nested deeper than [`group::NESTING_MAX`].
-    #[error("groups can't be nested deeper than {max}", max = group::NESTING_MAX)]
-    NestedTooDeep,
+    /// Groups, departments or organizations would be nested deeper than they may be.
+    #[error("{noun} can't be nested deeper than {max}")]
+    NestedTooDeep {
+        /// Which of them.
+        noun: &'static str,
+        /// [`group::NESTING_MAX`], [`group::DEPARTMENT_NESTING_MAX`] or [`organization::ORGANIZATION_NESTING_MAX`].
+        max: i64,
+    },
+    /// The one in whose name it should be done doesn't administer what would change.
+    #[error("`{who}` does not administer {what}")]
+    OutOfReach {
+        /// Who tried.
+        who: String,
+        /// What it is about, such as "the user `ben`".
+        what: String,
+    },
+    /// Nothing is done in the name of somebody who couldn't log in.
+    #[error("`{0}` is disabled or of an inactive organization, and can do nothing")]
+    CantAct(String),
+    /// No organization of that name.
+    #[error("there is no organization `{0}`")]
+    NoSuchOrganization(String),
+    /// No department of that path.
+    #[error("there is no department `{0}`")]
+    NoSuchDepartment(String),
+    /// Only empty departments can be removed.
+    #[error("the department `{department}` is not empty: there is {use_}")]
+    DepartmentInUse {
+        /// Which.
+        department: String,
+        /// One thing in it, such as "the member `ana`".
+        use_: String,
+    },
+    /// Ending a membership that isn't there.
+    #[error("`{user}` is no member of the department `{department}` itself")]
+    NotInDepartment {
+        /// Who.
+        user: String,
+        /// Where.
+        department: String,
+    },
+    /// Members, subscribers and administrators are of the organization.
+    #[error("`{0}` belongs to another organization")]
+    OtherOrganization(String),
+    /// Guests are in groups that somebody puts them in, and in nothing else.
+    #[error("`{0}` is a guest, and guests belong to no department and administer nothing")]
+    GuestsStayOut(String),
+    /// A group whose members are computed.
+    #[error("the members of `{0}` follow from the organization and its departments")]
+    Computed(String),
+    /// Administrators are named one by one, so that nobody becomes one through a group that others manage.
+    #[error("only users can be members of `{0}`, not groups")]
+    UsersOnly(String),
+    /// All Users and Administrators stay.
+    #[error("the group `{0}` is built in")]
+    BuiltIn(String),
+    /// An organization has as many enabled users as it may.
+    #[error("the organization `{org}` has its {max} active users; disable one or raise the limit first")]
+    TooManyUsers {
+        /// Which.
+        org: String,
+        /// [`organization::Organization::users_max`].
+        max: u64,
+    },
+    /// Somebody must be able to administer the site.
+    #[error("that would leave the site without an administrator who can log in")]
+    LastAdministrator,
+    /// A share would be left without anybody who may manage it.
+    #[error("that is the last co-owner of `{0}`; subscribe another one first")]
+    LastCoOwner(String),
+    /// A removed user is no member and no subscriber of anything.
+    #[error("the user `{0}` was removed; `user enable` brings the account back")]
+    Removed(String),
+    /// The user has a device of that name.
+    #[error("`{user}` has a device `{device}` already")]
+    DeviceTaken {
+        /// Whose.
+        user: String,
+        /// Its name.
+        device: String,
+    },
+    /// The user has no device of that name.
+    #[error("`{user}` has no device `{device}`")]
+    NoSuchDevice {
+        /// Whose.
+        user: String,
+        /// The name that was asked for.
+        device: String,
+    },
+    /// A number that can't be counted.
+    #[error("a limit is at most {max}", max = i64::MAX)]
+    TooLarge,
     /// The database didn't answer.
     #[error(transparent)]
     Db(#[from] DbError),

@@ -11,7 +11,7 @@ const NAME_CHARS_MAX: usize = 64;
 /// Characters in the name of an organization.
 const ORGANIZATION_CHARS_MAX: usize = 128;
 
-/// A valid name for a user, a group or an organization.
+/// A valid name for a user, a group, a department, a device or an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryName(Name);
 
@@ -47,6 +47,16 @@ impl DirectoryName {
     /// A group's name: 1 to 64 characters. Errors: [`DirectoryError::BadName`].
     pub fn of_group(text: &str) -> Result<Self, DirectoryError> {
         Self::parse("group name", text, NAME_CHARS_MAX)
+    }
+
+    /// A department's name, one step of its path: 1 to 64 characters. Errors: [`DirectoryError::BadName`].
+    pub fn of_department(text: &str) -> Result<Self, DirectoryError> {
+        Self::parse("department name", text, NAME_CHARS_MAX)
+    }
+
+    /// A device's name: 1 to 64 characters. Errors: [`DirectoryError::BadName`].
+    pub fn of_device(text: &str) -> Result<Self, DirectoryError> {
+        Self::parse("device name", text, NAME_CHARS_MAX)
     }
 
     /// An organization's name: 1 to 128 characters. Errors: [`DirectoryError::BadName`].

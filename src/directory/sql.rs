@@ -2,8 +2,7 @@
 
 use super::Principal;
 use super::app_password::AppPassword;
-use super::group::{Group, Member};
-use super::organization::Organization;
+use super::group::{Builtin, Group, Member};
 use super::user::{NewUser, User};
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, Row, query, query_scalar};
@@ -17,7 +16,7 @@ macro_rules! select_user {
     ($columns:literal, $rest:literal) => {
         concat!(
             "select user.id, user.org_id, organization.open, user.name, user.name_key, display, email, guest, admin,
-                    enabled, generation, user.created_at",
+                    enabled, generation, user.created_at, removed",
             $columns,
             " from user join organization on organization.id = user.org_id ",
             $rest
@@ -39,16 +38,20 @@ fn user(row: &Row) -> Result<User> {
         enabled: row.try_get(9)?,
         generation: row.try_get(10)?,
         created: Moment(row.try_get(11)?),
+        removed: row.try_get(12)?,
     })
 }
 
-fn organization(row: &Row) -> Result<Organization> {
-    Ok(Organization {
-        id: OrgId(row.try_get(0)?),
-        name: row.try_get(1)?,
-        active: row.try_get(2)?,
-        created: Moment(row.try_get(3)?),
-    })
+/// A `select` of the columns that [`group`] reads, with what follows.
+macro_rules! select_group {
+    ($rest:literal) => {
+        concat!(
+            "select user_group.id, user_group.org_id, coalesce(department.path || '/', '') || user_group.name,
+                    user_group.created_at, user_group.department_id, user_group.builtin
+             from user_group left join department on department.id = user_group.department_id ",
+            $rest
+        )
+    };
 }
 
 fn group(row: &Row) -> Result<Group> {
@@ -57,31 +60,9 @@ fn group(row: &Row) -> Result<Group> {
         org: OrgId(row.try_get(1)?),
         name: row.try_get(2)?,
         created: Moment(row.try_get(3)?),
+        department: row.try_get::<Option<i64>>(4)?.map(DepartmentId),
+        builtin: Builtin::of_stored(row.try_get(5)?),
     })
-}
-
-/// None: the name is taken.
-pub(super) async fn insert_organization(
-    conn: &mut Conn,
-    name: &str,
-    key: &NameKey,
-    now: Moment,
-) -> Result<Option<OrgId>> {
-    let id = query_scalar(
-        "insert into organization (name, name_key, created_at) values (?, ?, ?)
-         on conflict (name_key) do nothing returning id",
-    );
-    Ok(id.bind(name).bind(key.as_str()).bind(now.0).fetch_optional(conn).await?.map(OrgId))
-}
-
-pub(super) async fn first_organization(conn: &mut Conn) -> Result<Option<Organization>> {
-    let row = query("select id, name, active, created_at from organization order by id limit 1");
-    row.fetch_optional(conn).await?.as_ref().map(organization).transpose()
-}
-
-pub(super) async fn organization_by_id(conn: &mut Conn, id: OrgId) -> Result<Option<Organization>> {
-    let row = query("select id, name, active, created_at from organization where id = ?").bind(id.0);
-    row.fetch_optional(conn).await?.as_ref().map(organization).transpose()
 }
 
 /// None: the name is taken.
@@ -103,7 +84,7 @@ pub(super) async fn insert_user(
 pub(super) async fn user_by_key(conn: &mut Conn, key: &NameKey) -> Result<Option<(User, Option<String>)>> {
     let row = query(select_user!(", password_hash", "where user.name_key = ?")).bind(key.as_str());
     match row.fetch_optional(conn).await? {
-        Some(row) => Ok(Some((user(&row)?, row.try_get(12)?))),
+        Some(row) => Ok(Some((user(&row)?, row.try_get(13)?))),
         None => Ok(None),
     }
 }
@@ -114,12 +95,65 @@ pub(super) async fn user_by_id(conn: &mut Conn, id: UserId) -> Result<Option<Use
 }
 
 pub(super) async fn users(conn: &mut Conn) -> Result<Vec<User>> {
-    let rows = query(select_user!("", "order by user.name_key")).fetch_all(conn).await?;
+    let rows = query(select_user!("", "where user.name_key not like '/removed/%' order by user.name_key"))
+        .fetch_all(conn)
+        .await?;
     rows.iter().map(user).collect()
 }
 
+/// Enabling brings a removed user back, too.
 pub(super) async fn set_enabled(conn: &mut Conn, user: UserId, enabled: bool) -> Result<()> {
-    query("update user set enabled = ? where id = ?").bind(enabled).bind(user.0).execute(conn).await?;
+    let set = query("update user set enabled = ?1, removed = case when ?1 then 0 else removed end where id = ?2");
+    set.bind(enabled).bind(user.0).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn set_admin(conn: &mut Conn, user: UserId, admin: bool) -> Result<()> {
+    query("update user set admin = ? where id = ?").bind(admin).bind(user.0).execute(conn).await?;
+    Ok(())
+}
+
+/// System administrators who can log in, but this one.
+pub(super) async fn count_administrators_but(conn: &mut Conn, user: UserId) -> Result<i64> {
+    let count = query_scalar(
+        "select count(*) from user join organization on organization.id = user.org_id
+         where admin = 1 and enabled = 1 and removed = 0 and organization.open = 1 and user.id <> ?",
+    );
+    count.bind(user.0).fetch_one(conn).await
+}
+
+/// System administrators who can log in, but those of this organization and of the ones below it.
+pub(super) async fn count_administrators_outside(conn: &mut Conn, org: OrgId) -> Result<i64> {
+    let count = query_scalar(
+        "with recursive down (id) as (
+             select ?
+             union all
+             select organization.id from down join organization on organization.parent_id = down.id
+         )
+         select count(*) from user join organization on organization.id = user.org_id
+         where admin = 1 and enabled = 1 and removed = 0 and organization.open = 1
+           and user.org_id not in (select id from down)",
+    );
+    count.bind(org.0).fetch_one(conn).await
+}
+
+/// Ends what a removed user could log in with and belonged to.
+pub(super) async fn strip(conn: &mut Conn, user: UserId) -> Result<()> {
+    let strip = query(
+        "update user set removed = 1, enabled = 0, admin = 0, password_hash = null, generation = generation + 1 where id = ?1;
+         delete from app_password where user_id = ?1;
+         delete from device where user_id = ?1;
+         delete from group_user where user_id = ?1;
+         delete from department_user where user_id = ?1",
+    );
+    strip.bind(user.0).execute(conn).await?;
+    Ok(())
+}
+
+/// Lets somebody else have the name; the key has slashes, as that of no name.
+pub(super) async fn free_name(conn: &mut Conn, user: UserId) -> Result<()> {
+    let free = query("update user set name_key = '/removed/' || id where id = ?");
+    free.bind(user.0).execute(conn).await?;
     Ok(())
 }
 
@@ -169,10 +203,10 @@ pub(super) async fn app_password_by_id(conn: &mut Conn, id: &str) -> Result<Opti
     ));
     let Some(row) = row.bind(id).fetch_optional(conn).await? else { return Ok(None) };
     let user = user(&row)?;
-    let created = Moment(row.try_get(15)?);
-    let device = row.try_get::<Option<i64>>(16)?.map(DeviceId);
-    let found = AppPassword { id: row.try_get(12)?, user: user.id, label: row.try_get(13)?, device, created };
-    Ok(Some((found, row.try_get(14)?, user)))
+    let created = Moment(row.try_get(16)?);
+    let device = row.try_get::<Option<i64>>(17)?.map(DeviceId);
+    let found = AppPassword { id: row.try_get(13)?, user: user.id, label: row.try_get(14)?, device, created };
+    Ok(Some((found, row.try_get(15)?, user)))
 }
 
 pub(super) async fn delete_app_password(conn: &mut Conn, user: UserId, label: &str) -> Result<bool> {
@@ -184,15 +218,16 @@ pub(super) async fn delete_app_password(conn: &mut Conn, user: UserId, label: &s
 pub(super) async fn insert_group(
     conn: &mut Conn,
     org: OrgId,
+    department: Option<DepartmentId>,
     name: &str,
-    key: &NameKey,
+    key: &str,
     now: Moment,
 ) -> Result<Option<GroupId>> {
     let id = query_scalar(
-        "insert into user_group (org_id, name, name_key, created_at) values (?, ?, ?, ?)
+        "insert into user_group (org_id, department_id, name, name_key, created_at) values (?, ?, ?, ?, ?)
          on conflict (org_id, name_key) do nothing returning id",
     );
-    let id = id.bind(org.0).bind(name).bind(key.as_str()).bind(now.0);
+    let id = id.bind(org.0).bind(department.map(|id| id.0)).bind(name).bind(key).bind(now.0);
     Ok(id.fetch_optional(conn).await?.map(GroupId))
 }
 
@@ -212,14 +247,27 @@ pub(super) async fn insert_builtin_groups(
     Ok(())
 }
 
-pub(super) async fn group_by_key(conn: &mut Conn, org: OrgId, key: &NameKey) -> Result<Option<Group>> {
-    let row = query("select id, org_id, name, created_at from user_group where org_id = ? and name_key = ?");
-    row.bind(org.0).bind(key.as_str()).fetch_optional(conn).await?.as_ref().map(group).transpose()
+pub(super) async fn group_by_key(conn: &mut Conn, org: OrgId, key: &str) -> Result<Option<Group>> {
+    let row = query(select_group!("where user_group.org_id = ? and user_group.name_key = ?"));
+    row.bind(org.0).bind(key).fetch_optional(conn).await?.as_ref().map(group).transpose()
+}
+
+pub(super) async fn group_by_id(conn: &mut Conn, id: GroupId) -> Result<Option<Group>> {
+    let row = query(select_group!("where user_group.id = ?")).bind(id.0);
+    row.fetch_optional(conn).await?.as_ref().map(group).transpose()
 }
 
 pub(super) async fn groups(conn: &mut Conn, org: OrgId) -> Result<Vec<Group>> {
-    let rows = query("select id, org_id, name, created_at from user_group where org_id = ? order by name_key");
+    let rows = query(select_group!(
+        "where user_group.org_id = ?
+         order by user_group.department_id is not null, department.path, user_group.builtin = 0, user_group.name_key"
+    ));
     rows.bind(org.0).fetch_all(conn).await?.iter().map(group).collect()
+}
+
+pub(super) async fn delete_group(conn: &mut Conn, group: GroupId) -> Result<()> {
+    query("delete from user_group where id = ?").bind(group.0).execute(conn).await?;
+    Ok(())
 }
 
 pub(super) async fn members(conn: &mut Conn, org: OrgId) -> Result<Vec<Member>> {
@@ -228,8 +276,9 @@ pub(super) async fn members(conn: &mut Conn, org: OrgId) -> Result<Vec<Member>> 
          from group_user join user on user.id = user_id
          where group_id in (select id from user_group where org_id = ?1)
          union all
-         select group_id, 1, user_group.id, user_group.name, user_group.name_key
+         select group_id, 1, user_group.id, coalesce(department.path || '/', '') || user_group.name, user_group.name_key
          from group_group join user_group on user_group.id = member_id
+                          left join department on department.id = user_group.department_id
          where group_id in (select id from user_group where org_id = ?1)
          order by group_id, nested, key",
     );

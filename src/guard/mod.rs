@@ -11,6 +11,7 @@ mod circumstances;
 mod explain;
 mod inside;
 mod load;
+mod managing;
 mod sight;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use quick_cache::sync::Cache;
 pub use access::{Access, HOME, OTHERS, Place, Reached, is_fixed};
 pub use explain::{effective, explain, hidden};
 pub use inside::{Inside, Taking, inside};
+pub use managing::managing;
 pub use sight::{Below, Sight, Zone};
 
 use crate::db::{Db, DbError, Stamp, WriteTx};

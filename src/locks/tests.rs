@@ -33,7 +33,8 @@ impl Room {
     async fn open() -> Self {
         let site = TestSite::new().await;
         let mut tx = site.write().await;
-        let new = NewShare { org: site.org, name: &name("Plans"), description: "", quota_bytes: None };
+        let plans = name("Plans");
+        let new = NewShare::team(site.org, &plans);
         let id = shares::create(&mut tx, &site.by, &new, NOW).await.unwrap();
         tx.commit().await.unwrap();
         let share = shares::by_id(&mut site.read().await, id).await.unwrap().unwrap();
@@ -72,7 +73,7 @@ impl Room {
 
     async fn set(&self, settings: Settings<'_>) {
         let mut tx = self.site.write().await;
-        shares::set(&mut tx, &self.site.by, self.share.id, &settings).await.unwrap();
+        shares::set(&mut tx, &self.site.by, &self.share, &settings).await.unwrap();
         tx.commit().await.unwrap();
     }
 
@@ -337,7 +338,7 @@ async fn an_empty_file_in_the_trash_or_in_an_inactive_share_is_left_alone() {
 
     let inactive = ana.makes_by_lock("inactive.txt", true).await;
     let mut tx = room.site.write().await;
-    shares::set_active(&mut tx, &room.site.by, room.share.id, false).await.unwrap();
+    shares::set_active(&mut tx, &room.site.by, &room.share, false).await.unwrap();
     tx.commit().await.unwrap();
     room.sweep(NOW.plus(TIMEOUT)).await;
     let kept = tree::chain_of(&mut room.site.read().await, inactive.node).await.unwrap();

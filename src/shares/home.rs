@@ -30,3 +30,8 @@ pub async fn of(reads: &mut impl Reads, owner: UserId) -> Result<Option<Share>, 
 pub async fn of_users(reads: &mut impl Reads, owners: &[UserId], orgs: &[OrgId]) -> Result<Vec<Share>, DbError> {
     sql::homes_of(reads.conn(), owners, orgs).await
 }
+
+/// Whether nothing lies in a user's home, nor in its trash; so for guests, who have none.
+pub(crate) async fn is_empty(reads: &mut impl Reads, owner: UserId) -> Result<bool, DbError> {
+    sql::is_home_empty(reads.conn(), owner).await
+}

@@ -1,4 +1,4 @@
-//! Team shares and who is subscribed to them with which role.
+//! Team shares, public folders and homes; who is subscribed with which role, and through which doors.
 //!
 //! Here: making, listing and finding shares; subscribing users and groups; which shares reach a user, and how. Not here: what
 //! a role allows (`acl`), what lies in a share (`tree/`), whether a door is open (`guard/`). Knows no HTTP.
@@ -11,12 +11,15 @@ mod subscription;
 
 use std::time::Duration;
 
-pub use channel::{Doors, doors};
-pub use subscription::{Reach, Subscriber, Subscription, reaching, subscribe, subscribers, unsubscribe};
+pub use channel::{ChannelRule, Doors, RuleChange, channel_rules, doors, set_channels};
+pub use subscription::{OWNER_ROLE, Reach, Subscriber, Subscription, reaching, subscribe, subscribers, unsubscribe};
+pub(crate) use subscription::{forget, owned_only_by};
 
 use crate::clock::Moment;
 use crate::db::{DbError, Reads, WriteTx};
-use crate::directory::{Administrator, DirectoryError, plain_text};
+use crate::directory::department::Department;
+use crate::directory::policy::{self, Policy};
+use crate::directory::{Administrator, DirectoryError, Principal, plain_text};
 use crate::ids::{DepartmentId, NodeId, OrgId, ShareId, UserId};
 use crate::path::{Name, NameKey};
 
@@ -24,6 +27,9 @@ use crate::path::{Name, NameKey};
 const DESCRIPTION_CHARS_MAX: usize = 1000;
 /// The longest that a holder may let somebody wait who asks for a lock's release.
 pub const HANDOVER_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Keys of the names that are no share's: a person's own home is at `/Home`, those of others are below `/Shared with me`.
+const RESERVED: [&str; 2] = ["home", "shared with me"];
 
 /// What a share is. The numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +90,17 @@ impl Share {
     }
 }
 
+impl Share {
+    /// Errors: [`DirectoryError::OutOfReach`].
+    fn confirm(&self, by: &Administrator) -> Result<(), DirectoryError> {
+        by.confirm(by.reaches_share(self.id, self.org, self.department), || self.told())
+    }
+
+    fn told(&self) -> String {
+        format!("the share `{}`", self.name)
+    }
+}
+
 /// Why shares and subscriptions couldn't be changed or found.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ShareError {
@@ -136,6 +153,15 @@ pub enum ShareError {
     /// Ending a subscription that isn't there.
     #[error("that is no subscriber of `{0}`")]
     NotSubscribed(String),
+    /// The first names of paths to homes.
+    #[error("the name `{0}` is reserved: homes are found below it")]
+    Reserved(String),
+    /// More devices than [`channel::DEVICE_RULES_MAX`].
+    #[error("a rule names at most {max} devices", max = channel::DEVICE_RULES_MAX)]
+    TooManyDeviceRules,
+    /// The policy of the organization.
+    #[error("`{0}` may not make shares: the organization's policy `user_create_shares` is off")]
+    MayNotCreate(String),
     /// The share would be left without anybody who may manage it.
     #[error("that is the last co-owner of `{0}`; subscribe another one first")]
     LastCoOwner(String),
@@ -152,7 +178,11 @@ pub enum ShareError {
 pub struct NewShare<'a> {
     /// The organization it will belong to.
     pub org: OrgId,
-    /// Its name below the root.
+    /// The department whose administrators will manage it.
+    pub department: Option<&'a Department>,
+    /// A public folder instead of a team share.
+    pub public: bool,
+    /// Its name below the root; unique on the site, whatever the organization.
     pub name: &'a Name,
     /// Empty for none.
     pub description: &'a str,
@@ -160,25 +190,67 @@ pub struct NewShare<'a> {
     pub quota_bytes: Option<u64>,
 }
 
-/// Makes an empty share without subscribers, with its root and its trash.
+impl<'a> NewShare<'a> {
+    /// A team share without description and quota.
+    pub const fn team(org: OrgId, name: &'a Name) -> Self {
+        Self { org, department: None, public: false, name, description: "", quota_bytes: None }
+    }
+}
+
+/// Makes an empty share with its root and its trash. It has no subscriber, unless a user makes it for himself: whoever doesn't
+/// administer its place may make a team share, where the policy `user_create_shares` lets him, and becomes its co-owner.
 ///
-/// Errors: [`ShareError::NameTaken`], [`ShareError::QuotaTooLarge`], [`DirectoryError::BadName`] for the description.
+/// Errors: [`ShareError::NameTaken`], [`ShareError::Reserved`], [`ShareError::QuotaTooLarge`],
+/// [`ShareError::MayNotCreate`], [`ShareError::GuestsCantSubscribe`], [`DirectoryError::OutOfReach`] for a place or a kind
+/// of share that is for administrators, [`DirectoryError::BadName`] for the description.
 pub async fn create(
     tx: &mut WriteTx,
-    _by: &Administrator,
+    by: &Administrator,
     new: &NewShare<'_>,
     now: Moment,
 ) -> Result<ShareId, ShareError> {
+    let key = new.name.key();
+    if RESERVED.contains(&key.as_str()) {
+        return Err(ShareError::Reserved(new.name.as_str().to_owned()));
+    }
+    let maker = confirm_making(tx, by, new).await?;
     plain_text("description", new.description, DESCRIPTION_CHARS_MAX)?;
     let quota = stored_quota(new.quota_bytes)?;
     tx.touch_directory();
-    let Some(id) = sql::insert_share(tx.conn(), new, &new.name.key(), quota, now).await? else {
+    let Some(id) = sql::insert_share(tx.conn(), new, &key, quota, now).await? else {
         return Err(ShareError::NameTaken(new.name.as_str().to_owned()));
     };
     let root = sql::insert_top(tx.conn(), id, now).await?;
     let trash = sql::insert_top(tx.conn(), id, now).await?;
     sql::set_tops(tx.conn(), id, root, trash).await?;
+    if let Some(maker) = maker {
+        sql::upsert_subscription(tx.conn(), id, Principal::User(maker), OWNER_ROLE, now).await?;
+    }
     Ok(id)
+}
+
+/// Whether it may be made, and who is to own it because he makes it for himself.
+async fn confirm_making(
+    tx: &mut WriteTx,
+    by: &Administrator,
+    new: &NewShare<'_>,
+) -> Result<Option<UserId>, ShareError> {
+    let department = new.department.map(|department| department.id);
+    let Some(actor) = by.actor().filter(|_| !by.reaches(new.org, department)) else { return Ok(None) };
+    if new.public || department.is_some() {
+        by.confirm_place(new.org, department, || match new.department {
+            Some(department) => department.told(),
+            None => "public folders".to_owned(),
+        })?;
+    }
+    actor.confirm_same_organization(new.org)?;
+    if actor.guest {
+        return Err(ShareError::GuestsCantSubscribe(actor.name.clone()));
+    }
+    if !policy::of(tx, &[new.org]).await?.of(new.org).is_on(Policy::UserCreateShares) {
+        return Err(ShareError::MayNotCreate(actor.name.clone()));
+    }
+    Ok(Some(actor.id))
 }
 
 /// What of a share to change; `None` leaves it as it is.
@@ -192,6 +264,8 @@ pub struct Settings<'a> {
     pub auto_lock: Option<bool>,
     /// See [`Share::collision_copies`].
     pub collision_copies: Option<bool>,
+    /// See [`Share::department`].
+    pub department: Option<Option<&'a Department>>,
     /// See [`Share::handover`]; at most [`HANDOVER_MAX`]. Requests that were made already keep their hour.
     pub handover: Option<Duration>,
 }
@@ -199,26 +273,38 @@ pub struct Settings<'a> {
 /// Changes settings of a share; holds from the next request on.
 ///
 /// Errors: [`ShareError::QuotaTooLarge`], [`ShareError::HandoverOutOfRange`], [`DirectoryError::BadName`] for the
-/// description; nothing is changed then.
+/// description, [`DirectoryError::OutOfReach`]; nothing is changed then.
 pub async fn set(
     tx: &mut WriteTx,
-    _by: &Administrator,
-    share: ShareId,
+    by: &Administrator,
+    share: &Share,
     settings: &Settings<'_>,
 ) -> Result<(), ShareError> {
+    share.confirm(by)?;
+    if let Some(department) = settings.department {
+        // Away from one and into another: both are asked.
+        by.confirm_place(share.org, share.department, || share.told())?;
+        by.confirm_place(share.org, department.map(|department| department.id), || "that department".to_owned())?;
+        if department.is_some_and(|department| department.org != share.org) {
+            return Err(DirectoryError::OtherOrganization(share.name.clone()).into());
+        }
+    }
     plain_text("description", settings.description.unwrap_or_default(), DESCRIPTION_CHARS_MAX)?;
     if settings.handover.is_some_and(|span| span.as_secs() == 0 || span > HANDOVER_MAX) {
         return Err(ShareError::HandoverOutOfRange);
     }
     let quota = settings.quota_bytes.map(stored_quota).transpose()?;
     tx.touch_directory();
-    Ok(sql::set(tx.conn(), share, settings, quota).await?)
+    Ok(sql::set(tx.conn(), share.id, settings, quota).await?)
 }
 
 /// Lets a share exist again for those who have it, or for nobody; holds from the next request on. What lies in it stays.
-pub async fn set_active(tx: &mut WriteTx, _by: &Administrator, share: ShareId, active: bool) -> Result<(), ShareError> {
+///
+/// Errors: [`DirectoryError::OutOfReach`].
+pub async fn set_active(tx: &mut WriteTx, by: &Administrator, share: &Share, active: bool) -> Result<(), ShareError> {
+    share.confirm(by)?;
     tx.touch_directory();
-    Ok(sql::set_active(tx.conn(), share, active).await?)
+    Ok(sql::set_active(tx.conn(), share.id, active).await?)
 }
 
 fn stored_quota(bytes: Option<u64>) -> Result<Option<i64>, ShareError> {

@@ -58,6 +58,7 @@ fn kind(stored: i64) -> ShareKind {
     }
 }
 
+const TEAM: i64 = 0;
 const HOME: i64 = 1;
 const PUBLIC: i64 = 2;
 
@@ -78,10 +79,13 @@ pub(super) async fn insert_share(
     now: Moment,
 ) -> Result<Option<ShareId>> {
     let id = query_scalar(
-        "insert into share (org_id, name, name_key, description, root_id, trash_id, quota_bytes, created_at)
-         values (?, ?, ?, ?, 0, 0, ?, ?) on conflict (name_key) do nothing returning id",
+        "insert into share (org_id, department_id, kind, name, name_key, description, root_id, trash_id, quota_bytes,
+                            created_at)
+         values (?, ?, ?, ?, ?, ?, 0, 0, ?, ?) on conflict (name_key) do nothing returning id",
     );
-    let id = id.bind(new.org.0).bind(new.name.as_str()).bind(key.as_str()).bind(new.description);
+    let id = id.bind(new.org.0).bind(new.department.map(|department| department.id.0));
+    let id = id.bind(if new.public { PUBLIC } else { TEAM });
+    let id = id.bind(new.name.as_str()).bind(key.as_str()).bind(new.description);
     Ok(id.bind(quota).bind(now.0).fetch_optional(conn).await?.map(ShareId))
 }
 
@@ -133,12 +137,15 @@ pub(super) async fn set(
                           quota_bytes = case when ? then ? else quota_bytes end,
                           auto_lock = coalesce(?, auto_lock),
                           collision_copies = coalesce(?, collision_copies),
-                          handover_s = coalesce(?, handover_s)
+                          handover_s = coalesce(?, handover_s),
+                          department_id = case when ? then ? else department_id end
          where id = ?",
     );
     let handover_s = settings.handover.map(|span| span.as_secs().cast_signed());
     let set = set.bind(settings.description).bind(quota.is_some()).bind(quota.flatten()).bind(settings.auto_lock);
-    set.bind(settings.collision_copies).bind(handover_s).bind(share.0).execute(conn).await?;
+    let department = settings.department.flatten().map(|department| department.id.0);
+    let set = set.bind(settings.collision_copies).bind(handover_s).bind(settings.department.is_some()).bind(department);
+    set.bind(share.0).execute(conn).await?;
     Ok(())
 }
 
@@ -216,6 +223,37 @@ pub(super) async fn delete_subscription(conn: &mut Conn, share: ShareId, princip
     Ok(delete.bind(share.0).bind(user).bind(group).execute(conn).await?.rows_affected() == 1)
 }
 
+pub(super) async fn delete_subscriptions(conn: &mut Conn, principal: Principal) -> Result<()> {
+    let (user, group) = columns(principal);
+    let delete = query("delete from subscription where user_id = ? or group_id = ?");
+    delete.bind(user).bind(group).execute(conn).await?;
+    Ok(())
+}
+
+/// Every subscription to the team shares that this user or group subscribes to: share, its name, whether it is theirs, role.
+pub(super) async fn subscriptions_beside(
+    conn: &mut Conn,
+    principal: Principal,
+) -> Result<Vec<(ShareId, String, bool, String)>> {
+    let (user, group) = columns(principal);
+    let rows = query(
+        "select share.id, share.name, subscription.id = own.id, subscription.role
+         from subscription own join share on share.id = own.share_id
+                               join subscription on subscription.share_id = share.id
+         where (own.user_id = ? or own.group_id = ?) and share.kind = 0 order by share.id, subscription.id",
+    );
+    let rows = rows.bind(user).bind(group).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((ShareId(row.try_get(0)?), row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))).collect()
+}
+
+pub(super) async fn is_home_empty(conn: &mut Conn, owner: UserId) -> Result<bool> {
+    let found = query_scalar(
+        "select not exists (select 1 from share join node on node.share_id = share.id
+                            where share.owner_id = ? and node.parent_id is not null)",
+    );
+    found.bind(owner.0).fetch_one(conn).await
+}
+
 /// The names of the roles that anybody has on the share.
 pub(super) async fn roles(conn: &mut Conn, share: ShareId) -> Result<Vec<String>> {
     let roles = query_scalar("select distinct role from subscription where share_id = ? order by role");
@@ -227,8 +265,11 @@ pub(super) async fn subscribers(conn: &mut Conn, share: ShareId) -> Result<Vec<S
         "select 0 as grouped, user.id, user.name, user.name_key as key, role, subscription.created_at
          from subscription join user on user.id = user_id where share_id = ?1
          union all
-         select 1, user_group.id, user_group.name, user_group.name_key, role, subscription.created_at
-         from subscription join user_group on user_group.id = group_id where share_id = ?1
+         select 1, user_group.id, coalesce(department.path || '/', '') || user_group.name, user_group.name_key, role,
+                subscription.created_at
+         from subscription join user_group on user_group.id = group_id
+                           left join department on department.id = user_group.department_id
+         where share_id = ?1
          order by grouped, key",
     );
     let subscriber = |row: &Row| {

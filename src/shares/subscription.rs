@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use commonhold_acl::{self as acl, Permission};
 
 use super::role::Roles;
-use super::{Share, ShareError, role, sql};
+use super::{Share, ShareError, channel, role, sql};
 use crate::clock::Moment;
 use crate::db::{DbError, Reads, WriteTx};
-use crate::directory::group::Membership;
+use crate::directory::group::{self, Membership};
 use crate::directory::user::{self, User};
-use crate::directory::{Administrator, Principal};
+use crate::directory::{Administrator, DirectoryError, Principal};
 use crate::ids::{GroupId, OrgId, ShareId};
+
+/// The role of whoever a share is made for.
+pub const OWNER_ROLE: &str = "co-owner";
 
 /// One subscriber of a share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,20 +49,32 @@ pub struct Reach {
 
 /// Subscribes a user or a group with the role of that name; again changes the role.
 ///
-/// Errors: [`ShareError::NoSuchRole`], [`ShareError::GuestsCantSubscribe`], [`ShareError::LastCoOwner`].
+/// Errors: [`ShareError::NoSuchRole`], [`ShareError::GuestsCantSubscribe`], [`ShareError::LastCoOwner`],
+/// [`DirectoryError::OtherOrganization`], [`DirectoryError::OutOfReach`].
 pub async fn subscribe(
     tx: &mut WriteTx,
-    _by: &Administrator,
+    by: &Administrator,
     share: &Share,
     principal: Principal,
     role: &str,
     now: Moment,
 ) -> Result<(), ShareError> {
+    share.confirm(by)?;
     role::named(tx, role).await?;
-    if let Principal::User(id) = principal
-        && let Some(guest) = user::by_id(tx, id).await?.filter(|user| user.guest)
-    {
-        return Err(ShareError::GuestsCantSubscribe(guest.name));
+    match principal {
+        Principal::User(id) => {
+            let user = user::by_id(tx, id).await?.ok_or_else(|| DirectoryError::NoSuchUser(id.0.to_string()))?;
+            user.confirm_same_organization(share.org)?;
+            if user.guest {
+                return Err(ShareError::GuestsCantSubscribe(user.name));
+            }
+        }
+        Principal::Group(id) => {
+            let group = group::by_id(tx, id).await?.ok_or_else(|| DirectoryError::NoSuchGroup(id.0.to_string()))?;
+            if group.org != share.org {
+                return Err(DirectoryError::OtherOrganization(group.name).into());
+            }
+        }
     }
     tx.touch_directory();
     let was_owned = is_owned(tx, share.id).await?;
@@ -67,18 +82,22 @@ pub async fn subscribe(
     keep_an_owner(tx, share, was_owned).await
 }
 
-/// Ends a subscription. Errors: [`ShareError::NotSubscribed`], [`ShareError::LastCoOwner`].
+/// Ends a subscription, with the rules about its channels.
+///
+/// Errors: [`ShareError::NotSubscribed`], [`ShareError::LastCoOwner`], [`DirectoryError::OutOfReach`].
 pub async fn unsubscribe(
     tx: &mut WriteTx,
-    _by: &Administrator,
+    by: &Administrator,
     share: &Share,
     principal: Principal,
 ) -> Result<(), ShareError> {
+    share.confirm(by)?;
     tx.touch_directory();
     let was_owned = is_owned(tx, share.id).await?;
     if !sql::delete_subscription(tx.conn(), share.id, principal).await? {
         return Err(ShareError::NotSubscribed(share.name.clone()));
     }
+    channel::forget_in(tx, share.id, principal).await?;
     keep_an_owner(tx, share, was_owned).await
 }
 
@@ -124,6 +143,31 @@ pub async fn reaching(
         reaches.sort_by_cached_key(|reach| reach.share.key());
     }
     Ok(reaches)
+}
+
+/// The name of a share that would have no owner without this user or group, if there is one.
+pub(crate) async fn owned_only_by(reads: &mut impl Reads, principal: Principal) -> Result<Option<String>, DbError> {
+    let beside = sql::subscriptions_beside(reads.conn(), principal).await?;
+    let roles = Roles::for_names(reads, beside.iter().map(|(.., role)| role.as_str())).await?;
+    let owns = |role: &str| roles.get(role).is_some_and(|role| role.permissions.contains(Permission::Owner));
+    let mut others: HashMap<ShareId, (String, bool, bool)> = HashMap::new();
+    for (share, name, is_theirs, role) in beside {
+        let (_, theirs, another) = others.entry(share).or_insert((name, false, false));
+        if owns(&role) {
+            if is_theirs { *theirs = true } else { *another = true }
+        }
+    }
+    let mut left: Vec<String> =
+        others.into_values().filter(|(_, theirs, another)| *theirs && !another).map(|(name, ..)| name).collect();
+    left.sort();
+    Ok(left.into_iter().next())
+}
+
+/// Ends every subscription of a user or a group and every rule about its channels; for who is removed.
+pub(crate) async fn forget(tx: &mut WriteTx, principal: Principal) -> Result<(), DbError> {
+    tx.touch_directory();
+    sql::delete_subscriptions(tx.conn(), principal).await?;
+    channel::forget(tx, principal).await
 }
 
 /// Whether any subscription to the share carries the right to manage it. Which roles do is data, so the roles are asked.

@@ -15,7 +15,7 @@ use crate::shares;
 async fn add(site: &TestSite, name: &str) -> Result<Share, ShareError> {
     let name = Name::parse(name).unwrap();
     let mut tx = site.write().await;
-    let new = NewShare { org: site.org, name: &name, description: "", quota_bytes: None };
+    let new = NewShare::team(site.org, &name);
     let id = shares::create(&mut tx, &site.by, &new, NOW).await?;
     tx.commit().await?;
     Ok(shares::by_id(&mut site.read().await, id).await?.unwrap())
@@ -52,7 +52,7 @@ async fn a_new_share_is_empty_and_has_a_root_and_a_trash_of_its_own() {
     let site = TestSite::new().await;
     let name = Name::parse("Projects").unwrap();
     let mut tx = site.write().await;
-    let new = NewShare { org: site.org, name: &name, description: "what we build", quota_bytes: Some(1 << 40) };
+    let new = NewShare { description: "what we build", quota_bytes: Some(1 << 40), ..NewShare::team(site.org, &name) };
     let id = shares::create(&mut tx, &site.by, &new, NOW).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = site.read().await;
@@ -106,7 +106,14 @@ async fn a_share_with_impossible_settings_is_refused() {
     let site = TestSite::new().await;
     let name = Name::parse("Projects").unwrap();
     let mut tx = site.write().await;
-    let new = NewShare { org: site.org, name: &name, description: "", quota_bytes: Some(u64::MAX) };
+    let new = NewShare {
+        org: site.org,
+        department: None,
+        public: false,
+        name: &name,
+        description: "",
+        quota_bytes: Some(u64::MAX),
+    };
     assert!(matches!(shares::create(&mut tx, &site.by, &new, NOW).await, Err(ShareError::QuotaTooLarge)));
     let new = NewShare { description: "two\nlines", quota_bytes: None, ..new };
     let refused = shares::create(&mut tx, &site.by, &new, NOW).await;
@@ -119,7 +126,7 @@ async fn only_the_settings_that_are_given_change() {
     let before = add(&site, "Projects").await.unwrap();
     let set = async |settings: Settings<'_>| {
         let mut tx = site.write().await;
-        shares::set(&mut tx, &site.by, before.id, &settings).await?;
+        shares::set(&mut tx, &site.by, &before, &settings).await?;
         tx.commit().await?;
         Ok::<_, ShareError>(shares::by_id(&mut site.read().await, before.id).await?.unwrap())
     };

@@ -12,7 +12,8 @@ use super::transfer::Target;
 use super::{Kind, Located, Node, check, locate, sql};
 use crate::clock::Moment;
 use crate::db::{Db, Reads, WriteTx};
-use crate::directory::{Administrator, DirectoryName, User, organization, user};
+use crate::directory::organization::{self, NewOrganization};
+use crate::directory::{Administrator, DirectoryName, User, user};
 use crate::guard;
 use crate::ids::{ContentId, UserId};
 use crate::path::{Name, RelPath};
@@ -34,14 +35,13 @@ impl Room {
         let now = Moment::now();
         let mut tx = db.write().await.unwrap();
         let org_name = DirectoryName::of_organization("Example").unwrap();
-        let org = organization::create(&mut tx, &by, &org_name, now).await.unwrap();
+        let org = organization::create(&mut tx, &by, &NewOrganization::named(&org_name), now).await.unwrap();
         let name = DirectoryName::of_user("ana").unwrap();
-        let new =
-            user::NewUser { org, name: &name, display: "", email: "", guest: false, admin: true, password_hash: None };
+        let new = user::NewUser { admin: true, ..user::NewUser::named(org, &name) };
         let id = user::create(&mut tx, &by, &new, now).await.unwrap();
         for name in ["One", "Two"] {
-            let new = NewShare { org, name: &Name::parse(name).unwrap(), description: "", quota_bytes: None };
-            shares::create(&mut tx, &by, &new, now).await.unwrap();
+            let name = Name::parse(name).unwrap();
+            shares::create(&mut tx, &by, &NewShare::team(org, &name), now).await.unwrap();
         }
         tx.commit().await.unwrap();
         let mut tx = db.read().await.unwrap();

@@ -34,3 +34,10 @@ pub(super) async fn reach(conn: &mut Conn, user: UserId) -> Result<(Vec<OrgId>, 
     }
     Ok((orgs, departments))
 }
+
+/// The departments that a user is a member of, not those above them.
+pub(super) async fn departments_of(conn: &mut Conn, user: UserId) -> Result<Vec<DepartmentId>> {
+    let ids = query("select department_id from department_user where user_id = ? order by department_id");
+    let rows = ids.bind(user.0).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok(DepartmentId(row.try_get(0)?))).collect()
+}

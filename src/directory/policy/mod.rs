@@ -4,6 +4,7 @@ mod sql;
 
 use std::collections::HashMap;
 
+use super::organization::{self, Organization};
 use super::{Administrator, DirectoryError};
 use crate::db::{DbError, Reads, WriteTx};
 use crate::ids::OrgId;
@@ -157,17 +158,20 @@ pub async fn own(reads: &mut impl Reads, org: OrgId) -> Result<Vec<(Policy, bool
 }
 
 /// Sets a policy of an organization; `None` leaves it to those above again. Holds from the next request on.
+///
+/// Errors: [`DirectoryError::OutOfReach`].
 pub async fn set(
     tx: &mut WriteTx,
-    _by: &Administrator,
-    org: OrgId,
+    by: &Administrator,
+    org: &Organization,
     policy: Policy,
     value: Option<bool>,
 ) -> Result<(), DirectoryError> {
+    by.confirm_place(org.id, None, || organization::told(&org.name))?;
     tx.touch_directory();
     match value {
-        Some(on) => sql::upsert(tx.conn(), org, policy.name(), if on { ON } else { OFF }).await?,
-        None => sql::delete(tx.conn(), org, policy.name()).await?,
+        Some(on) => sql::upsert(tx.conn(), org.id, policy.name(), if on { ON } else { OFF }).await?,
+        None => sql::delete(tx.conn(), org.id, policy.name()).await?,
     }
     Ok(())
 }

@@ -5,8 +5,9 @@ use tempfile::TempDir;
 use crate::clock::Moment;
 use crate::db::{Db, ReadTx, WriteTx};
 use crate::directory::group::{self, Group, Membership};
+use crate::directory::organization::{self, NewOrganization};
 use crate::directory::user::{self, NewUser, User};
-use crate::directory::{Administrator, DirectoryError, DirectoryName, Principal, organization};
+use crate::directory::{Administrator, DirectoryError, DirectoryName, Principal};
 use crate::ids::{OrgId, UserId};
 use crate::jobs::Chores;
 use crate::site::HeadFile;
@@ -29,7 +30,7 @@ impl TestSite {
         let by = Administrator::of_the_site();
         let mut tx = db.write().await.unwrap();
         let name = DirectoryName::of_organization("Acme").unwrap();
-        let org = organization::create(&mut tx, &by, &name, NOW).await.unwrap();
+        let org = organization::create(&mut tx, &by, &NewOrganization::named(&name), NOW).await.unwrap();
         tx.commit().await.unwrap();
         Self { db, org, by, folder }
     }
@@ -60,15 +61,7 @@ impl TestSite {
     /// Adds a user of the test's making.
     pub async fn add_with(&self, name: &str, change: impl FnOnce(&mut NewUser<'_>)) -> User {
         let name = DirectoryName::of_user(name).unwrap();
-        let mut new = NewUser {
-            org: self.org,
-            name: &name,
-            display: "",
-            email: "",
-            guest: false,
-            admin: false,
-            password_hash: None,
-        };
+        let mut new = NewUser::named(self.org, &name);
         change(&mut new);
         let mut tx = self.write().await;
         user::create(&mut tx, &self.by, &new, NOW).await.unwrap();
@@ -86,14 +79,14 @@ impl TestSite {
     pub async fn add_group(&self, name: &str) -> Group {
         let mut tx = self.write().await;
         let valid = DirectoryName::of_group(name).unwrap();
-        group::create(&mut tx, &self.by, self.org, &valid, NOW).await.unwrap();
+        group::create(&mut tx, &self.by, self.org, None, &valid, NOW).await.unwrap();
         tx.commit().await.unwrap();
         group::named(&mut self.read().await, self.org, name).await.unwrap()
     }
 
     pub async fn join(&self, group: &Group, member: Principal) -> Result<(), DirectoryError> {
         let mut tx = self.write().await;
-        group::add_member(&mut tx, &self.by, group.id, member).await?;
+        group::add_member(&mut tx, &self.by, group, member).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -6,13 +6,18 @@
 
 mod sql;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use commonhold_acl::Channel;
 
-use crate::db::{DbError, Reads};
+use super::{Share, ShareError};
+use crate::db::{DbError, Reads, WriteTx};
 use crate::directory::group::Membership;
+use crate::directory::{Administrator, DirectoryName, Principal};
 use crate::ids::{DeviceId, GroupId, ShareId, UserId};
+
+/// Devices that one rule names at the most.
+pub const DEVICE_RULES_MAX: i64 = 1_000;
 
 /// Which shares are closed for one user over one channel.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +60,87 @@ pub async fn doors(
         }
     };
     Ok(Doors(closed(&says)))
+}
+
+/// What a user's or a group's rule says about the channels of a share; `None`: nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelRule {
+    /// Whose rule it is.
+    pub principal: Principal,
+    /// The portal and the mobile apps.
+    pub web: Option<bool>,
+    /// Mapped drives.
+    pub webdav: Option<bool>,
+    /// Devices registered since this was said first.
+    pub future_devices: Option<bool>,
+    /// Devices by their names.
+    pub devices: Vec<(String, bool)>,
+}
+
+/// What of a rule to change; `None` leaves it as it is, `Some(None)` lets the rule say nothing about it any more.
+#[derive(Debug, Default)]
+pub struct RuleChange<'a> {
+    /// See [`ChannelRule::web`].
+    pub web: Option<Option<bool>>,
+    /// See [`ChannelRule::webdav`].
+    pub webdav: Option<Option<bool>>,
+    /// See [`ChannelRule::future_devices`].
+    pub future_devices: Option<Option<bool>>,
+    /// Devices by name.
+    pub devices: &'a [(DirectoryName, Option<bool>)],
+}
+
+/// Changes through which channels a share is open for a user or for the members of a group; holds from the next request on.
+///
+/// A rule may be there before its user or group subscribes. Errors: [`DirectoryError::OtherOrganization`],
+/// [`DirectoryError::OutOfReach`], [`ShareError::TooManyDeviceRules`].
+pub async fn set_channels(
+    tx: &mut WriteTx,
+    by: &Administrator,
+    share: &Share,
+    principal: Principal,
+    change: &RuleChange<'_>,
+) -> Result<(), ShareError> {
+    share.confirm(by)?;
+    tx.touch_directory();
+    sql::upsert_rule(tx.conn(), share.id, principal, change).await?;
+    for (name, open) in change.devices {
+        match open {
+            Some(open) => sql::upsert_device_rule(tx.conn(), share.id, principal, name, *open).await?,
+            None => sql::delete_device_rule(tx.conn(), share.id, principal, name).await?,
+        }
+    }
+    if sql::count_device_rules(tx.conn(), share.id, principal).await? > DEVICE_RULES_MAX {
+        return Err(ShareError::TooManyDeviceRules);
+    }
+    Ok(())
+}
+
+/// The rules of a share: of users before those of groups, each by its id.
+pub async fn channel_rules(reads: &mut impl Reads, share: ShareId) -> Result<Vec<ChannelRule>, DbError> {
+    let mut rules: BTreeMap<Principal, ChannelRule> =
+        sql::rules_of(reads.conn(), share).await?.into_iter().map(|rule| (rule.principal, rule)).collect();
+    for (principal, name, open) in sql::device_rules_of(reads.conn(), share).await? {
+        let none = ChannelRule { principal, web: None, webdav: None, future_devices: None, devices: Vec::new() };
+        rules.entry(principal).or_insert(none).devices.push((name, open));
+    }
+    Ok(rules.into_values().filter(ChannelRule::says_anything).collect())
+}
+
+impl ChannelRule {
+    fn says_anything(&self) -> bool {
+        [self.web, self.webdav, self.future_devices].iter().any(Option::is_some) || !self.devices.is_empty()
+    }
+}
+
+/// Ends what the rules of a user or a group say about one share.
+pub(super) async fn forget_in(tx: &mut WriteTx, share: ShareId, principal: Principal) -> Result<(), DbError> {
+    sql::delete_rules(tx.conn(), Some(share), principal).await
+}
+
+/// Ends what the rules of a user or a group say about any share.
+pub(super) async fn forget(tx: &mut WriteTx, principal: Principal) -> Result<(), DbError> {
+    sql::delete_rules(tx.conn(), None, principal).await
 }
 
 /// What one rule of a share says about the channel in question.

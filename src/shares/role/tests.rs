@@ -36,7 +36,7 @@ async fn remove(site: &TestSite, name: &str) -> Result<(), ShareError> {
 async fn share(site: &TestSite) -> Share {
     let name = Name::parse("Projects").unwrap();
     let mut tx = site.write().await;
-    let new = NewShare { org: site.org, name: &name, description: "", quota_bytes: None };
+    let new = NewShare::team(site.org, &name);
     let id = shares::create(&mut tx, &site.by, &new, NOW).await.unwrap();
     tx.commit().await.unwrap();
     shares::by_id(&mut site.read().await, id).await.unwrap().unwrap()
