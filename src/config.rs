@@ -174,6 +174,8 @@ pub struct Dav {
     pub xml_bytes_max: usize,
     /// Bytes of the XML of a PROPPATCH, which carries values.
     pub proppatch_bytes_max: usize,
+    /// Bytes of the XML of an ACL, which carries a whole list.
+    pub acl_bytes_max: usize,
     /// Properties set by clients on one resource.
     pub dead_properties_max: usize,
     /// Bytes of all of them.
@@ -186,6 +188,7 @@ impl Default for Dav {
             propfind_infinity_max: 10_000,
             xml_bytes_max: 64 * 1024,
             proppatch_bytes_max: 1024 * 1024,
+            acl_bytes_max: 512 * 1024,
             dead_properties_max: 1000,
             dead_properties_bytes_max: 64 * 1024,
         }

@@ -10,10 +10,12 @@ use commonhold_acl as acl;
 use http::StatusCode;
 
 use crate::blobs::BlobError;
+use crate::dav::acl::plan::PlanError;
 use crate::dav::bodies::BodyError;
 use crate::dav::headers::HeaderError;
 use crate::dav::xml::XmlError;
 use crate::db::DbError;
+use crate::grants::GrantError;
 use crate::guard::Refused;
 use crate::path::PathError;
 use crate::tree::TreeError;
@@ -51,6 +53,26 @@ pub enum Condition {
     SupportedReport,
     /// A report would tell of too much (RFC 3744 section 9).
     NumberOfMatchesWithinLimits,
+    /// The list of entries contradicts itself, or can't be had (RFC 3744 section 8.1.1, as all that follow).
+    NoAceConflict,
+    /// An entry says other than a protected one.
+    NoProtectedAceConflict,
+    /// An entry says other than an inherited one.
+    NoInheritedAceConflict,
+    /// Too many entries.
+    LimitedNumberOfAces,
+    /// What is denied comes before what is granted.
+    DenyBeforeGrant,
+    /// Nobody is meant by who he is not.
+    NoInvert,
+    /// An abstract privilege comes only as a part of others.
+    NoAbstract,
+    /// There is no such privilege.
+    NotSupportedPrivilege,
+    /// There is no such principal.
+    RecognizedPrincipal,
+    /// No entry can be for such a principal.
+    AllowedPrincipal,
 }
 
 impl Condition {
@@ -68,6 +90,16 @@ impl Condition {
             Self::LockTokenMatchesRequestUri => "lock-token-matches-request-uri",
             Self::SupportedReport => "supported-report",
             Self::NumberOfMatchesWithinLimits => "number-of-matches-within-limits",
+            Self::NoAceConflict => "no-ace-conflict",
+            Self::NoProtectedAceConflict => "no-protected-ace-conflict",
+            Self::NoInheritedAceConflict => "no-inherited-ace-conflict",
+            Self::LimitedNumberOfAces => "limited-number-of-aces",
+            Self::DenyBeforeGrant => "deny-before-grant",
+            Self::NoInvert => "no-invert",
+            Self::NoAbstract => "no-abstract",
+            Self::NotSupportedPrivilege => "not-supported-privilege",
+            Self::RecognizedPrincipal => "recognized-principal",
+            Self::AllowedPrincipal => "allowed-principal",
         }
     }
 }
@@ -258,6 +290,36 @@ impl From<BodyError> for HttpError {
             BodyError::TooManyProperties | BodyError::PropertyTooLong(_) | BodyError::OwnerTooLong => {
                 answer(StatusCode::PAYLOAD_TOO_LARGE)
             }
+        }
+    }
+}
+
+impl From<PlanError> for HttpError {
+    fn from(error: PlanError) -> Self {
+        let condition = match &error {
+            PlanError::DenyAfterGrant => Condition::DenyBeforeGrant,
+            PlanError::UnknownPrivilege(_) => Condition::NotSupportedPrivilege,
+            PlanError::Abstract(_) => Condition::NoAbstract,
+            PlanError::Inseparable(_)
+            | PlanError::Twice
+            | PlanError::TakenBack
+            | PlanError::NoSuchForm(..)
+            | PlanError::Empty => Condition::NoAceConflict,
+            PlanError::DeniesOwner => Condition::NoProtectedAceConflict,
+        };
+        Self::new(StatusCode::FORBIDDEN, format!("The list can't be set: {error}.")).with(condition)
+    }
+}
+
+impl From<GrantError> for HttpError {
+    fn from(error: GrantError) -> Self {
+        let answer = |status, condition| Self::new(status, format!("The list can't be set: {error}.")).with(condition);
+        match &error {
+            GrantError::NoSuchGrant => Self::not_found(),
+            GrantError::TooMany => answer(StatusCode::FORBIDDEN, Condition::LimitedNumberOfAces),
+            GrantError::Empty | GrantError::NoSuchRole(_) => answer(StatusCode::FORBIDDEN, Condition::NoAceConflict),
+            GrantError::LastCoOwner(_) => answer(StatusCode::CONFLICT, Condition::NoAceConflict),
+            GrantError::Db(error) => error.clone().into(),
         }
     }
 }

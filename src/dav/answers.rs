@@ -42,6 +42,16 @@ pub fn error_body(error: &HttpError) -> bytes::Bytes {
             | Condition::LockTokenMatchesRequestUri
             | Condition::SupportedReport
             | Condition::NumberOfMatchesWithinLimits
+            | Condition::NoAceConflict
+            | Condition::NoProtectedAceConflict
+            | Condition::NoInheritedAceConflict
+            | Condition::LimitedNumberOfAces
+            | Condition::DenyBeforeGrant
+            | Condition::NoInvert
+            | Condition::NoAbstract
+            | Condition::NotSupportedPrivilege
+            | Condition::RecognizedPrincipal
+            | Condition::AllowedPrincipal
             | Condition::NoExternalEntities => w.empty(&name),
             Condition::LockTokenSubmitted(hrefs) | Condition::NoConflictingLock(hrefs) => {
                 w.start(&name);

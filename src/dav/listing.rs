@@ -10,12 +10,15 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
 use tokio::task::JoinHandle;
 
+use super::acl::list::{List, Own};
+use super::answers::{close_propstat, open_propstat};
 use super::bodies::PropfindBody;
 use super::headers::{Depth, HttpDate};
 use super::lock::of_tree;
+use super::principals::entry::write_closed_acl;
 use super::props::{Live, Resource, Room, write_dead};
-use super::xml::{QName, XmlWriter};
-use super::{Exchange, NS_WIN32, PREFIX, Spot, principals};
+use super::xml::{QName, RawXml, XmlWriter};
+use super::{Exchange, NS_WIN32, PREFIX, Spot, acl, principals};
 use crate::clock::Moment;
 use crate::db::ReadTx;
 use crate::error::HttpError;
@@ -36,6 +39,10 @@ pub struct Asked {
     body: PropfindBody,
     /// The names with what they are, so that no entry looks them up again.
     live: Vec<(QName, Option<Live>)>,
+    /// Values that were made before, to be written instead of what the resource has.
+    values: Vec<(QName, RawXml)>,
+    /// Nothing is asked but that the resource is there.
+    existence: bool,
     /// Windows lists folders with an empty body, and reads no further than 1,000,000 bytes of the answer. So such a
     /// listing names only what Windows shows of a member, in as few bytes as there can be.
     compact: bool,
@@ -51,7 +58,26 @@ impl Asked {
         };
         let live = names.into_iter().map(|name| (name.clone(), Live::of(&name))).collect();
         let compact = body == PropfindBody::Empty && depth != Depth::Zero;
-        Self { body, live, compact }
+        Self { body, live, values: Vec::new(), existence: false, compact }
+    }
+
+    /// These properties.
+    pub fn of(names: Vec<QName>) -> Self {
+        Self::new(PropfindBody::Prop(names), Depth::Zero)
+    }
+
+    /// Only that the resource is there.
+    pub fn existence() -> Self {
+        Self { existence: true, ..Self::of(Vec::new()) }
+    }
+
+    /// The same, with these values for some of the properties.
+    pub fn with_values(self, values: Vec<(QName, RawXml)>) -> Self {
+        Self { values, ..self }
+    }
+
+    fn wants_acl(&self) -> bool {
+        self.live.iter().any(|(_, live)| *live == Some(Live::Acl))
     }
 
     fn wants_quota(&self) -> bool {
@@ -78,7 +104,7 @@ impl Asked {
 
     /// Whether the answer about this resource alone needs more than its row.
     pub fn needs_rows(&self, node: &Node, has_locks: bool) -> bool {
-        self.wants_quota() || self.wants_dead(node) || (has_locks && self.wants_locks())
+        self.wants_quota() || self.wants_acl() || self.wants_dead(node) || (has_locks && self.wants_locks())
     }
 }
 
@@ -93,8 +119,34 @@ struct Level {
     href: String,
     cursor: Cursor,
     deep: bool,
-    /// The deep locks on it and above, which cover all members.
+    cover: Cover,
+}
+
+/// What holds for a resource by itself and by what is above it, as far as it was asked for.
+#[derive(Default)]
+struct Cover {
+    /// The locks on it, and the deep ones above.
     locks: Vec<Located>,
+    /// Its list of entries.
+    acl: Option<Arc<List>>,
+}
+
+impl Cover {
+    /// Of that, what covers members too.
+    fn of_members(mut self) -> Self {
+        self.locks.retain(|(lock, _)| lock.deep);
+        self
+    }
+}
+
+/// What is known of a resource beside its row.
+#[derive(Default)]
+struct About<'a> {
+    /// Where the caller reaches it.
+    seen: Option<(&'a Reached, Zone)>,
+    dead: &'a [DeadProp],
+    locks: &'a [Located],
+    acl: Option<&'a List>,
 }
 
 /// A lock with the URL of its root.
@@ -156,7 +208,8 @@ impl Listing {
         let mut listing = Self::new(x, asked, None, 0);
         let name = if node.name.is_empty() { spot.reached.name() } else { &node.name };
         let zone = spot.reached.zone(spot.chain());
-        listing.entry(&href, Some(node), name, Some((&spot.reached, zone)), &[], &[]);
+        let about = About { seen: Some((&spot.reached, zone)), ..About::default() };
+        listing.entry(&href, Some(node), name, about);
         listing
     }
 
@@ -171,28 +224,56 @@ impl Listing {
     ) -> Result<Self, HttpError> {
         let mut listing = Self::new(x, asked, Some(tx), free_bytes(x)?);
         let href = x.path.to_href(PREFIX, node.is_collection());
-        let mut locks = Vec::new();
-        if let (true, Some(tx)) = (listing.asked.wants_locks(), &mut listing.tx) {
-            let chain = spot.chain();
-            for lock in locks::covering(tx, chain, x.now).await.map_err(of_tree)? {
-                let depth = chain.iter().position(|node| node.id == lock.node).map_or(chain.len(), |at| at + 1);
-                locks.push((Arc::new(lock), spot.href_of(&chain[..depth])));
-            }
-        }
-        let zone = spot.reached.zone(spot.chain());
-        listing.entry_with_rows(&href, &node, &spot.reached, zone, &locks).await?;
+        let cover = listing.cover_of(spot).await?;
+        let seen = (&spot.reached, spot.reached.zone(spot.chain()));
+        listing.entry_with_rows(&href, &node, seen, &cover).await?;
         if depth != Depth::Zero && node.is_collection() {
-            locks.retain(|(lock, _)| lock.deep);
-            listing.enter(&spot.reached, zone, node, href, depth == Depth::Infinity, locks);
+            listing.enter(seen, node, href, depth == Depth::Infinity, cover);
         }
         Ok(listing)
+    }
+
+    /// Everything below a collection, and it too if `with_itself`.
+    pub async fn below(
+        x: &Exchange,
+        tx: ReadTx,
+        asked: Asked,
+        spot: &Spot,
+        with_itself: bool,
+    ) -> Result<Self, HttpError> {
+        let mut listing = Self::new(x, asked, Some(tx), free_bytes(x)?);
+        let cover = listing.cover_of(spot).await?;
+        let seen = (&spot.reached, spot.reached.zone(spot.chain()));
+        let node = spot.found()?.clone();
+        let href = spot.href_of(spot.chain());
+        if with_itself {
+            listing.entry_with_rows(&href, &node, seen, &cover).await?;
+        }
+        listing.enter(seen, node, href, true, cover);
+        Ok(listing)
+    }
+
+    async fn cover_of(&mut self, spot: &Spot) -> Result<Cover, HttpError> {
+        let mut cover = Cover::default();
+        let Some(tx) = &mut self.tx else { return Ok(cover) };
+        if self.asked.wants_locks() {
+            let chain = spot.chain();
+            for lock in locks::covering(tx, chain, self.now).await.map_err(of_tree)? {
+                let depth = chain.iter().position(|node| node.id == lock.node).map_or(chain.len(), |at| at + 1);
+                cover.locks.push((Arc::new(lock), spot.href_of(&chain[..depth])));
+            }
+        }
+        if self.asked.wants_acl() {
+            cover.acl = Some(Arc::new(acl::list_of(tx, spot).await?));
+        }
+        Ok(cover)
     }
 
     /// The root: the home, the shares that the caller reaches, and what others share with him.
     pub async fn of_root(x: &Exchange, access: &Access, asked: Asked, depth: Depth) -> Result<Self, HttpError> {
         let mut listing = Self::new(x, asked, Some(x.app.db.read().await?), free_bytes(x)?);
         listing.top = listing.root_room(access).await?;
-        listing.entry(PREFIX, None, "Team shares", None, &[], &[]);
+        listing.entry(PREFIX, None, "Team shares", About::default());
         if depth == Depth::Zero {
             return Ok(listing);
         }
@@ -222,7 +303,7 @@ impl Listing {
         let mut href = PREFIX.to_owned();
         href.extend(encode_segment(OTHERS));
         href.push('/');
-        self.entry(&href, None, OTHERS, None, &[], &[]);
+        self.entry(&href, None, OTHERS, About::default());
         if deep {
             for reached in access.others() {
                 self.mount(reached, true).await?;
@@ -243,13 +324,16 @@ impl Listing {
         let Some(root) = located.node().cloned() else { return Ok(()) };
         let href = reached.mount().to_href(PREFIX, true);
         let mut locks = self.locks_on(&[root.id]).await?;
-        let mut locks: Vec<Located> =
-            locks.remove(&root.id).unwrap_or_default().into_iter().map(|lock| (lock, href.clone())).collect();
-        let zone = reached.zone(&[]);
-        self.entry_with_rows(&href, &root, reached, zone, &locks).await?;
+        let locks = locks.remove(&root.id).unwrap_or_default().into_iter().map(|lock| (lock, href.clone())).collect();
+        let mut cover = Cover { locks, acl: None };
+        if let (true, Some(tx)) = (self.asked.wants_acl(), &mut self.tx) {
+            let (own, _) = Own::of(tx, &[root.id]).await?.take(root.id);
+            cover.acl = Some(Arc::new(List::of_root(tx, &reached.share, own).await?));
+        }
+        let seen = (reached, reached.zone(&[]));
+        self.entry_with_rows(&href, &root, seen, &cover).await?;
         if deep {
-            locks.retain(|(lock, _)| lock.deep);
-            self.enter(reached, zone, root, href, true, locks);
+            self.enter(seen, root, href, true, cover);
         }
         Ok(())
     }
@@ -265,11 +349,11 @@ impl Listing {
         Ok(found)
     }
 
-    fn enter(&mut self, reached: &Reached, zone: Zone, node: Node, href: String, deep: bool, locks: Vec<Located>) {
+    fn enter(&mut self, (reached, zone): (&Reached, Zone), node: Node, href: String, deep: bool, cover: Cover) {
         // What the caller doesn't see is left out by the question itself.
         let seen = reached.filter(zone, node.id);
-        let level = Level { reached: reached.clone(), zone, seen, node, href, cursor: Cursor::default(), deep, locks };
-        self.todo.push_back(level);
+        let (reached, cover) = (reached.clone(), cover.of_members());
+        self.todo.push_back(Level { reached, zone, seen, node, href, cursor: Cursor::default(), deep, cover });
     }
 
     /// Whether the last chunk has been given.
@@ -314,6 +398,10 @@ impl Listing {
             self.load_room(level.reached.share.id).await?;
         }
         let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
+        let own_entries = match (&level.cover.acl, &mut self.tx) {
+            (Some(_), Some(tx)) => Some(Own::of(tx, &ids).await?),
+            _ => None,
+        };
         let mut locked = self.locks_on(&ids).await?;
         if let Some(next) = &next
             && let Some(mut tx) = self.tx.take()
@@ -333,12 +421,16 @@ impl Listing {
             }
             let dead = dead.remove(&node.id).unwrap_or_default();
             let own = locked.remove(&node.id).unwrap_or_default().into_iter().map(|lock| (lock, href.clone()));
-            let mut locks: Vec<Located> = level.locks.iter().cloned().chain(own).collect();
-            let zone = level.reached.zone_below(level.zone, node.id);
-            self.entry(&href, Some(&node), &node.name, Some((&level.reached, zone)), &dead, &locks);
+            let locks: Vec<Located> = level.cover.locks.iter().cloned().chain(own).collect();
+            let seen = (&level.reached, level.reached.zone_below(level.zone, node.id));
+            let acl = level.cover.acl.as_ref().zip(own_entries.as_ref()).map(|(above, own)| {
+                let (own, inherits) = own.take(node.id);
+                Arc::new(above.of_member(&level.href, own, inherits))
+            });
+            let about = About { seen: Some(seen), dead: &dead, locks: &locks, acl: acl.as_deref() };
+            self.entry(&href, Some(&node), &node.name, about);
             if level.deep && node.is_collection() {
-                locks.retain(|(lock, _)| lock.deep);
-                self.enter(&level.reached, zone, node, href.clone(), true, locks);
+                self.enter(seen, node, href.clone(), true, Cover { locks, acl });
             }
         }
         if let Some(next) = next {
@@ -365,9 +457,8 @@ impl Listing {
         &mut self,
         href: &str,
         node: &Node,
-        reached: &Reached,
-        zone: Zone,
-        locks: &[Located],
+        seen: (&Reached, Zone),
+        cover: &Cover,
     ) -> Result<(), HttpError> {
         if self.asked.wants_quota() {
             self.load_room(node.share).await?;
@@ -377,8 +468,9 @@ impl Listing {
             dead = props::of(tx, &[node.id]).await?.into_iter().map(|(_, prop)| prop).collect();
         }
         // A share's root has no name of its own.
-        let name = if node.name.is_empty() { reached.name() } else { &node.name };
-        self.entry(href, Some(node), name, Some((reached, zone)), &dead, locks);
+        let name = if node.name.is_empty() { seen.0.name() } else { &node.name };
+        let about = About { seen: Some(seen), dead: &dead, locks: &cover.locks, acl: cover.acl.as_deref() };
+        self.entry(href, Some(node), name, about);
         Ok(())
     }
 
@@ -405,20 +497,13 @@ impl Listing {
         Ok(Some(Room { used, available: self.free_bytes }))
     }
 
-    fn entry(
-        &mut self,
-        href: &str,
-        node: Option<&Node>,
-        name: &str,
-        seen: Option<(&Reached, Zone)>,
-        dead: &[DeadProp],
-        locks: &[Located],
-    ) {
+    fn entry(&mut self, href: &str, node: Option<&Node>, name: &str, about: About<'_>) {
+        let About { seen, dead, locks, acl } = about;
         let room = node.map_or(self.top, |node| self.rooms.get(&node.share).copied());
         let effective = seen.zip(node).map(|((reached, zone), node)| reached.effective(zone, node.id));
         let share = seen.map(|(reached, _)| &*reached.share);
         let (caller, me, now) = (self.caller, self.me.as_str(), self.now);
-        let resource = Resource { node, name, share, effective, dead, room, locks, caller, me, now };
+        let resource = Resource { node, name, share, effective, dead, room, locks, acl, caller, me, now };
         match &mut self.xml {
             Some(Xml::Full(w)) => full_entry(w, &self.asked, href, &resource),
             Some(Xml::Compact(out)) => compact_entry(out, href, &resource),
@@ -473,13 +558,22 @@ const NOT_FOUND: &str = "HTTP/1.1 404 Not Found";
 fn full_entry(w: &mut XmlWriter, asked: &Asked, href: &str, resource: &Resource<'_>) {
     w.start_dav("response");
     w.dav("href", href);
+    if asked.existence {
+        w.dav("status", OK);
+        return w.end_dav("response");
+    }
     let mut missing: Vec<&QName> = Vec::new();
+    let mut closed = false;
     let nothing_found = asked.live.iter().all(|(name, live)| match live {
-        Some(live) => !resource.has(*live),
+        Some(live) => !resource.has(*live) || resource.is_closed(*live),
         None => resource.dead(name).is_none(),
     });
     if matches!(asked.body, PropfindBody::Prop(_)) && nothing_found && !asked.live.is_empty() {
-        missing.extend(asked.live.iter().map(|(name, _)| name));
+        let is_closed = |live: &Option<Live>| live.is_some_and(|live| resource.has(live) && resource.is_closed(live));
+        if asked.live.iter().any(|(_, live)| is_closed(live)) {
+            write_closed_acl(w, href);
+        }
+        missing.extend(asked.live.iter().filter(|(_, live)| !is_closed(live)).map(|(name, _)| name));
         return close_entry(w, &missing);
     }
     open_propstat(w);
@@ -505,6 +599,7 @@ fn full_entry(w: &mut XmlWriter, asked: &Asked, href: &str, resource: &Resource<
             for (name, live) in &asked.live {
                 match live {
                     Some(live) if live.in_allprop() => {}
+                    Some(live) if resource.has(*live) && resource.is_closed(*live) => closed = true,
                     Some(live) if resource.has(*live) => resource.write(w, *live, name),
                     None if resource.dead(name).is_some() => {}
                     Some(_) | None => missing.push(name),
@@ -513,7 +608,12 @@ fn full_entry(w: &mut XmlWriter, asked: &Asked, href: &str, resource: &Resource<
         }
         PropfindBody::Prop(_) => {
             for (name, live) in &asked.live {
+                if let Some((_, value)) = asked.values.iter().find(|(of, _)| of == name) {
+                    w.value(name, value);
+                    continue;
+                }
                 match (live, resource.dead(name)) {
+                    (Some(live), _) if resource.has(*live) && resource.is_closed(*live) => closed = true,
                     (Some(live), _) if resource.has(*live) => resource.write(w, *live, name),
                     (None, Some(prop)) => write_dead(w, prop, resource.node),
                     _ => missing.push(name),
@@ -522,6 +622,9 @@ fn full_entry(w: &mut XmlWriter, asked: &Asked, href: &str, resource: &Resource<
         }
     }
     close_propstat(w, OK);
+    if closed {
+        write_closed_acl(w, href);
+    }
     close_entry(w, &missing);
 }
 
@@ -535,17 +638,6 @@ fn close_entry(w: &mut XmlWriter, missing: &[&QName]) {
         close_propstat(w, NOT_FOUND);
     }
     w.end_dav("response");
-}
-
-fn open_propstat(w: &mut XmlWriter) {
-    w.start_dav("propstat");
-    w.start_dav("prop");
-}
-
-fn close_propstat(w: &mut XmlWriter, status: &str) {
-    w.end_dav("prop");
-    w.dav("status", status);
-    w.end_dav("propstat");
 }
 
 /// The short form has one namespace and no prefix.

@@ -5,6 +5,7 @@
 //! transaction that changes the data; what is looked at before is a courtesy to the client, never the decision.
 //! Bytes go through dav-server ([`engine`]); everything that needs one transaction or much speed is written here.
 
+pub mod acl;
 mod answers;
 pub mod bodies;
 mod conditions;
@@ -27,6 +28,7 @@ mod propfind;
 mod proppatch;
 mod props;
 mod put;
+mod report;
 pub mod xml;
 
 use std::sync::Arc;
@@ -132,6 +134,8 @@ pub async fn handle(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> 
         "PUT" => Box::pin(put::put(x, body)).await,
         "MKCOL" => Box::pin(mkcol::mkcol(x, body)).await,
         "LOCK" => Box::pin(lock::lock(x, body)).await,
+        "REPORT" => Box::pin(report::report(x, body)).await,
+        "ACL" => Box::pin(acl::acl(x, body)).await,
         "PROPPATCH" => Box::pin(proppatch::proppatch(x, body)).await,
         "UNLOCK" => shielded(&db, lock::unlock(x)).await,
         "DELETE" => shielded(&db, delete::delete(x)).await,

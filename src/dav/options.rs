@@ -1,4 +1,5 @@
-//! OPTIONS: what the server can do, and what the caller may do here (RFC 4918 section 10.1, RFC 9110 section 9.3.7).
+//! OPTIONS: what the server can do, and what the caller may do here (RFC 4918 section 10.1, RFC 9110 section 9.3.7,
+//! RFC 3744 section 7.2).
 //!
 //! Before login, and for `/` and `*`, the answer is the same for everybody: Windows, Office and Finder ask there first.
 
@@ -12,10 +13,11 @@ use crate::guard::{self, Place};
 use crate::reply::{self, Reply};
 
 /// Every verb that this server knows.
-pub const ALLOW_ANY: &str = "OPTIONS, GET, HEAD, PROPFIND, PUT, MKCOL, PROPPATCH, DELETE, COPY, MOVE, LOCK, UNLOCK";
+pub const ALLOW_ANY: &str =
+    "OPTIONS, GET, HEAD, PROPFIND, PUT, MKCOL, PROPPATCH, DELETE, COPY, MOVE, LOCK, UNLOCK, REPORT, ACL";
 
 /// What is announced is what is there (RFC 4918 section 18).
-const DAV_CLASSES: &str = "1, 2, 3";
+const DAV_CLASSES: &str = "1, 2, 3, access-control";
 
 /// The headers that say what kind of server this is, and `allow`.
 pub fn compliance(headers: &mut HeaderMap, allow: HeaderValue) {
@@ -35,7 +37,7 @@ pub async fn options(x: Exchange) -> Result<Reply, HttpError> {
 async fn allowed(x: &Exchange) -> Result<HeaderValue, HttpError> {
     let access = x.app.guard.access(&x.app.db, &x.caller).await?;
     if let Place::Top | Place::Others = access.place(&x.path) {
-        return Ok(HeaderValue::from_static("OPTIONS, GET, HEAD, PROPFIND"));
+        return Ok(HeaderValue::from_static("OPTIONS, GET, HEAD, PROPFIND, REPORT"));
     }
     let Ok(spot) = Spot::known(&x.app, &access, &x.path).await else {
         return Ok(HeaderValue::from_static("OPTIONS"));
@@ -48,12 +50,13 @@ async fn allowed(x: &Exchange) -> Result<HeaderValue, HttpError> {
             let get = if node.is_collection() { Operation::GetFolder } else { Operation::GetFile };
             let root = spot.located.is_root();
             verbs.extend(may(get).then_some("GET, HEAD"));
-            verbs.push("PROPFIND");
+            verbs.push("PROPFIND, REPORT");
             verbs.extend((!node.is_collection() && may(Operation::PutOver)).then_some("PUT"));
             verbs.extend(may(Operation::Proppatch).then_some("PROPPATCH"));
             let lock = if node.is_collection() { Operation::LockFolder } else { Operation::LockFile };
             verbs.extend(may(lock).then_some("LOCK"));
             verbs.push("UNLOCK");
+            verbs.extend(may(Operation::Acl).then_some("ACL"));
             verbs.extend(may(get).then_some("COPY"));
             verbs.extend((!root && may(Operation::Delete)).then_some("DELETE, MOVE"));
         }

@@ -9,6 +9,7 @@ use super::conditions::{Conditions, View};
 use super::headers::{Depth, Header};
 use super::listing::{Asked, Listing};
 use super::{Exchange, PREFIX, Spot, refused, small_body};
+use crate::db::ReadTx;
 use crate::error::{Condition, HttpError};
 use crate::guard::{self, Place, Reached};
 use crate::net::RequestBody;
@@ -66,8 +67,7 @@ pub async fn propfind(x: Exchange, body: RequestBody) -> Result<Reply, HttpError
         let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
         guard::permit(Operation::PropfindMembers, &scene).map_err(|denial| refused(&denial, &x.path))?;
         if depth == Depth::Infinity {
-            let bound = x.app.config.dav.propfind_infinity_max as u64;
-            confirm_count(bound, count_below(&mut tx, node.id, &spot.reached.view(spot.chain()), bound + 1).await?)?;
+            confirm_bound_below(&x, &mut tx, &spot).await?;
         }
     }
     let href = x.path.to_href(PREFIX, node.is_collection());
@@ -91,6 +91,13 @@ async fn confirm_bound(x: &Exchange, below: &[&Reached], depth: Depth) -> Result
     Ok(())
 }
 
+/// Refuses to tell of everything below a collection when it is too much, before anything is sent.
+pub(super) async fn confirm_bound_below(x: &Exchange, tx: &mut ReadTx, spot: &Spot) -> Result<(), HttpError> {
+    let bound = x.app.config.dav.propfind_infinity_max as u64;
+    let view = spot.reached.view(spot.chain());
+    confirm_count(bound, count_below(tx, spot.found()?.id, &view, bound + 1).await?)
+}
+
 fn confirm_count(bound: u64, found: u64) -> Result<(), HttpError> {
     if found <= bound {
         return Ok(());
@@ -100,7 +107,7 @@ fn confirm_count(bound: u64, found: u64) -> Result<(), HttpError> {
 }
 
 /// Sends the listing: at once when it is small, else as it is made.
-async fn answer(mut listing: Listing, is_collection: bool, href: &str) -> Result<Reply, HttpError> {
+pub(super) async fn answer(mut listing: Listing, is_collection: bool, href: &str) -> Result<Reply, HttpError> {
     let first = listing.next_chunk().await?.unwrap_or_default();
     let body = if listing.is_done() { Body::bytes(first) } else { Body::stream(listing.into_stream(first)) };
     let mut reply = Reply::new(body);

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::NS_WIN32;
+use super::acl::list::List;
 use super::headers::HttpDate;
 use super::xml::{QName, RawXml, XmlWriter};
 use super::{principals, privileges};
@@ -52,6 +53,8 @@ pub enum Live {
     Group,
     /// Which privileges there are (RFC 3744 section 5.3).
     SupportedPrivilegeSet,
+    /// Who may do what (RFC 3744 section 5.5).
+    Acl,
     /// What no list of entries may have (RFC 3744 section 5.6).
     AclRestrictions,
     /// None: no other list narrows this one (RFC 3744 section 5.7).
@@ -66,7 +69,7 @@ pub enum Live {
 
 impl Live {
     /// Every one, with its name in `DAV:`; those of RFC 4918 itself come with `allprop`, the others only when asked for.
-    const ALL: [(Self, &'static str); 20] = [
+    const ALL: [(Self, &'static str); 21] = [
         (Self::CreationDate, "creationdate"),
         (Self::DisplayName, "displayname"),
         (Self::ContentLength, "getcontentlength"),
@@ -82,6 +85,7 @@ impl Live {
         (Self::Owner, "owner"),
         (Self::Group, "group"),
         (Self::SupportedPrivilegeSet, "supported-privilege-set"),
+        (Self::Acl, "acl"),
         (Self::AclRestrictions, "acl-restrictions"),
         (Self::InheritedAclSet, "inherited-acl-set"),
         (Self::PrincipalCollectionSet, "principal-collection-set"),
@@ -117,6 +121,7 @@ impl Live {
             | Self::Owner
             | Self::Group
             | Self::SupportedPrivilegeSet
+            | Self::Acl
             | Self::AclRestrictions
             | Self::InheritedAclSet
             | Self::PrincipalCollectionSet
@@ -156,6 +161,8 @@ pub struct Resource<'a> {
     pub room: Option<Room>,
     /// The locks that cover it, if asked for, with the URLs of their roots.
     pub locks: &'a [(Arc<Lock>, String)],
+    /// Its list of entries, if asked for.
+    pub acl: Option<&'a List>,
     /// Who asks: tokens are shown to their holder only.
     pub caller: UserId,
     /// The caller's URL as a principal.
@@ -191,7 +198,7 @@ impl Resource<'_> {
             Live::CreationDate | Live::Etag | Live::LastModified => self.node.is_some(),
             Live::ContentLength | Live::ContentType => !self.is_collection(),
             Live::QuotaAvailable | Live::QuotaUsed => self.room.is_some() && self.is_collection(),
-            Live::CurrentUserPrivilegeSet => self.effective.is_some(),
+            Live::CurrentUserPrivilegeSet | Live::Acl => self.effective.is_some(),
             Live::Owner
             | Live::Group
             | Live::SupportedPrivilegeSet
@@ -201,6 +208,11 @@ impl Resource<'_> {
             | Live::CurrentUserPrincipal
             | Live::SupportedReportSet => true,
         }
+    }
+
+    /// Whether the caller may not read this property, which the resource has.
+    pub fn is_closed(&self, live: Live) -> bool {
+        live == Live::Acl && !self.effective.is_some_and(|effective| effective.allows(Permission::Owner))
     }
 
     /// Writes a live property that the resource has.
@@ -226,6 +238,10 @@ impl Resource<'_> {
             Live::Owner => privileges::write_hrefs(w, name, self.owner().as_deref()),
             Live::Group | Live::InheritedAclSet => w.empty(name),
             Live::SupportedPrivilegeSet => privileges::write_supported_privileges(w, self.kind()),
+            Live::Acl => match self.acl {
+                Some(list) => list.write(w, self.kind()),
+                None => w.empty(name),
+            },
             Live::AclRestrictions => privileges::write_acl_restrictions(w),
             Live::PrincipalCollectionSet => privileges::write_principal_collections(w),
             Live::CurrentUserPrincipal => privileges::write_hrefs(w, name, [self.me]),

@@ -5,6 +5,8 @@
 //! and `tests/tidy.rs` checks that none is without a test.
 
 mod accounts;
+mod acl_method;
+mod acl_props;
 mod audit;
 mod cli;
 mod conditions;

@@ -1,0 +1,256 @@
+//! `DAV:acl` as it is shown (RFC 3744 section 5.5): the entries of a resource and those it takes over from above.
+//!
+//! In the order in which they are decided: those of the resource before those of its parent, and so on up to the share's
+//! root; at one place what is denied before what is given. So the first entry that speaks of somebody and a privilege is the
+//! one that counts, as RFC 3744 section 6 evaluates a list.
+//! Subscriptions and whole-user grants are entries of the share's root; they are made by other doors, so they are shown as
+//! protected, and so is what the owner of a home has in it.
+
+use commonhold_acl::{self as acl, Effect, Granted, ItemKind, Permissions, Privilege};
+
+use super::super::answers::NS;
+use super::super::bodies::acl::AceForm;
+use super::super::principals::href_of;
+use super::super::privileges::write_privilege;
+use super::super::xml::{QName, XmlWriter};
+use crate::db::{DbError, Reads};
+use crate::directory::{self, Principal, principal};
+use crate::grants::{self, Grant, Whole};
+use crate::ids::{NodeId, UserId};
+use crate::shares::role::Roles;
+use crate::shares::{self, Share, ShareKind};
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Whom it is for.
+    pub principal: Principal,
+    /// The principal's URL.
+    pub href: String,
+    /// Whether it takes away.
+    pub deny: bool,
+    /// What.
+    pub granted: Granted,
+    /// How it came about.
+    pub origin: Origin,
+    /// The URL of the resource that it is an entry of, when it is another one than that whose list this is.
+    pub inherited: Option<String>,
+}
+
+/// How an entry came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// By a grant on a file or folder. Only these are the ACL method's to change.
+    Grant,
+    /// By a subscription to the share.
+    Subscription,
+    /// By a grant on everything of the home's owner.
+    WholeUser,
+    /// The home is theirs.
+    HomeOwner,
+}
+
+impl Origin {
+    /// Our element that says so; nothing for a plain grant.
+    const fn element(self) -> Option<&'static str> {
+        match self {
+            Self::Grant => None,
+            Self::Subscription => Some("subscription"),
+            Self::WholeUser => Some("whole-user-grant"),
+            Self::HomeOwner => Some("home-owner"),
+        }
+    }
+}
+
+impl Entry {
+    /// Whether another door makes and changes it.
+    pub fn is_protected(&self) -> bool {
+        self.origin != Origin::Grant
+    }
+
+    /// The privileges that it is shown by on an item of that kind; none if it says nothing about such an item.
+    pub fn privileges(&self, kind: ItemKind) -> Vec<Privilege> {
+        acl::shown(self.granted.permissions(), kind)
+    }
+}
+
+/// The entries of one resource, in the order in which they are decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List {
+    /// What holds whatever is denied or cut off: the owner of a home.
+    owner: Option<Entry>,
+    /// The others.
+    entries: Vec<Entry>,
+}
+
+impl List {
+    /// The list of the root of a share, with these entries of its own.
+    pub async fn of_root(reads: &mut impl Reads, share: &Share, own: Vec<Entry>) -> Result<Self, DbError> {
+        let mut given = Vec::new();
+        let mut owner = None;
+        match (share.kind, share.owner) {
+            (ShareKind::Home, Some(user)) => {
+                owner = Some((Principal::User(user), Granted::Custom(Permissions::ALL)));
+                for Whole { subject, level, .. } in wholes_on(reads, user).await? {
+                    given.push((subject, Granted::Level(level), Origin::WholeUser));
+                }
+            }
+            (ShareKind::Home, None) => {}
+            (ShareKind::Team | ShareKind::Public, _) => {
+                let subscribers = shares::subscribers(reads, share.id).await?;
+                let names = subscribers.iter().map(|subscriber| subscriber.role.as_str());
+                let roles = Roles::for_names(reads, names).await?;
+                for subscriber in &subscribers {
+                    let role = Granted::Role(roles.get_or_empty(&subscriber.role));
+                    given.push((subscriber.principal, role, Origin::Subscription));
+                }
+            }
+        }
+        let mut principals: Vec<Principal> = given.iter().map(|(principal, ..)| *principal).collect();
+        principals.extend(owner.iter().map(|(principal, _)| *principal));
+        let cards = principal::cards(reads, &principals).await?;
+        let entry = |principal: Principal, granted, origin| {
+            let href = href_of(cards.get(&principal)?);
+            Some(Entry { principal, href, deny: false, granted, origin, inherited: None })
+        };
+        let given = given.into_iter().filter_map(|(who, granted, origin)| entry(who, granted, origin));
+        let owner = owner.and_then(|(who, granted)| entry(who, granted, Origin::HomeOwner));
+        Ok(Self { owner, entries: own_order(own).chain(given).collect() })
+    }
+
+    /// The list of a member of the resource at `parent_href`, whose list this is, with these entries of its own; what is
+    /// taken over only if it inherits.
+    pub fn of_member(&self, parent_href: &str, own: Vec<Entry>, inherits: bool) -> Self {
+        let taken_over = |entry: &Entry| {
+            let inherited = entry.inherited.clone().unwrap_or_else(|| parent_href.to_owned());
+            Entry { inherited: Some(inherited), ..entry.clone() }
+        };
+        let above = self.entries.iter().filter(|_| inherits).map(taken_over);
+        Self { owner: self.owner.as_ref().map(taken_over), entries: own_order(own).chain(above).collect() }
+    }
+
+    /// A list of nothing but these.
+    #[cfg(test)]
+    pub fn of_own(own: Vec<Entry>) -> Self {
+        Self { owner: None, entries: own_order(own).collect() }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.owner.iter().chain(&self.entries)
+    }
+
+    /// Those that the ACL method replaces.
+    pub fn own(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.origin == Origin::Grant && entry.inherited.is_none())
+    }
+
+    /// The owner of the home that the resource lies in, who can't be denied anything.
+    pub fn home_owner(&self) -> Option<Principal> {
+        self.owner.as_ref().map(|entry| entry.principal)
+    }
+
+    /// Writes the property, about an item of that kind. An entry that says nothing about such an item is left out.
+    pub fn write(&self, w: &mut XmlWriter, kind: ItemKind) {
+        w.start_dav("acl");
+        for entry in self.iter() {
+            let privileges = entry.privileges(kind);
+            if !privileges.is_empty() {
+                write_ace(w, entry, &privileges);
+            }
+        }
+        w.end_dav("acl");
+    }
+}
+
+/// At one place what is denied counts first.
+fn own_order(own: Vec<Entry>) -> impl Iterator<Item = Entry> {
+    let (deny, grant): (Vec<_>, Vec<_>) = own.into_iter().partition(|entry| entry.deny);
+    deny.into_iter().chain(grant)
+}
+
+fn write_ace(w: &mut XmlWriter, entry: &Entry, privileges: &[Privilege]) {
+    w.start_dav("ace");
+    w.start_dav("principal");
+    w.dav("href", &entry.href);
+    w.end_dav("principal");
+    let effect = if entry.deny { "deny" } else { "grant" };
+    w.start_dav(effect);
+    for privilege in privileges {
+        write_privilege(w, privilege);
+    }
+    w.end_dav(effect);
+    if entry.is_protected() {
+        w.empty(&QName::dav("protected"));
+    }
+    if let Some(href) = &entry.inherited {
+        w.start_dav("inherited");
+        w.dav("href", href);
+        w.end_dav("inherited");
+    }
+    // What is given in our own words, which say more than the privileges do.
+    let form = form_of(&entry.granted);
+    w.element(&QName::fixed(NS, form.element()), form.text());
+    if let Some(origin) = entry.origin.element() {
+        w.empty(&QName::fixed(NS, origin));
+    }
+    w.end_dav("ace");
+}
+
+/// What was granted, as an entry says it.
+pub fn form_of(granted: &Granted) -> AceForm {
+    match granted {
+        Granted::Role(role) => AceForm::Role(role.name.to_string()),
+        Granted::Level(level) => AceForm::Level(level.name().to_owned()),
+        Granted::Custom(permissions) => AceForm::Permissions(permissions.to_string()),
+    }
+}
+
+/// The whole-user grants on everything of this user, by himself or as a member of a group.
+async fn wholes_on(reads: &mut impl Reads, user: UserId) -> Result<Vec<Whole>, DbError> {
+    let wholes = grants::wholes(reads).await?;
+    if wholes.is_empty() {
+        return Ok(wholes);
+    }
+    let groups = directory::groups_of(reads, user).await?;
+    let is_target = |target: Principal| match target {
+        Principal::User(target) => target == user,
+        Principal::Group(target) => groups.iter().any(|membership| membership.group == target),
+    };
+    Ok(wholes.into_iter().filter(|whole| is_target(whole.target) && whole.subject != Principal::User(user)).collect())
+}
+
+/// The own entries of these nodes, and which of the nodes don't inherit.
+pub struct Own {
+    entries: Vec<(NodeId, Entry)>,
+    cut: Vec<NodeId>,
+}
+
+impl Own {
+    /// Reads them.
+    pub async fn of(reads: &mut impl Reads, nodes: &[NodeId]) -> Result<Self, DbError> {
+        let grants = grants::of_nodes(reads, nodes).await?;
+        let cut = grants::cut(reads, nodes).await?;
+        let principals: Vec<Principal> = grants.iter().map(|grant| grant.principal).collect();
+        let cards = principal::cards(reads, &principals).await?;
+        let entry = |grant: Grant| {
+            let href = href_of(cards.get(&grant.principal)?);
+            let entry = Entry {
+                principal: grant.principal,
+                href,
+                deny: grant.effect == Effect::Deny,
+                granted: grant.granted,
+                origin: Origin::Grant,
+                inherited: None,
+            };
+            Some((grant.node, entry))
+        };
+        Ok(Self { entries: grants.into_iter().filter_map(entry).collect(), cut })
+    }
+
+    /// Those of one node, and whether it inherits.
+    pub fn take(&self, node: NodeId) -> (Vec<Entry>, bool) {
+        let entries = self.entries.iter().filter(|(of, _)| *of == node).map(|(_, entry)| entry.clone());
+        (entries.collect(), !self.cut.contains(&node))
+    }
+}
