@@ -111,9 +111,15 @@ async fn list(context: Context, json: bool) -> Result<Answer, Failure> {
     for role in Roles::load(&mut tx).await?.iter() {
         rows.push(shown(&mut tx, role).await?);
     }
-    Ok(Answer::list(&rows, json, &["name", "from", "subscriptions", "permissions"], |row| {
+    Ok(Answer::list(&rows, json, &["name", "from", "subscriptions", "grants", "permissions"], |row| {
         let from = if row.built_in { "built in" } else { "added" };
-        vec![row.name.clone(), from.to_owned(), row.subscriptions.to_string(), row.permissions.join(" ")]
+        vec![
+            row.name.clone(),
+            from.to_owned(),
+            row.subscriptions.to_string(),
+            row.grants.to_string(),
+            row.permissions.join(" "),
+        ]
     }))
 }
 
@@ -138,6 +144,7 @@ async fn show(context: Context, name: &str, json: bool) -> Result<Answer, Failur
         ("from", from),
         ("description", row.description),
         ("subscriptions", row.subscriptions.to_string()),
+        ("grants", row.grants.to_string()),
     ]);
     let lines = permissions.iter().map(|held| {
         let on = match held.applies_to() {
@@ -179,8 +186,10 @@ async fn remove(context: Context, name: &str) -> Result<Answer, Failure> {
 }
 
 async fn shown(reads: &mut impl Reads, role: SiteRole) -> Result<Shown, Failure> {
+    let uses = role::uses(reads, &role.role.name).await?;
     Ok(Shown {
-        subscriptions: role::subscriptions(reads, &role.role.name).await?,
+        subscriptions: uses.subscriptions,
+        grants: uses.grants,
         name: role.role.name.into_owned(),
         built_in: role.added.is_none(),
         description: role.description,
@@ -196,5 +205,6 @@ struct Shown {
     description: String,
     permissions: Vec<&'static str>,
     subscriptions: u64,
+    grants: u64,
     added: Option<String>,
 }

@@ -134,12 +134,15 @@ pub enum ShareError {
     #[error("a site can have {max} roles of its own at the most", max = role::ADDED_MAX)]
     TooManyRoles,
     /// Somebody has something by it.
-    #[error("the role `{role}` is in use: {subscriptions} subscriptions; give other roles there first")]
+    #[error(
+        "the role `{role}` is in use: subscriptions {}, grants {}; give other roles there first",
+        uses.subscriptions, uses.grants
+    )]
     RoleInUse {
         /// Which.
         role: String,
-        /// How many subscriptions there are with it.
-        subscriptions: u64,
+        /// By what.
+        uses: role::Uses,
     },
     /// A quota that can't be counted.
     #[error("a quota is at most {max} bytes", max = i64::MAX)]

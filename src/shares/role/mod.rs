@@ -87,9 +87,19 @@ fn none_of(roles: &Roles, name: &str) -> ShareError {
     ShareError::NoSuchRole { role: name.escape_debug().to_string(), roles: all.join(", ") }
 }
 
-/// How many subscriptions there are with the role of that name.
-pub async fn subscriptions(reads: &mut impl Reads, name: &str) -> Result<u64, DbError> {
-    Ok(sql::subscriptions(reads.conn(), name).await?.unsigned_abs())
+/// What is given by a role.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Subscriptions with it.
+    pub subscriptions: u64,
+    /// Entries on folders and files, giving or refusing.
+    pub grants: u64,
+}
+
+/// What is given by the role of that name.
+pub async fn uses(reads: &mut impl Reads, name: &str) -> Result<Uses, DbError> {
+    let subscriptions = sql::subscriptions(reads.conn(), name).await?.unsigned_abs();
+    Ok(Uses { subscriptions, grants: sql::grants(reads.conn(), name).await?.unsigned_abs() })
 }
 
 /// Adds a role.
@@ -148,9 +158,9 @@ pub async fn set(
 /// Errors: [`ShareError::NoSuchRole`], [`ShareError::BuiltInRole`], [`ShareError::RoleInUse`].
 pub async fn remove(tx: &mut WriteTx, _by: &Administrator, name: &str) -> Result<(), ShareError> {
     added(tx, name).await?;
-    let subscriptions = subscriptions(tx, name).await?;
-    if subscriptions > 0 {
-        return Err(ShareError::RoleInUse { role: name.to_owned(), subscriptions });
+    let uses = uses(tx, name).await?;
+    if uses != Uses::default() {
+        return Err(ShareError::RoleInUse { role: name.to_owned(), uses });
     }
     tx.touch_directory();
     Ok(sql::delete(tx.conn(), name).await?)

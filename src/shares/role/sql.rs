@@ -52,6 +52,11 @@ pub(super) async fn subscriptions(conn: &mut Conn, name: &str) -> Result<i64> {
     query_scalar("select count(*) from subscription where role = ?").bind(name).fetch_one(conn).await
 }
 
+/// How many entries on folders and files name the role. The table is another room's, which knows this one.
+pub(super) async fn grants(conn: &mut Conn, name: &str) -> Result<i64> {
+    query_scalar("select count(*) from access_grant where form = 0 and value = ?").bind(name).fetch_one(conn).await
+}
+
 /// The ids of the shares that somebody has with this role, by id.
 pub(super) async fn shares(conn: &mut Conn, name: &str) -> Result<Vec<i64>> {
     query_scalar("select distinct share_id from subscription where role = ? order by share_id")

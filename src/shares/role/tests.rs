@@ -1,10 +1,11 @@
 //! Roles of the site's own, on a real database.
 
-use commonhold_acl::{Permission, Permissions, Role, roles};
+use commonhold_acl::{Effect, Granted, Permission, Permissions, Role, roles};
 
-use super::{ADDED_MAX, Roles};
+use super::{ADDED_MAX, Roles, Uses};
 use crate::directory::tests::site::{NOW, TestSite};
 use crate::directory::{DirectoryError, Principal, groups_of};
+use crate::grants::{self, Authority, NewGrant};
 use crate::path::Name;
 use crate::shares::{self, NewShare, Share, ShareError, role};
 
@@ -104,8 +105,23 @@ async fn a_role_in_use_is_not_removed() {
     add(&site, "reviewer", "list read").await.unwrap();
     subscribe(&site, &share, ana, "reviewer").await.unwrap();
     let refused = remove(&site, "reviewer").await;
-    assert!(matches!(refused, Err(ShareError::RoleInUse { subscriptions: 1, .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(ShareError::RoleInUse { uses: Uses { subscriptions: 1, grants: 0 }, .. })),
+        "{refused:?}"
+    );
     subscribe(&site, &share, ana, "viewer").await.unwrap();
+
+    let mut tx = site.write().await;
+    let by = Authority::Administrator(&site.by);
+    let role = role::named(&mut tx, "reviewer").await.unwrap();
+    let new = NewGrant { principal: ana, effect: Effect::Deny, granted: Granted::Role(role) };
+    grants::set(&mut tx, by, share.root, &new, NOW).await.unwrap();
+    tx.commit().await.unwrap();
+    let refused = remove(&site, "reviewer").await;
+    assert!(matches!(refused, Err(ShareError::RoleInUse { uses: Uses { subscriptions: 0, grants: 1 }, .. })));
+    let mut tx = site.write().await;
+    grants::remove(&mut tx, Authority::Administrator(&site.by), share.root, ana).await.unwrap();
+    tx.commit().await.unwrap();
     remove(&site, "reviewer").await.unwrap();
     assert!(matches!(remove(&site, "reviewer").await, Err(ShareError::NoSuchRole { .. })));
     assert!(matches!(change(&site, "reviewer", "list").await, Err(ShareError::NoSuchRole { .. })));
