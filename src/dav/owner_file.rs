@@ -3,7 +3,7 @@
 //! They tell who has the document open, also when the program is on a client that doesn't lock. In a share with auto lock
 //! their coming and going takes and gives back a lock on the document.
 
-use commonhold_acl::Permission;
+use commonhold_acl::{Operation, Permission};
 
 use super::lock::of_tree;
 use super::{Exchange, Spot};
@@ -25,8 +25,10 @@ pub async fn document_of(tx: &mut impl Reads, spot: &Spot) -> Result<Option<Vec<
     let Some(node) = tree::find_document(tx, parent, document.as_str()).await? else { return Ok(None) };
     let mut chain = spot.located.ancestors().to_vec();
     chain.push(node);
-    // Whoever may not write the document can't keep others from writing it either.
-    Ok(spot.reached.at(&chain).allows(Permission::Write).then_some(chain))
+    // Whoever may not write the document, or not lock, can't keep others from writing it either.
+    let effective = spot.reached.at(&chain);
+    let may_lock = effective.allows(Permission::Write) && effective.barred(Operation::LockFile).is_none();
+    Ok(may_lock.then_some(chain))
 }
 
 /// What an owner file's name says of its document's: all of it, or (Word) all but the first two characters.

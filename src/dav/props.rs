@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use commonhold_acl::{self as acl, Effective, ItemKind, Permission};
+use commonhold_acl::{self as acl, Effective, ItemKind, Operation, Permission};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -262,7 +262,10 @@ impl Resource<'_> {
     /// Both scopes where the caller may lock at all, by the same permissions as LOCK.
     fn write_supported_locks(&self, w: &mut XmlWriter, name: &QName) {
         let may = |permission| self.effective.is_some_and(|effective| effective.allows(permission));
-        if !may(Permission::Write) || (self.is_collection() && !may(Permission::Create)) {
+        let lock = if self.is_collection() { Operation::LockFolder } else { Operation::LockFile };
+        // A policy against locking is known before anybody tries.
+        let barred = self.effective.is_some_and(|effective| effective.barred(lock).is_some());
+        if barred || !may(Permission::Write) || (self.is_collection() && !may(Permission::Create)) {
             return w.empty(name);
         }
         w.start(name);
