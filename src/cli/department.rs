@@ -105,6 +105,8 @@ impl Add {
         let made = department::create(&mut tx, &by, org, &self.path, Moment::now()).await?;
         let mut told = format!("added the department `{}`", made.path);
         if let Some(admin) = &self.admin {
+            // The new one is within reach of whoever made it.
+            let by = context.administrator(&mut tx).await?;
             let admin = user::named(&mut tx, admin).await?;
             let administrators = group::named(&mut tx, org, &format!("{}/Administrators", made.path)).await?;
             group::add_member(&mut tx, &by, &administrators, Principal::User(admin.id)).await?;

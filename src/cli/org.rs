@@ -63,8 +63,9 @@ pub(super) struct Add {
     /// The most enabled users that it may have; guests don't count
     #[arg(long, value_name = "N")]
     users_max: Option<u64>,
-    #[command(flatten)]
-    policies: Policies,
+    /// A policy of its own: on or off; may be given several times
+    #[arg(long = "policy", value_name = "NAME=on|off", value_parser = assignment)]
+    policies: Vec<Assignment>,
 }
 
 /// Change an organization
@@ -99,7 +100,7 @@ pub(super) struct Set {
 #[group(required = true, multiple = true)]
 struct Change {
     /// Another name
-    #[arg(long, value_name = "NAME", id = "new_name")]
+    #[arg(long, value_name = "NEW NAME")]
     rename: Option<String>,
     /// The most that its shares, homes and those of the organizations below may take together
     #[arg(long, value_name = "BYTES|none", value_parser = Limit::parse)]
@@ -107,18 +108,15 @@ struct Change {
     /// The most enabled users that it may have; guests don't count
     #[arg(long, value_name = "N|none", value_parser = Limit::parse)]
     users_max: Option<Limit>,
-    #[command(flatten)]
-    policies: Policies,
-}
-
-#[derive(Args)]
-struct Policies {
     /// A policy: on, off, or inherit for that of the organization above; may be given several times
     #[arg(long = "policy", value_name = "NAME=on|off|inherit", value_parser = assignment)]
-    policies: Vec<(Policy, Option<bool>)>,
+    policies: Vec<Assignment>,
 }
 
-fn assignment(text: &str) -> Result<(Policy, Option<bool>), String> {
+/// A policy and its value; none for that of the organization above.
+type Assignment = (Policy, Option<bool>);
+
+fn assignment(text: &str) -> Result<Assignment, String> {
     let (name, value) = text.split_once('=').ok_or("a policy is set by NAME=on, NAME=off or NAME=inherit")?;
     let value = match value {
         "on" | "true" => Some(true),
@@ -129,13 +127,16 @@ fn assignment(text: &str) -> Result<(Policy, Option<bool>), String> {
     Ok((Policy::named(name).map_err(|problem| problem.to_string())?, value))
 }
 
-impl Policies {
-    async fn set(&self, tx: &mut WriteTx, by: &Administrator, org: &Organization) -> Result<(), Failure> {
-        for (policy, value) in &self.policies {
-            policy::set(tx, by, org, *policy, *value).await?;
-        }
-        Ok(())
+async fn set_policies(
+    tx: &mut WriteTx,
+    by: &Administrator,
+    org: &Organization,
+    policies: &[Assignment],
+) -> Result<(), Failure> {
+    for (policy, value) in policies {
+        policy::set(tx, by, org, *policy, *value).await?;
     }
+    Ok(())
 }
 
 impl OrgCommand {
@@ -165,7 +166,7 @@ impl Add {
         let new = NewOrganization { name: &name, parent: parent.as_ref(), quota_bytes, users_max };
         organization::create(&mut tx, &by, &new, Moment::now()).await?;
         let org = organization::named(&mut tx, name.as_str()).await?;
-        self.policies.set(&mut tx, &by, &org).await?;
+        set_policies(&mut tx, &by, &org, &self.policies).await?;
         tx.commit().await?;
         Ok(Answer::said(format!("added the organization `{}`", name.as_str())))
     }
@@ -187,7 +188,7 @@ impl Set {
         if settings.name.is_some() || settings.quota_bytes.is_some() || settings.users_max.is_some() {
             organization::set(&mut tx, &by, &org, &settings).await?;
         }
-        self.change.policies.set(&mut tx, &by, &org).await?;
+        set_policies(&mut tx, &by, &org, &self.change.policies).await?;
         tx.commit().await?;
         Ok(Answer::said(format!("changed the organization `{}`", org.name)))
     }

@@ -7,10 +7,13 @@
 mod accounts;
 mod acl_method;
 mod acl_props;
+mod administrators;
 mod audit;
+mod channels;
 mod cli;
 mod conditions;
 mod copymove;
+mod directory;
 mod durability;
 mod faults;
 mod finder;

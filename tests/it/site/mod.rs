@@ -98,7 +98,14 @@ impl Site {
     /// Makes a user without any share; the client logs in with an app password.
     #[track_caller]
     pub fn user(&self, name: &str) -> Client {
-        self.cli_with_input(&["user", "add", name, "--password-stdin"], &format!("{}\n", password_of(name))).ok();
+        self.user_of(name, &[])
+    }
+
+    /// The same, with further options of `user add`.
+    #[track_caller]
+    pub fn user_of(&self, name: &str, options: &[&str]) -> Client {
+        let add = [&["user", "add", name, "--password-stdin"], options].concat();
+        self.cli_with_input(&add, &format!("{}\n", password_of(name))).ok();
         self.client(name, &self.app_password(name, "drive"))
     }
 
