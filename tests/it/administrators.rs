@@ -210,7 +210,10 @@ fn a_user_makes_a_share_and_manages_it_as_its_co_owner() {
     let site = organization();
     may(&site, "fay", &[&["share", "add", "Plans", "--description", "mine"]]);
     let shown = site.cli(&["share", "show", "Plans", "--json"]).ok().json();
-    assert_eq!((&shown["subscribers"][0]["user"], &shown["subscribers"][0]["role"]), (&json!("fay"), &json!("co-owner")));
+    assert_eq!(
+        (&shown["subscribers"][0]["user"], &shown["subscribers"][0]["role"]),
+        (&json!("fay"), &json!("co-owner"))
+    );
     may(
         &site,
         "fay",
@@ -221,7 +224,11 @@ fn a_user_makes_a_share_and_manages_it_as_its_co_owner() {
         ],
     );
     may_not(&site, "ann", &[&["share", "subscribe", "Plans", "--user", "ann", "--role", "co-owner"]]);
-    assert!(acting(&site, "fay", &["share", "unsubscribe", "Plans", "--user", "fay"]).says_why_not().contains("last co-owner"));
+    assert!(
+        acting(&site, "fay", &["share", "unsubscribe", "Plans", "--user", "fay"])
+            .says_why_not()
+            .contains("last co-owner")
+    );
     // A closed channel of her own is no obstacle: the office is not the door.
     may(&site, "fay", &[&["share", "subscribe", "Plans", "--user", "sam", "--role", "co-owner"]]);
     may(&site, "sam", &[&["share", "unsubscribe", "Plans", "--user", "fay"]]);
