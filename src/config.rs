@@ -270,6 +270,11 @@ pub enum ConfigError {
     },
 }
 
+/// The words that this process was started with, the program's own name left out.
+pub fn command_line() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 impl Config {
     /// Reads `path` and the environment; without a path, the defaults and the environment.
     ///

@@ -168,7 +168,7 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
         Prefixed::Below(raw) => RelPath::parse_request_target(raw).map_err(HttpError::from)?,
         Prefixed::Root | Prefixed::Redirect | Prefixed::Outside => RelPath::root(),
     };
-    Ok(dav::handle(Exchange { app, caller, now: Moment::now(), head, path, trace }, body).await?)
+    Ok(dav::handle(Exchange { app, caller, now: trace.at, head, path, trace }, body).await?)
 }
 
 /// Who makes the request. Errors: 401 with the challenge, 429, 503.

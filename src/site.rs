@@ -7,13 +7,14 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock};
 
 use crate::audit::Head;
 use crate::blobs::{BlobError, Blobs};
 use crate::config::{self, Config, Durability};
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Seal};
 
 const DATABASE: &str = "commonhold.db";
 const BLOBS: &str = "blobs";
@@ -125,6 +126,16 @@ impl Site {
             return Err(SiteError::Missing(folder.to_owned()));
         }
         Self::attach(folder, config, false).await
+    }
+
+    /// The same site, to each of whose transactions `seal` adds something.
+    pub fn sealed_by(self, seal: Arc<dyn Seal>) -> Self {
+        Self { db: self.db.sealed_by(seal), ..self }
+    }
+
+    /// The same site, to whose transactions nothing is added: those of a server have their own records.
+    pub fn unsealed(self) -> Self {
+        Self { db: self.db.unsealed(), ..self }
     }
 
     /// Whether there is a site in `folder`.

@@ -98,6 +98,12 @@ const RULES: &[Rule] = &[
         except: &[("src/guard", "that is what it is for")],
     },
     Rule {
+        what: "a request's change is committed together with its record",
+        holds_in: &["src/dav"],
+        words: &["tx.commit("],
+        except: &[("src/dav/mod.rs", "`Exchange::commit` appends the record and commits; there is no other way")],
+    },
+    Rule {
         what: "domain rooms know no HTTP and no surface",
         holds_in: DOMAIN,
         words: &[

@@ -67,7 +67,7 @@ impl Try {
         let listen = self.listen.unwrap_or(context.config.server.listen);
         let file = context.data.join(PASSWORDS);
         let ready = |address| announce(&greeting(address, &people, &file), address);
-        app::serve(site, context.config, listen, ready).await?;
+        app::serve(site.unsealed(), context.config, listen, ready).await?;
         Ok(Answer::said(""))
     }
 }

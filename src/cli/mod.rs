@@ -7,6 +7,7 @@
 
 mod audit;
 mod completions;
+mod deed;
 mod demo;
 mod department;
 mod device;
@@ -31,14 +32,16 @@ mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::db::Reads;
 use crate::directory::organization::Organization;
 use crate::directory::{self, Administrator, DirectoryError, organization};
 use crate::site::{Site, SiteError};
+use deed::Deed;
 use output::{Answer, Failure};
 
 const EXAMPLES: &str = "\
@@ -135,8 +138,11 @@ impl Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let Cli { place, command } = Cli::parse();
-    match run(place, command).and_then(Answer::print) {
+    let matches = Cli::command().get_matches();
+    let deed = Deed::new(&matches, &config::command_line());
+    // What clap's own commands can't give is told as clap tells it.
+    let Cli { place, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match run(place, command, deed).and_then(Answer::print) {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("error: {failure}");
@@ -145,16 +151,19 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(place: Place, command: Command) -> Result<Answer, Failure> {
+fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
     if place.acting.is_some() && !command.takes_actor() {
         return Err(Failure::new(
             "`--as` is for the commands about organizations, departments, groups, users, devices and shares",
         ));
     }
-    let context = Context { data: place.data, acting: place.acting, config: Config::load(place.config.as_deref())? };
+    let config = Config::load(place.config.as_deref())?;
+    let deed = Arc::new(deed);
+    let context = Context { data: place.data, acting: place.acting, config, deed: Arc::clone(&deed) };
+    let (data, config) = (context.data.clone(), context.config.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        match command {
+        let answered = match command {
             Command::Try(demo) => demo.run(context).await,
             Command::Init(init) => init.run(context).await,
             Command::Serve(serve) => serve.run(context).await,
@@ -171,7 +180,13 @@ fn run(place: Place, command: Command) -> Result<Answer, Failure> {
             Command::Audit(audit) => audit.run(context).await,
             Command::Verify(verify) => verify.run(context).await,
             Command::Completions(completions) => Ok(completions.run()),
+        };
+        if let Err(failure) = &answered
+            && failure.is_denial()
+        {
+            deed.deny(&Site::open(&data, &config).await?, failure).await?;
         }
+        answered
     })
 }
 
@@ -181,12 +196,13 @@ struct Context {
     /// In whose name it is done; the site's owner's if nobody is named.
     acting: Option<String>,
     config: Config,
+    deed: Arc<Deed>,
 }
 
 impl Context {
-    /// The site, which must be there.
+    /// The site, which must be there. Each of its changes leaves a record of this command.
     async fn site(&self) -> Result<Site, Failure> {
-        Ok(Site::open(&self.data, &self.config).await?)
+        Ok(Site::open(&self.data, &self.config).await?.sealed_by(self.deed.clone()))
     }
 
     /// What proves that the command may change what it changes.
@@ -195,6 +211,7 @@ impl Context {
             None => Ok(Administrator::of_the_site()),
             Some(name) => {
                 let user = directory::user::named(reads, name).await?;
+                self.deed.acts_as(&user);
                 Ok(Administrator::acting(reads, user).await?)
             }
         }
@@ -215,7 +232,7 @@ impl Context {
     /// A site with nothing in it: a new one, or what is left of an `init` that was cut off.
     async fn empty_site(&self) -> Result<Site, Failure> {
         if !Site::exists(&self.data) {
-            return Ok(Site::create(&self.data, &self.config).await?);
+            return Ok(Site::create(&self.data, &self.config).await?.sealed_by(self.deed.clone()));
         }
         let site = self.site().await?;
         let first = organization::first(&mut site.db.read().await?).await;
@@ -229,7 +246,7 @@ impl Context {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::CommandFactory as _;
 
     #[test]
     fn the_commands_are_well_formed() {

@@ -10,6 +10,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::clock::Moment;
+use crate::directory::DirectoryError;
+use crate::shares::ShareError;
 
 /// What a command that did its work says.
 pub(super) struct Answer {
@@ -57,23 +59,36 @@ pub(super) fn write(text: &str) -> io::Result<()> {
 }
 
 /// Why a command couldn't do its work: one line.
-pub(super) struct Failure(String);
+pub(super) struct Failure {
+    text: String,
+    is_denial: bool,
+}
 
 impl Failure {
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), is_denial: false }
+    }
+
+    /// Whether the one in whose name the command was run may not do that.
+    pub fn is_denial(&self) -> bool {
+        self.is_denial
     }
 }
 
-impl<E: Error> From<E> for Failure {
+impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        let any: &(dyn Error + 'static) = &error;
+        let of_directory = match any.downcast_ref() {
+            Some(ShareError::Directory(error)) => Some(error),
+            _ => any.downcast_ref(),
+        };
+        Self { text: error.to_string(), is_denial: of_directory.is_some_and(DirectoryError::is_denial) }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.replace('\n', " "))
+        f.write_str(&self.text.replace('\n', " "))
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Serve {
 impl Serve {
     pub async fn run(self, context: Context) -> Result<Answer, Failure> {
         telemetry::start(&context.config.log)?;
-        let site = context.site().await?;
+        let site = context.site().await?.unsealed();
         let listen = self.listen.unwrap_or(context.config.server.listen);
         app::serve(site, context.config, listen, |address| announce("", address)).await?;
         Ok(Answer::said(""))

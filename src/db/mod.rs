@@ -22,7 +22,7 @@ pub use epochs::Stamp;
 pub use query::{Bind, Column, Done, Query, Row, Scalar, Value, query, query_scalar};
 pub use readers::ReadTx;
 pub use sqlite::Conn;
-pub use write::WriteTx;
+pub use write::{Seal, WriteTx};
 
 use crate::ids::ShareId;
 use checkpoint::Checkpoints;
@@ -90,6 +90,7 @@ pub struct Db {
     readers: Arc<Readers>,
     writer: Arc<write::Writer>,
     epochs: Arc<epochs::Epochs>,
+    seal: Option<Arc<dyn Seal>>,
 }
 
 impl Db {
@@ -113,7 +114,7 @@ impl Db {
         let readers = Arc::new(Readers::open(path)?);
         // The last connection to go would fold the log back and remove it, so this one goes after the others are there.
         migrating.close().await?;
-        Ok(Self { readers, writer, epochs })
+        Ok(Self { readers, writer, epochs, seal: None })
     }
 
     /// Begins to read. Errors: [`DbError::Busy`] when no connection comes free in time.
@@ -123,7 +124,17 @@ impl Db {
 
     /// Begins to write: waits for its turn. Errors: [`DbError::Busy`] when another process holds the database.
     pub async fn write(&self) -> Result<WriteTx, DbError> {
-        self.writer.begin().await
+        Ok(self.writer.begin().await?.sealed_by(self.seal.clone()))
+    }
+
+    /// The same database, to each of whose transactions `seal` adds something.
+    pub fn sealed_by(&self, seal: Arc<dyn Seal>) -> Self {
+        Self { seal: Some(seal), ..self.clone() }
+    }
+
+    /// The same database, to whose transactions nothing is added.
+    pub fn unsealed(&self) -> Self {
+        Self { seal: None, ..self.clone() }
     }
 
     /// Runs `work`, which writes, on the writer's thread and to its end, whatever becomes of whoever waits for it. Elsewhere its commit would

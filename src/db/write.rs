@@ -12,6 +12,7 @@
 //! ([`WriteTx::protect`]); without it, giving up after a write undoes the whole group, whose other jobs are told to try
 //! again. Savepoints for all would be a quarter of the cost of a small save.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -64,6 +65,14 @@ pub struct WriteTx {
     /// A savepoint holds what the job writes.
     protected: bool,
     writer: Arc<Writer>,
+    seal: Option<Arc<dyn Seal>>,
+}
+
+/// What a process adds to each of its transactions as the last thing before the commit, such as the record of the command
+/// that it runs.
+pub trait Seal: Send + Sync {
+    /// Adds it. Errors: then the transaction isn't committed.
+    fn seal<'t>(&'t self, tx: &'t mut WriteTx) -> Pin<Box<dyn Future<Output = Result<(), DbError>> + Send + 't>>;
 }
 
 impl Writer {
@@ -108,7 +117,8 @@ impl Writer {
         lane.group = Some(Arc::clone(&group));
         // Made before the first await, so that its drop cleans up whatever becomes of this future.
         let touched = Touched::default();
-        let mut tx = WriteTx { lane: Some(lane), group, touched, protected: false, writer: Arc::clone(self) };
+        let mut tx =
+            WriteTx { lane: Some(lane), group, touched, protected: false, writer: Arc::clone(self), seal: None };
         if open.is_none() {
             tx.conn().command("begin immediate")?;
             self.epochs.own_begin();
@@ -200,10 +210,18 @@ impl WriteTx {
     ///
     /// Errors: [`DbError`]; then nothing of the job is kept.
     pub async fn commit(mut self) -> Result<(), DbError> {
+        if let Some(seal) = self.seal.take() {
+            seal.seal(&mut self).await?;
+        }
         let lane = self.lane.take().expect("the lane is held until commit");
         self.group.jobs.fetch_add(1, Ordering::AcqRel);
         self.group.touched.lock().merge(std::mem::take(&mut self.touched));
         self.writer.settle(Arc::clone(&self.group), lane).await
+    }
+
+    pub(super) fn sealed_by(mut self, seal: Option<Arc<dyn Seal>>) -> Self {
+        self.seal = seal;
+        self
     }
 
     /// Sets a savepoint, for a job that may have to give up after it has written something.

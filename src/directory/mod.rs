@@ -182,6 +182,13 @@ pub enum DirectoryError {
     Db(#[from] DbError),
 }
 
+impl DirectoryError {
+    /// Whether whoever asked may not, whatever else is right.
+    pub fn is_denial(&self) -> bool {
+        matches!(self, Self::OutOfReach { .. } | Self::CantAct(_))
+    }
+}
+
 fn policy_names() -> String {
     policy::Policy::ALL.map(policy::Policy::name).join(", ")
 }

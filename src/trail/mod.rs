@@ -251,3 +251,58 @@ impl Drop for Watched<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn trace(authorization: &str) -> (Arc<Trace>, Parts) {
+        let request = Request::get("/dav/Projects/plan%20b.txt").header("authorization", authorization);
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        (Trace::new(RequestId::fresh(), Moment(0), &head), head)
+    }
+
+    /// The name in `Basic` credentials and the status, of a login that nobody was let in by.
+    fn told(event: Event) -> (Option<String>, Option<u16>) {
+        let What::NoLogin { name, status } = event.what else { panic!("the event of a login that failed") };
+        (name.map(|name| name.as_str().to_owned()), status.map(|status| status.as_u16()))
+    }
+
+    #[test]
+    fn a_guess_whose_client_hangs_up_is_told_of_all_the_same() {
+        let (trail, mut events) = Trail::new();
+        // ana:guess
+        let (trace, head) = trace("Basic YW5hOmd1ZXNz");
+        let credentials = head.headers.get("authorization");
+        trail.watch_login(&trace, credentials).is_over();
+        drop(trail.watch_login(&trace, credentials));
+        trail.watch_login(&trace, credentials).failed(StatusCode::UNAUTHORIZED);
+        trail.watch_login(&trace, None).failed(StatusCode::UNAUTHORIZED);
+        let ana = || Some("ana".to_owned());
+        for expected in [(ana(), None), (ana(), Some(401)), (None, Some(401))] {
+            assert_eq!(told(events.0.try_recv().unwrap()), expected);
+        }
+        assert!(events.0.try_recv().is_err());
+    }
+
+    #[test]
+    fn events_beyond_the_queue_are_counted_and_hold_nobody_up() {
+        let (trail, _events) = Trail::new();
+        let (trace, _) = trace("");
+        for _ in 0..QUEUE_EVENTS_MAX + 7 {
+            trail.logged_in(&trace);
+        }
+        assert_eq!(trail.dropped.load(Ordering::Relaxed), 7);
+    }
+
+    #[test]
+    fn a_record_has_the_path_as_people_see_it_and_no_secret() {
+        let (trace, _) = trace("Basic YW5hOmd1ZXNz");
+        let record = trace.record();
+        assert_eq!(record.path.as_ref().map(Line::as_str), Some("/Projects/plan b.txt"));
+        assert!(!format!("{record:?}{trace:?}").contains("guess"));
+        assert!(!format!("{trace:?}").contains("YW5h"));
+    }
+}

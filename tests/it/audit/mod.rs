@@ -1,6 +1,9 @@
 //! The audit: who did what leaves a record, what was denied leaves one with its rule, and nothing of it can be altered
 //! without a trace.
 
+mod commands;
+mod proof;
+
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
