@@ -352,3 +352,43 @@ fn options_allows_acl_where_it_may_be_used_and_announces_access_control() {
     let odd = ana.with_authorization(&basic("ana", "wrong"));
     set_acl(&odd, "/Projects/plans", &[]).status(401);
 }
+
+#[test]
+fn where_people_may_not_grant_only_administrators_set_lists() {
+    let (site, [ana, _, cem]) = projects();
+    let root = site.client("root", &site.app_password("root", "drive"));
+    site.cli(&["org", "set", "Acme", "--policy", "users_may_grant=off"]).ok();
+    let grant = [ace("grant", "users/cem", "read")];
+    let refused = set_acl(&ana, "/Projects/plans", &grant).status(403);
+    assert!(refused.text().contains("users_may_grant"), "{}", refused.told());
+    let options = ana.ask("OPTIONS", "/Projects/plans").send();
+    assert!(!options.list("allow").contains(&"ACL"));
+    acl_of(&ana, "/Projects/plans");
+    cem.get("/Projects/plans/plan.txt").status(404);
+    set_acl(&root, "/Projects/plans", &grant).status(200);
+    cem.get("/Projects/plans/plan.txt").status(200);
+}
+
+#[test]
+fn nobody_of_another_organization_can_be_named_or_found_out() {
+    let (site, [ana, ..]) = projects();
+    site.cli(&["org", "add", "Rivals"]).ok();
+    site.cli_with_input(&["user", "add", "rex", "--org", "Rivals", "--password-stdin"], "a long password for them\n")
+        .ok();
+    let to = |who: &str| set_acl(&ana, "/Projects/plans", &[ace("grant", who, "read")]).status(403);
+    let (there, nowhere) = (to("users/rex"), to("users/nobody"));
+    assert_eq!(there.text(), nowhere.text());
+    // Once an administrator has named somebody there, whoever owns may keep them, and send them away.
+    site.cli(&["grant", "add", "/Projects/plans", "--user", "rex", "--level", "read"]).ok();
+    assert!(acl_of(&ana, "/Projects/plans")[0].starts_with("grant users/rex/ read"));
+    set_acl(&ana, "/Projects/plans", &[ace("grant", "users/rex", "read"), ace("grant", "users/cem", "read")])
+        .status(200);
+    let shown = acl_of(&ana, "/Projects/plans");
+    assert!(shown.iter().any(|entry| entry == "grant users/rex/ read +level read"), "{shown:?}");
+    let report = r#"<acl-principal-prop-set xmlns="DAV:"><prop><displayname/></prop></acl-principal-prop-set>"#;
+    let found = ana.ask("REPORT", "/Projects/plans").xml(report).send().status(207);
+    let unseen = "<D:href>/principals/users/rex/</D:href><D:status>HTTP/1.1 404 Not Found</D:status>";
+    assert!(found.text().contains(unseen), "{}", found.text());
+    set_acl(&ana, "/Projects/plans", &[]).status(200);
+    to("users/rex").condition("recognized-principal");
+}

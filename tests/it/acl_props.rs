@@ -269,3 +269,45 @@ fn an_expansion_of_a_file_tells_who_owns_it() {
     report(&ben, "/Projects/", r#"<version-tree xmlns="DAV:"/>"#).status(403).condition("supported-report");
     ben.ask("REPORT", "/Projects/").with("Depth", "1").xml(me).send().status(400);
 }
+
+#[test]
+fn grants_of_every_making_are_shown() {
+    let (site, [ana, ..]) = projects();
+    site.cli(&["group", "add", "Sales"]).ok();
+    site.cli(&["grant", "add", "/Projects/plans", "--group", "Sales", "--role", "uploader"]).ok();
+    site.cli(&["grant", "add", "/Projects/plans", "--user", "cem", "--level", "read-create"]).ok();
+    site.cli(&["grant", "add", "/Projects/plans", "--user", "ben", "--deny", "sync,print"]).ok();
+    let own = [
+        "deny users/ben/ +sync +print +permissions sync print",
+        "grant users/cem/ read bind +level read-create",
+        "grant groups/Acme:Sales/ bind +role uploader",
+    ];
+    let shown = acl_of(&ana, "/Projects/plans/");
+    assert_eq!(shown[..3], own);
+    assert_eq!(shown.len(), 5, "and two subscriptions");
+    let file = acl_of(&ana, "/Projects/plans/plan.txt");
+    assert_eq!(file[0], "deny users/ben/ +sync +print inherited /dav/Projects/plans/ +permissions sync print");
+    assert!(!file.iter().any(|entry| entry.contains("uploader")), "an uploader has nothing on a file: {file:?}");
+    site.cli(&["grant", "inherit", "/Projects/plans", "off"]).ok();
+    // Whoever owned by what came from above owns no more; a system administrator does.
+    let root = site.client("root", &site.app_password("root", "drive"));
+    assert_eq!(acl_of(&root, "/Projects/plans/"), own, "nothing is taken over any more");
+    assert_eq!(props(&ana, "/Projects/", Depth::Zero, &["acl"]).multistatus().only().status_of(&dav("acl")), Some(200));
+}
+
+#[test]
+fn a_grant_on_everything_of_somebody_is_an_entry_of_the_home() {
+    let (site, [ana, ..]) = projects();
+    site.cli(&["group", "add", "Assistants"]).ok();
+    site.cli(&["grant", "user", "ana", "--group", "Assistants", "--level", "read"]).ok();
+    ana.put("/Home/note.txt", "mine").status(201);
+    let whole = "grant groups/Acme:Assistants/ read protected";
+    assert_eq!(acl_of(&ana, "/Home/")[1], format!("{whole} +level read +whole-user-grant"));
+    assert_eq!(
+        acl_of(&ana, "/Home/note.txt")[1],
+        format!("{whole} inherited /dav/Home/ +level read +whole-user-grant")
+    );
+    set_acl(&ana, "/Home/", &[ace("deny", "groups/Acme:Assistants", "write")]).status(200);
+    let shown = acl_of(&ana, "/Home/");
+    assert!(shown[1].starts_with("deny groups/Acme:Assistants/ write") && shown[2].starts_with(whole), "{shown:?}");
+}

@@ -332,3 +332,80 @@ fn an_infinity_of_more_people_than_the_limit_asks_for_a_finite_depth() {
     people[0].raw("PROPFIND", "/principals/").send().status(403);
     people[0].raw("PROPFIND", "/principals/users/user1/").send().status(207);
 }
+
+#[test]
+fn departments_groups_have_urls_with_their_departments_in_them() {
+    let (site, [ana, ben, _]) = acme();
+    site.cli(&["department", "add", "Sales"]).ok();
+    site.cli(&["department", "add", "Sales/North", "--admin", "ben"]).ok();
+    site.cli(&["department", "member", "add", "Sales/North", "--user", "ana"]).ok();
+    site.cli(&["group", "add", "Drivers", "--department", "Sales/North"]).ok();
+    site.cli(&["group", "member", "add", "Sales/North/Drivers", "--user", "ana"]).ok();
+    let asked = [dav("group-member-set"), dav("displayname"), dav("group-membership")];
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    let of = |url: &str| propfind(&ben, url, "0", &asked).status(207).multistatus().only().clone();
+    let drivers = of("/principals/groups/acme:SALES:north:drivers/");
+    assert_eq!(drivers.value(&dav("displayname")), "Sales/North/Drivers");
+    assert_eq!(hrefs(drivers.value(&dav("group-member-set"))), ["/principals/users/ana/"]);
+    for department in ["Acme:Sales", "Acme:Sales:North"] {
+        let everybody = of(&format!("/principals/groups/{department}:All%20Users/"));
+        assert_eq!(hrefs(everybody.value(&dav("group-member-set"))), ["/principals/users/ana/"], "{department}");
+    }
+    let administrators = of("/principals/groups/Acme:Sales:North:Administrators/");
+    assert_eq!(hrefs(administrators.value(&dav("group-member-set"))), ["/principals/users/ben/"]);
+    let mut member_of = propfind(&ana, "/principals/users/ana/", "0", &asked).status(207).multistatus();
+    let groups = member_of.at("/principals/users/ana/").value(&dav("group-membership")).to_owned();
+    let expected = [
+        ALL_USERS,
+        "/principals/groups/Acme:Sales/",
+        "/principals/groups/Acme:Sales:All%20Users/",
+        "/principals/groups/Acme:Sales:North:All%20Users/",
+        "/principals/groups/Acme:Sales:North:Drivers/",
+    ];
+    assert_eq!(hrefs(&groups), expected);
+    member_of = propfind(&ben, "/principals/groups/", "1", &asked).status(207).multistatus();
+    for group in expected {
+        let path = group.replace("%20", " ");
+        member_of.at(&path);
+    }
+}
+
+#[test]
+fn other_organizations_are_not_seen_but_by_those_who_administer_them() {
+    let (site, [ana, ..]) = acme();
+    let root = site.client("root", &site.app_password("root", "drive"));
+    site.cli(&["org", "add", "Labs", "--parent", "Acme"]).ok();
+    site.cli(&["org", "add", "Rivals"]).ok();
+    for (name, org) in [("lena", "Labs"), ("rex", "Rivals")] {
+        site.cli_with_input(&["user", "add", name, "--org", org, "--password-stdin"], "a long password for them\n")
+            .ok();
+    }
+    let rex = site.client("rex", &site.app_password("rex", "drive"));
+    let sees = |client: &Client, url: &str| client.raw("PROPFIND", url).with("Depth", "0").send().answer.status == 207;
+    let all = |client: &Client, urls: &[&str]| urls.iter().map(|url| sees(client, url)).collect::<Vec<_>>();
+    let urls = [
+        "/principals/users/ben/",
+        "/principals/users/lena/",
+        "/principals/users/rex/",
+        "/principals/groups/Labs:All%20Users/",
+        "/principals/groups/Rivals:All%20Users/",
+    ];
+    assert_eq!(all(&ana, &urls), [true, false, false, false, false]);
+    assert_eq!(all(&rex, &urls), [false, false, true, false, true]);
+    assert_eq!(all(&root, &urls), [true; 5]);
+    let listed = told(&rex.raw("PROPFIND", "/principals/").with("Depth", "infinity").send().status(207));
+    assert!(listed.iter().all(|url| !url.contains("ana") && !url.contains("Acme")), "{listed:?}");
+    site.cli(&["group", "member", "add", "Administrators", "--user", "ana"]).ok();
+    assert_eq!(all(&ana, &urls), [true, true, false, true, false], "an administrator's reach goes down");
+}
+
+#[test]
+fn who_is_removed_is_no_principal_any_more() {
+    let (site, [ana, ..]) = acme();
+    site.cli(&["user", "remove", "ben"]).ok();
+    ana.raw("PROPFIND", "/principals/users/ben/").with("Depth", "0").send().status(404);
+    let listed = told(&ana.raw("PROPFIND", "/principals/users/").with("Depth", "1").send().status(207));
+    assert!(!listed.contains(&"/principals/users/ben/".to_owned()));
+    let members = propfind(&ana, ALL_USERS, "0", &[dav("group-member-set").as_str()]).status(207).multistatus();
+    assert!(!members.only().value(&dav("group-member-set")).contains("ben"));
+}
