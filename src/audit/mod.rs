@@ -97,11 +97,16 @@ impl Filter {
         let Some((path, node)) = &self.path else { return true };
         let record = &entry.record;
         let lies_there = |line: &Option<Line>| {
-            let known = line.as_ref().and_then(|line| RelPath::parse_human(line.as_str()).ok());
+            let known = line.as_ref().and_then(|line| comparable(line.as_str()));
             known.is_some_and(|known| known.starts_with(path))
         };
         node.is_some() && record.node == *node || lies_there(&record.path) || lies_there(&record.target)
     }
+}
+
+/// A recorded path, so that it can be compared; that of a home, `~ana/Reports`, as if `~ana` were a share.
+pub fn comparable(path: &str) -> Option<RelPath> {
+    if path.starts_with('~') { RelPath::parse_human(&format!("/{path}")) } else { RelPath::parse_human(path) }.ok()
 }
 
 /// Reads a log of any length, a page at a time, the oldest record first.

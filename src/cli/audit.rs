@@ -6,16 +6,16 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{self, Answer, Failure, Growing, rfc3339};
+use super::place::TreePath;
 use super::{Context, moment};
 use crate::audit::verify::{Finding, Kept, Verdict};
 use crate::audit::{self, Entry, Filter, Head, Outcome, Reader};
 use crate::clock::Moment;
 use crate::db::Reads;
-use crate::directory;
+use crate::directory::{self, User};
 use crate::ids::NodeId;
 use crate::path::RelPath;
 use crate::site::Site;
-use crate::{shares, tree};
 
 /// List who did what and who was denied what, the newest last; or prove that nothing was altered
 #[derive(Args)]
@@ -25,6 +25,7 @@ Examples:
   commonhold audit --since 2h                          what happened in the last two hours
   commonhold audit --user ben --denied                 what was denied to ben, each with the rule that denied it
   commonhold audit --path /Projects/plan.docx          also under the names that it had before
+  commonhold audit --path ~ana/Reports                 what was done to a folder in ana's home
   commonhold audit --path /Projects/2027 --verb DELETE --since 2026-11-01
   commonhold audit --limit 20                          the newest twenty
   commonhold audit verify                              prove that no record was altered or removed
@@ -39,8 +40,8 @@ pub(super) struct Audit {
     #[arg(long, value_name = "USER")]
     user: Option<String>,
     /// Only what was done to this file or folder, or below it
-    #[arg(long, value_parser = RelPath::parse_human)]
-    path: Option<RelPath>,
+    #[arg(long, value_parser = TreePath::parse)]
+    path: Option<TreePath>,
     /// Only from then on
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     since: Option<Moment>,
@@ -101,17 +102,16 @@ impl Audit {
 
     async fn list(self, site: &Site) -> Result<Answer, Failure> {
         let mut tx = site.db.read().await?;
-        let user = match self.user {
-            Some(name) => {
-                let account = directory::find_user(&mut tx, &name).await?;
-                Some((account.as_ref().map(|user| user.id), account.map_or(name, |user| user.name)))
-            }
+        let account = match &self.user {
+            Some(name) => directory::find_user(&mut tx, name).await?,
             None => None,
         };
-        let path = match self.path {
-            Some(path) => Some((node_at(&mut tx, &path).await?, path)).map(|(node, path)| (path, node)),
+        let path = match &self.path {
+            Some(path) => wanted(&mut tx, path, account.as_ref()).await?,
             None => None,
         };
+        let id = account.as_ref().map(|user| user.id);
+        let user = self.user.map(|name| (id, account.map_or(name, |user| user.name)));
         let outcome = self.denied.then_some(Outcome::Denied);
         let filter = Filter { user, path, since: self.since, until: self.until, verb: self.verb, outcome };
         let mut reader = match self.limit {
@@ -136,12 +136,22 @@ impl Audit {
     }
 }
 
-/// What the path leads to now. That nothing is there any more is no reason to find nothing.
-async fn node_at(tx: &mut impl Reads, path: &RelPath) -> Result<Option<NodeId>, Failure> {
-    let Some((share, below)) = path.segments().split_first() else { return Ok(None) };
-    let Some(share) = shares::find(tx, share).await? else { return Ok(None) };
-    let located = tree::locate(tx, share.root, below).await?;
-    Ok(located.node().map(|node| node.id))
+/// The path and what it leads to now. That nothing is there any more is no reason to find nothing.
+async fn wanted(
+    tx: &mut impl Reads,
+    path: &TreePath,
+    whose: Option<&User>,
+) -> Result<Option<(RelPath, Option<NodeId>)>, Failure> {
+    if path.is_root() {
+        return Ok(None);
+    }
+    let (shown, node) = match path.find(tx, whose).await {
+        Ok(found) => (found.shown.clone(), Some(found.node().id)),
+        Err(failure) if path.is_somebodys_home() => return Err(failure),
+        Err(_) => (path.to_string(), None),
+    };
+    let comparable = audit::comparable(&shown).ok_or_else(|| Failure::new(format!("`{shown}` is no path")))?;
+    Ok(Some((comparable, node)))
 }
 
 /// What is printed piece by piece: a table whose columns only grow, or the elements of one array.

@@ -71,6 +71,11 @@ impl TreePath {
         matches!(self.top, Top::Root)
     }
 
+    /// Whether it is in the home of whoever the command is about.
+    pub fn is_somebodys_home(&self) -> bool {
+        matches!(self.top, Top::Home(None))
+    }
+
     /// What it leads to; `/Home` is that of `whose`.
     pub async fn find(&self, tx: &mut impl Reads, whose: Option<&User>) -> Result<Found, Failure> {
         let missing = || Failure::new(format!("there is no `{self}`"));

@@ -129,7 +129,7 @@ async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
         locks::left_behind(&mut tx, gone).await.map_err(lock::of_tree)?;
     }
     let status = if replaced { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
-    x.commit(tx, Deed { target: Some(&destination), ..Deed::new(&placed, status) }).await?;
+    x.commit(tx, Deed::new(&placed, status)).await?;
     Ok(reply::empty(status))
 }
 

@@ -79,29 +79,27 @@ pub struct Exchange {
 }
 
 /// What a verb has done, for the record that is committed with it.
-struct Deed<'a> {
+struct Deed {
     /// The resource that was changed or made.
     node: (ShareId, NodeId),
     /// The answer.
     status: StatusCode,
     /// Bytes that were written.
     bytes: Option<u64>,
-    /// Where to.
-    target: Option<&'a RelPath>,
     /// What else there is to say.
     note: Option<String>,
 }
 
-impl<'a> Deed<'a> {
+impl Deed {
     fn new(node: &Node, status: StatusCode) -> Self {
-        Self { node: (node.share, node.id), status, bytes: None, target: None, note: None }
+        Self { node: (node.share, node.id), status, bytes: None, note: None }
     }
 }
 
 impl Exchange {
     /// Commits a change together with the record of it: there is no other way to commit one here.
-    async fn commit(&self, mut tx: WriteTx, deed: Deed<'_>) -> Result<(), HttpError> {
-        let Deed { node: (share, node), status, bytes, target, note } = deed;
+    async fn commit(&self, mut tx: WriteTx, deed: Deed) -> Result<(), HttpError> {
+        let Deed { node: (share, node), status, bytes, note } = deed;
         let done = status.is_success();
         audit::append(
             &mut tx,
@@ -111,7 +109,6 @@ impl Exchange {
                 node: Some(node),
                 status: Some(status.as_u16()),
                 bytes,
-                target: target.map(|path| Line::path(&path.to_string())),
                 note: note.map(|note| Line::note(&note)),
                 ..self.trace.record()
             },

@@ -8,16 +8,15 @@ use http::StatusCode;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::{Event, Events, Line, Outcome, Record, What};
+use super::{Event, Events, Line, Outcome, Record, Trace, What, below_prefix};
 use crate::app::App;
 use crate::audit::{self, Actor};
 use crate::clock::Moment;
-use crate::dav::PREFIX;
 use crate::db::{Db, DbError};
 use crate::directory;
 use crate::error::Denied;
 use crate::guard;
-use crate::path::{Prefixed, RelPath, split_prefix};
+use crate::path::RelPath;
 
 /// How long an event waits for others at the most. With it a crash loses less than a second of events.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -140,7 +139,14 @@ impl Batch {
             What::Refusal { status, text, denied } => {
                 let rule = match denied {
                     Some(denied) => Some(rule(&denied)),
-                    None if status == StatusCode::NOT_FOUND => self.hidden(&trace).await,
+                    None if status == StatusCode::NOT_FOUND => self.hidden(&trace, trace.path()).await,
+                    // A collection that the caller doesn't see can't get a member either.
+                    None if status == StatusCode::CONFLICT => {
+                        let into = trace.target().or_else(|| trace.path()).and_then(|path| path.parent());
+                        self.hidden(&trace, into).await
+                    }
+                    // Something in a collection, or a level where nobody changes anything: the words say what.
+                    None if status == StatusCode::FORBIDDEN => Some(text.clone()),
                     None => None,
                 };
                 let outcome = if rule.is_some() { Outcome::Denied } else { Outcome::Refused };
@@ -177,9 +183,9 @@ impl Batch {
     }
 
     /// The rule that hides what the caller didn't find; `None` if nothing is there.
-    async fn hidden(&self, trace: &super::Trace) -> Option<String> {
+    async fn hidden(&self, trace: &Trace, path: Option<RelPath>) -> Option<String> {
         let (caller, _) = trace.caller.get()?;
-        let path = trace.path().filter(|path| !path.is_root())?;
+        let path = path.filter(|path| !path.is_root())?;
         let mut tx = self.app.db.read().await.ok()?;
         let hidden = guard::hidden(&mut tx, caller, &path).await.ok()??;
         Some(hidden.sentence)
@@ -195,10 +201,7 @@ fn login(record: Record) -> Record {
 
 /// The law's reason, about the place that it named.
 fn rule(denied: &Denied) -> String {
-    let path = match split_prefix(&denied.href, PREFIX) {
-        Prefixed::Below(raw) => RelPath::parse_request_target(raw).ok(),
-        Prefixed::Root | Prefixed::Redirect | Prefixed::Outside => None,
-    };
+    let path = below_prefix(&denied.href);
     denied.denial.explain(&path.map_or_else(|| denied.href.clone(), |path| path.to_string())).sentence
 }
 

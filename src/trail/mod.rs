@@ -24,7 +24,7 @@ use crate::auth::{self, How};
 use crate::clock::Moment;
 use crate::dav::PREFIX;
 use crate::error::{Denied, HttpError};
-use crate::guard::Caller;
+use crate::guard::{Caller, HOME, OTHERS};
 use crate::ids::{NodeId, ShareId};
 use crate::net::PeerAddr;
 use crate::path::{Name, Prefixed, RelPath, split_prefix};
@@ -49,6 +49,7 @@ pub struct Trace {
     method: Method,
     uri: Uri,
     agent: Option<HeaderValue>,
+    destination: Option<HeaderValue>,
     caller: OnceLock<(Caller, How)>,
     /// The file that is handed out, if it is one.
     download: OnceLock<(ShareId, NodeId)>,
@@ -66,6 +67,7 @@ impl Trace {
             method: head.method.clone(),
             uri: head.uri.clone(),
             agent: head.headers.get(USER_AGENT).cloned(),
+            destination: head.headers.get("destination").cloned(),
             caller: OnceLock::new(),
             download: OnceLock::new(),
             recorded: AtomicBool::new(false),
@@ -90,16 +92,38 @@ impl Trace {
 
     /// A record of this request: nothing but who, over which door, what and where.
     pub fn record(&self) -> Record {
-        let path = self.path().map_or_else(|| Line::path(self.uri.path()), |path| Line::path(&path.to_string()));
-        Record { path: Some(path), ..Record::new(self.at, self.actor(), self.method.as_str()) }
+        let path = match self.path() {
+            Some(path) => self.shown(&path),
+            None => Line::path(self.uri.path()),
+        };
+        let target = self.target().map(|path| self.shown(&path));
+        Record { path: Some(path), target, ..Record::new(self.at, self.actor(), self.method.as_str()) }
     }
 
     fn path(&self) -> Option<RelPath> {
-        match split_prefix(self.uri.path(), PREFIX) {
-            Prefixed::Below(raw) => RelPath::parse_request_target(raw).ok(),
-            Prefixed::Root | Prefixed::Redirect => Some(RelPath::root()),
-            Prefixed::Outside => None,
-        }
+        below_prefix(self.uri.path())
+    }
+
+    /// Where to, if there is a `Destination` and it is one of ours.
+    fn target(&self) -> Option<RelPath> {
+        let text = self.destination.as_ref()?.to_str().ok()?;
+        let path = match text.split_once("://") {
+            Some((_scheme, rest)) => &rest[rest.find('/')?..],
+            None => text,
+        };
+        below_prefix(path)
+    }
+
+    /// A path as it is the same for everybody: what is in a home begins with `~` and its owner's name.
+    fn shown(&self, path: &RelPath) -> Line {
+        let is = |name: &Name, fixed: &str| name.key().as_str() == fixed.to_lowercase();
+        let user = self.caller.get().map(|(caller, _)| caller.user.name.as_str());
+        let (top, below) = match (path.segments(), user) {
+            ([first, below @ ..], Some(user)) if is(first, HOME) => (format!("~{user}"), below),
+            ([first, owner, below @ ..], _) if is(first, OTHERS) => (format!("~{owner}"), below),
+            _ => return Line::path(&path.to_string()),
+        };
+        Line::path(&below.iter().fold(top, |path, name| format!("{path}/{name}")))
     }
 
     fn actor(&self) -> Actor {
@@ -117,6 +141,14 @@ impl Trace {
             request: Some(Line::name(&self.id.to_string())),
             ..known.unwrap_or_else(|| Actor { channel: Line::name("webdav"), ..Actor::default() })
         }
+    }
+}
+
+fn below_prefix(path: &str) -> Option<RelPath> {
+    match split_prefix(path, PREFIX) {
+        Prefixed::Below(raw) => RelPath::parse_request_target(raw).ok(),
+        Prefixed::Root | Prefixed::Redirect => Some(RelPath::root()),
+        Prefixed::Outside => None,
     }
 }
 

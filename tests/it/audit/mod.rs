@@ -228,3 +228,54 @@ fn an_item_is_found_under_the_names_it_had_before() {
         ]
     );
 }
+
+#[test]
+fn what_is_in_a_home_is_recorded_by_its_owner_whoever_comes_there() {
+    let site = Site::start();
+    let [ana, ben] = site.team("Projects", [("ana", "co-owner"), ("ben", "viewer")]);
+    ana.mkcol("/Home/Reports").status(201);
+    ana.put("/Home/Reports/a.txt", "v1").status(201);
+    ana.put("/Home/private.txt", "mine").status(201);
+    site.cli(&["grant", "add", "~ana/Reports", "--user", "ben", "--level", "read"]).ok();
+    ben.get("/Shared with me/ana/Reports/a.txt").status(200);
+    ben.put("/Shared with me/ana/Reports/a.txt", "his").status(403);
+    ben.get("/Shared with me/ana/private.txt").status(404);
+
+    records_once(&site, &["--user", "ben", "--denied"], 2);
+    let found = records(&site, &["--path", "~ana/Reports"]);
+    let lines: Vec<String> = found.iter().map(told).collect();
+    let (ana, ben) = ("by ana over webdav (drive)", "by ben over webdav (drive)");
+    assert_eq!(
+        lines,
+        [
+            format!("MKCOL 201 ~ana/Reports {ana}"),
+            format!("PUT 201 ~ana/Reports/a.txt {ana}"),
+            "grant add - ~ana/Reports by command line over command line (-)".to_owned(),
+            format!("GET 200 ~ana/Reports/a.txt {ben}"),
+            format!("PUT 403 ~ana/Reports/a.txt {ben}"),
+        ]
+    );
+    let denied = records(&site, &["--path", "/Home/private.txt", "--user", "ana"]);
+    assert_eq!(denied.iter().map(told).collect::<Vec<_>>(), [format!("PUT 201 ~ana/private.txt {ana}")]);
+    let denied = records(&site, &["--path", "~ana/private.txt", "--denied"]);
+    assert_eq!(denied.iter().map(told).collect::<Vec<_>>(), [format!("GET 404 ~ana/private.txt {ben}")]);
+    assert!(denied[0]["rule"].as_str().unwrap().contains("`ben` may not view"), "{denied:?}");
+}
+
+#[test]
+fn a_collection_that_is_hidden_denies_what_would_come_into_it() {
+    let site = Site::start();
+    let [ana, ben] = site.team("Projects", [("ana", "co-owner"), ("ben", "editor")]);
+    site.cli(&["share", "add", "Secret"]).ok();
+    site.cli(&["share", "subscribe", "Secret", "--user", "ana"]).ok();
+    ana.mkcol("/Secret/plans").status(201);
+    ana.put("/Projects/plan.txt", "v1").status(201);
+    ben.copy("/Projects/plan.txt", "/Secret/plans/plan.txt").status(409);
+    ben.copy("/Projects/plan.txt", "/Projects/missing/plan.txt").status(409);
+    let found = records_once(&site, &["--user", "ben", "--verb", "COPY"], 2);
+    let by = "by ben over webdav (drive)";
+    assert_eq!(told(&found[0]), format!("COPY 409 /Projects/plan.txt -> /Secret/plans/plan.txt {by}"));
+    assert_eq!(found[0]["rule"], "`ben` may not list `/Secret/plans`: no subscription or grant reaches `ben` there.");
+    assert_eq!(told(&found[1]), format!("COPY 409 /Projects/plan.txt -> /Projects/missing/plan.txt {by}"));
+    assert_eq!(found[1]["outcome"], "refused", "nothing is there: {}", found[1]);
+}
