@@ -46,6 +46,23 @@ pub fn hash(password: &Secret, costs: &config::Auth) -> Result<String, UnfitPass
     Ok(hash.to_string())
 }
 
+/// Makes up so many passwords and hashes them, on every core: for an import, which would take minutes on one.
+pub fn generate(count: usize, costs: &config::Auth) -> Vec<(Secret, String)> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let one = || {
+        let secret = Secret::generated();
+        let hash = hash(&secret, costs).expect("a generated password is neither too short nor too long");
+        (secret, hash)
+    };
+    std::thread::scope(|scope| {
+        let share_of = |core| count / cores + usize::from(core < count % cores);
+        let workers: Vec<_> = (0..cores)
+            .map(|core| scope.spawn(move || (0..share_of(core)).map(|_| one()).collect::<Vec<_>>()))
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("hashing doesn't panic")).collect()
+    })
+}
+
 fn argon2(costs: &config::Auth) -> Argon2<'static> {
     let params = Params::new(costs.argon2_memory_kib, costs.argon2_iterations, costs.argon2_parallelism, None);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params.expect("the costs were checked with the configuration"))

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::Context;
+use super::import::GroupImport;
 use super::output::{Answer, Failure, facts};
 use super::principal::{Inside, Who};
 use crate::clock::Moment;
@@ -57,6 +58,7 @@ Administrators. Those of a department are called Sales/All Users and Sales/Admin
     /// Put somebody into a group, or take somebody out
     #[command(subcommand)]
     Member(MemberCommand),
+    Import(GroupImport),
 }
 
 #[derive(Subcommand)]
@@ -95,6 +97,7 @@ impl GroupCommand {
             Self::Add { name, department, inside } => add(context, &name, department.as_deref(), &inside).await,
             Self::List { inside, json } => list(context, &inside, json).await,
             Self::Show { name, inside, json } => show(context, &name, &inside, json).await,
+            Self::Import(import) => import.run(context).await,
             Self::Remove { name, inside } => remove(context, &name, &inside).await,
             Self::Member(MemberCommand::Add { of, who, inside }) => member(context, &of, &who, &inside, true).await,
             Self::Member(MemberCommand::Remove { of, who, inside }) => member(context, &of, &who, &inside, false).await,

@@ -38,6 +38,11 @@ impl Answer {
         if json { Self::json(&entries) } else { Self::said(table(Some(headings), entries.iter().map(cells).collect())) }
     }
 
+    /// The same with a text before it.
+    pub fn after(self, text: &str) -> Self {
+        Self { text: format!("{text}{}", self.text), ..self }
+    }
+
     pub fn with_code(self, code: u8) -> Self {
         Self { code, ..self }
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::device::Row as DeviceRow;
+use super::import::UserImport;
 use super::output::{Answer, Failure, facts, rfc3339, table, way};
 use super::password::NewPassword;
 use super::principal::Inside;
@@ -60,6 +61,7 @@ administrator of the site can't be removed.")]
         name: String,
     },
     AppPassword(AppPasswordArgs),
+    Import(UserImport),
 }
 
 /// Add a user
@@ -171,6 +173,7 @@ impl UserCommand {
             Self::Disable { name } => enable(context, &name, false).await,
             Self::Enable { name } => enable(context, &name, true).await,
             Self::Remove { name } => remove(context, &name).await,
+            Self::Import(import) => import.run(context).await,
             Self::AppPassword(args) => args.run(context).await,
         }
     }

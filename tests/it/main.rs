@@ -18,6 +18,7 @@ mod durability;
 mod faults;
 mod finder;
 mod grants;
+mod import;
 mod kill9;
 mod listing;
 mod lock_admin;
