@@ -1,11 +1,12 @@
 //! `explain`: may somebody do something somewhere, and the one reason.
 
+use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, ValueEnum};
-use commonhold_acl::{Channel, Permission};
+use commonhold_acl::Permission;
 use serde::Serialize;
 
 use super::Context;
+use super::door::Door;
 use super::output::{Answer, Failure};
 use super::place::TreePath;
 use crate::directory::user;
@@ -29,8 +30,8 @@ pub(super) struct Explain {
     /// What is asked for; `read` for a file and `list` for a folder if left out
     #[arg(value_parser = permission(), hide_possible_values = true)]
     permission: Option<Permission>,
-    /// The door that the user comes through
-    #[arg(long, value_enum, default_value_t = Door::Webdav)]
+    /// The door that the user comes through: web, webdav or device:NAME
+    #[arg(long, default_value = "webdav")]
     channel: Door,
     /// Print a JSON object
     #[arg(long)]
@@ -42,24 +43,12 @@ fn permission() -> impl TypedValueParser<Value = Permission> {
     names.map(|name| Permission::parse(&name).expect("only names of permissions come through"))
 }
 
-/// The doors that a command can name.
-#[derive(Clone, Copy, ValueEnum)]
-enum Door {
-    /// The portal and the mobile apps
-    Web,
-    /// Mapped drives
-    Webdav,
-}
-
 impl Explain {
     pub async fn run(self, context: Context) -> Result<Answer, Failure> {
-        let channel = match self.channel {
-            Door::Web => Channel::Web,
-            Door::Webdav => Channel::WebDav,
-        };
         let site = context.site().await?;
         let mut tx = site.db.read().await?;
         let user = user::named(&mut tx, &self.user).await?;
+        let channel = self.channel.find(&mut tx, &user).await?;
         let found = self.path.find(&mut tx, Some(&user)).await?;
         let (place, asked) = ((found.located.chain(), self.path.to_string()), self.permission);
         let explanation = guard::explain(&mut tx, &user, channel, &found.share, (place.0, &place.1), asked).await?;

@@ -1,8 +1,12 @@
 //! `grant`: who was given or refused what on a folder or file, and on everything of somebody.
 
+use std::sync::Arc;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use commonhold_acl::{Effect, Granted, Level, Permissions};
+use commonhold_acl::{
+    Channel, DenialKind, Effect, Granted, Level, Object, Operation, Permission, Permissions, Permit, Scene,
+};
 use serde::Serialize;
 
 use super::Context;
@@ -10,12 +14,14 @@ use super::output::{Answer, Failure, rfc3339};
 use super::place::{Found, TreePath, path_of};
 use super::principal::Who;
 use crate::clock::Moment;
-use crate::db::Reads;
-use crate::directory::{Administrator, Principal, group, organization, user};
+use crate::db::{Reads, WriteTx};
+use crate::directory::{Administrator, Principal, group, roster, user};
 use crate::grants::{self, Authority, Grant, GrantError, NewGrant, Whole};
+use crate::guard::{self, Caller, Guard, Refused};
 use crate::ids::OrgId;
-use crate::shares::{self, role};
-use crate::tree;
+use crate::locks;
+use crate::shares::{self, Share, home, role};
+use crate::tree::{self, Node};
 
 #[derive(Subcommand)]
 pub(super) enum GrantCommand {
@@ -27,6 +33,8 @@ Examples:
   commonhold grant add ~ana/Reports --user ben --allow list,read     ben finds it at /Shared with me/ana/Reports
   commonhold grant add /Projects/salaries --group \"All Users\" --deny list,read,view,sync,print
   commonhold grant add /Projects --user gil --level read             guests don't subscribe, but can be granted to
+
+  commonhold grant add /Projects --group Sales --deny share --dry-run
 
 It is inherited downward. At one folder a deny beats an allow; what is set nearer to a file beats what comes from farther up.
 Again changes it. Who has nothing above a granted folder sees the way to it and nothing else.")]
@@ -54,6 +62,8 @@ Example:
         path: TreePath,
         #[command(flatten)]
         who: Who,
+        #[command(flatten)]
+        how: How,
     },
     /// Let a folder or file take over what is given above it, or start from its own entries alone
     #[command(after_help = "\
@@ -67,6 +77,8 @@ Examples:
         /// on or off
         #[arg(value_name = "on|off", action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
         on: bool,
+        #[command(flatten)]
+        how: How,
     },
     /// Give a user or a group everything of a user, or of each member of a group
     #[command(after_help = "\
@@ -85,7 +97,19 @@ Where a user and a group have the same name, say user:NAME or group:NAME.")]
         /// none, read, read-create, read-create-edit, read-create-edit-delete
         #[arg(long, value_parser = level(), hide_possible_values = true)]
         level: Level,
+        #[command(flatten)]
+        how: How,
     },
+}
+
+#[derive(Args, Clone, Copy)]
+pub(super) struct How {
+    /// Change nothing, and say who would gain and who would lose what, on how many files and folders, with which open locks
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -97,6 +121,8 @@ pub(super) struct Add {
     who: Who,
     #[command(flatten)]
     what: What,
+    #[command(flatten)]
+    how: How,
 }
 
 #[derive(Args)]
@@ -130,9 +156,9 @@ impl GrantCommand {
         match self {
             Self::Add(add) => add.run(context).await,
             Self::List { path, json } => list(context, path, json).await,
-            Self::Remove { path, who } => remove(context, &path, &who).await,
-            Self::Inherit { path, on } => inherit(context, &path, on).await,
-            Self::User { target, who, level } => whole(context, &target, &who, level).await,
+            Self::Remove { path, who, how } => remove(context, &path, &who, how).await,
+            Self::Inherit { path, on, how } => inherit(context, &path, on, how).await,
+            Self::User { target, who, level, how } => whole(context, &target, &who, level, how).await,
         }
     }
 }
@@ -140,20 +166,117 @@ impl GrantCommand {
 impl Add {
     async fn run(self, context: Context) -> Result<Answer, Failure> {
         let site = context.site().await?;
-        let (mut tx, now) = (site.db.write().await?, Moment::now());
+        let mut tx = site.db.write().await?;
         let found = self.path.find(&mut tx, None).await?;
         let (principal, name) = self.who.find(&mut tx, found.share.org).await?;
+        confirm_organization(&mut tx, principal, &found).await?;
         let (effect, granted) = self.what.read(&mut tx).await?;
-        let new = NewGrant { principal, effect, granted };
-        let by = Administrator::of_the_site();
-        grants::set(&mut tx, Authority::Administrator(&by), found.node().id, &new, now).await?;
-        tx.commit().await?;
-        let what = told(&new.granted);
-        Ok(Answer::said(match effect {
+        let what = told(&granted);
+        let said = match effect {
             Effect::Allow => format!("{name} has {what} on `{}`", found.shown),
             Effect::Deny => format!("{name} is denied {what} on `{}`", found.shown),
-        }))
+        };
+        let deed = Deed::Set(NewGrant { principal, effect, granted });
+        carry_out(&context, tx, &found, deed, self.how, said).await
     }
+}
+
+/// A change of what stands on one node.
+enum Deed {
+    Set(NewGrant),
+    Remove(Principal),
+    Inherit(bool),
+}
+
+impl Deed {
+    /// Whether somebody may lose the right to set the access by it.
+    fn may_disown(&self) -> bool {
+        match self {
+            Self::Set(new) => new.granted.permissions().contains(Permission::Owner) == (new.effect == Effect::Deny),
+            Self::Remove(_) => true,
+            Self::Inherit(on) => !on,
+        }
+    }
+
+    async fn apply(&self, tx: &mut WriteTx, by: Authority<'_>, node: &Node, now: Moment) -> Result<(), GrantError> {
+        match self {
+            Self::Set(new) => grants::set(tx, by, node.id, new, now).await,
+            Self::Remove(principal) => grants::remove(tx, by, node.id, *principal).await,
+            Self::Inherit(on) => grants::set_inherits(tx, by, node, *on).await,
+        }
+    }
+}
+
+/// Does it, or says what it would do.
+async fn carry_out(
+    context: &Context,
+    mut tx: WriteTx,
+    found: &Found,
+    deed: Deed,
+    how: How,
+    said: String,
+) -> Result<Answer, Failure> {
+    let (chain, now) = (found.located.chain(), Moment::now());
+    let administrator = context.administrator(&mut tx).await?;
+    let permit = permit(&mut tx, &administrator, found).await?;
+    let by = permit.as_ref().map_or(Authority::Administrator(&administrator), Authority::Owner);
+    tx.protect().await?;
+    let before = match how.dry_run {
+        true => Some(guard::look(&mut tx, &found.share, chain).await?),
+        false => None,
+    };
+    // Below the root a system administrator can set right what was set wrong, and a share's co-owners hold its root.
+    let owned = found.located.is_root() && deed.may_disown() && guard::is_owned(&mut tx, &found.share, chain).await?;
+    deed.apply(&mut tx, by, found.node(), now).await?;
+    if owned && !guard::is_owned(&mut tx, &found.share, chain).await? {
+        return Err(GrantError::LastCoOwner(found.shown.clone()).into());
+    }
+    let Some(before) = before else {
+        tx.commit().await?;
+        return Ok(done(how, said));
+    };
+    let after = guard::look(&mut tx, &found.share, chain).await?;
+    let effects = guard::compare(&mut tx, found.node(), &before, &after).await?;
+    // The transaction is given up with its end.
+    let mut outlook = Outlook::default();
+    outlook.add(&mut tx, found.node(), effects, now).await?;
+    Ok(outlook.told(how.json))
+}
+
+fn done(how: How, said: String) -> Answer {
+    #[derive(Serialize)]
+    struct Done {
+        done: String,
+    }
+    if how.json { Answer::json(&Done { done: said }) } else { Answer::said(said) }
+}
+
+/// The permit of somebody who acts in his own name and is no administrator of the place; none for administrators.
+async fn permit(tx: &mut WriteTx, by: &Administrator, found: &Found) -> Result<Option<Permit>, Failure> {
+    let Some(actor) = by.actor().filter(|_| !by.reaches(found.share.org, found.share.department)) else {
+        return Ok(None);
+    };
+    let caller = Caller { user: Arc::new(actor.clone()), channel: Channel::Web };
+    let access = Guard::default().access_in(tx, &caller).await?;
+    let chain = found.located.chain();
+    let missing = || Failure::new(format!("there is no `{}`", found.shown));
+    let reached = access.by_id(found.share.id).ok_or_else(missing)?;
+    let scene = Scene::new().with(Object::Item, reached.at(chain), guard::item(found.node()));
+    match guard::permit(Operation::Acl, &scene) {
+        Ok(permit) => Ok(Some(permit)),
+        Err(Refused { denial, .. }) if denial.kind == DenialKind::Invisible => Err(missing()),
+        Err(Refused { denial, .. }) => Err(Failure::new(denial.explain(&found.shown).sentence)),
+    }
+}
+
+/// Who is granted to belongs to the organization of what is granted, as subscribers do. Guests are of one too.
+async fn confirm_organization(tx: &mut WriteTx, principal: Principal, found: &Found) -> Result<(), Failure> {
+    if let Principal::User(id) = principal
+        && let Some(user) = user::by_id(tx, id).await?
+    {
+        user.confirm_same_organization(found.share.org)?;
+    }
+    Ok(())
 }
 
 impl What {
@@ -167,54 +290,108 @@ impl What {
     }
 }
 
-async fn remove(context: Context, path: &TreePath, who: &Who) -> Result<Answer, Failure> {
+async fn remove(context: Context, path: &TreePath, who: &Who, how: How) -> Result<Answer, Failure> {
     let site = context.site().await?;
     let mut tx = site.db.write().await?;
     let found = path.find(&mut tx, None).await?;
     let (principal, name) = who.find(&mut tx, found.share.org).await?;
-    let by = Administrator::of_the_site();
-    match grants::remove(&mut tx, Authority::Administrator(&by), found.node().id, principal).await {
-        Err(GrantError::NoSuchGrant) => {
-            return Err(Failure::new(format!("{name} has no grant on `{}`; `grant list` shows them", found.shown)));
-        }
-        other => other?,
+    let there = grants::of_node(&mut tx, found.node().id).await?;
+    if !there.iter().any(|grant| grant.principal == principal) {
+        return Err(Failure::new(format!("{name} has no grant on `{}`; `grant list` shows them", found.shown)));
     }
-    tx.commit().await?;
-    Ok(Answer::said(format!("{name} has no grant on `{}` any more", found.shown)))
+    let said = format!("{name} has no grant on `{}` any more", found.shown);
+    carry_out(&context, tx, &found, Deed::Remove(principal), how, said).await
 }
 
-async fn inherit(context: Context, path: &TreePath, on: bool) -> Result<Answer, Failure> {
+async fn inherit(context: Context, path: &TreePath, on: bool, how: How) -> Result<Answer, Failure> {
     let site = context.site().await?;
     let mut tx = site.db.write().await?;
     let found = path.find(&mut tx, None).await?;
     if found.located.is_root() {
         return Err(Failure::new(format!("there is nothing above `{}` to inherit from", found.shown)));
     }
-    let by = Administrator::of_the_site();
-    grants::set_inherits(&mut tx, Authority::Administrator(&by), found.node(), on).await?;
-    tx.commit().await?;
     let does = if on { "inherits what is given above it" } else { "starts from its own grants alone" };
-    Ok(Answer::said(format!("`{}` {does}", found.shown)))
+    let said = format!("`{}` {does}", found.shown);
+    carry_out(&context, tx, &found, Deed::Inherit(on), how, said).await
 }
 
-async fn whole(context: Context, target: &str, who: &Who, level: Level) -> Result<Answer, Failure> {
+async fn whole(context: Context, target: &str, who: &Who, level: Level, how: How) -> Result<Answer, Failure> {
     let site = context.site().await?;
     let (mut tx, now) = (site.db.write().await?, Moment::now());
-    let org = organization::first(&mut tx).await?.id;
+    let by = context.administrator(&mut tx).await?;
+    let org = context.organization(&mut tx, None).await?.id;
     let (target, target_name) = target_of(&mut tx, org, target).await?;
     let (subject, name) = who.find(&mut tx, org).await?;
-    let by = Administrator::of_the_site();
+    let homes = homes_of(&mut tx, target).await?;
+    confirm_whole(&mut tx, &by, target, &homes).await?;
+    tx.protect().await?;
+    let mut before = Vec::new();
+    for (share, chain) in homes.iter().filter(|_| how.dry_run) {
+        before.push(guard::look(&mut tx, share, chain).await?);
+    }
     match grants::set_whole(&mut tx, &by, target, subject, level, now).await {
         Err(GrantError::NoSuchGrant) => {
             return Err(Failure::new(format!("{name} has no grant on everything of {target_name}")));
         }
         other => other?,
     }
+    if how.dry_run {
+        let mut outlook = Outlook::default();
+        for ((share, chain), before) in homes.iter().zip(&before) {
+            let after = guard::look(&mut tx, share, chain).await?;
+            let root = chain.last().expect("a home has a root");
+            let effects = guard::compare(&mut tx, root, before, &after).await?;
+            outlook.add(&mut tx, root, effects, now).await?;
+        }
+        return Ok(outlook.told(how.json));
+    }
     tx.commit().await?;
-    Ok(Answer::said(match level {
-        Level::None => format!("{name} has no grant on everything of {target_name} any more"),
-        _ => format!("{name} has the level `{}` on everything of {target_name}", level.name()),
-    }))
+    Ok(done(
+        how,
+        match level {
+            Level::None => format!("{name} has no grant on everything of {target_name} any more"),
+            _ => format!("{name} has the level `{}` on everything of {target_name}", level.name()),
+        },
+    ))
+}
+
+/// The homes that a whole-user grant is about, each with the chain of its root.
+async fn homes_of(tx: &mut impl Reads, target: Principal) -> Result<Vec<(Share, Vec<Node>)>, Failure> {
+    let owners = match target {
+        Principal::User(user) => vec![user],
+        Principal::Group(group) => roster::users_in(tx, &[group]).await?.into_iter().map(|(_, user)| user).collect(),
+    };
+    let mut homes = Vec::new();
+    for share in home::of_users(tx, &owners, &[]).await?.into_iter().filter(|share| share.active && share.org_active) {
+        let located = tree::locate(tx, share.root, &[]).await?;
+        homes.push((share, located.chain().to_vec()));
+    }
+    Ok(homes)
+}
+
+/// Everybody may give away what is his; of others, only who administers them.
+async fn confirm_whole(
+    tx: &mut WriteTx,
+    by: &Administrator,
+    target: Principal,
+    homes: &[(Share, Vec<Node>)],
+) -> Result<(), Failure> {
+    let Some(actor) = by.actor() else { return Ok(()) };
+    if target == Principal::User(actor.id) {
+        let [(share, chain)] = homes else { return Err(Failure::new(format!("`{}` has no home", actor.name))) };
+        let located = tree::locate(tx, share.root, &[]).await?;
+        let shown = format!("~{}", share.name);
+        let found = Found { share: share.clone(), located, top: shown.clone(), shown };
+        debug_assert_eq!(chain.len(), 1);
+        return permit(tx, by, &found).await.map(drop);
+    }
+    for (share, _) in homes {
+        let owner = share.owner.expect("a home has an owner");
+        if let Some(owner) = user::by_id(tx, owner).await? {
+            by.confirm_user(tx, &owner).await?;
+        }
+    }
+    Ok(())
 }
 
 /// A user or a group by name; `user:` or `group:` before it says which.
@@ -356,5 +533,93 @@ fn kind(principal: Principal) -> &'static str {
     match principal {
         Principal::User(_) => "user",
         Principal::Group(_) => "group",
+    }
+}
+
+/// What a change would do.
+#[derive(Default, Serialize)]
+struct Outlook {
+    gains: Vec<Shift>,
+    loses: Vec<Shift>,
+}
+
+/// What somebody would gain or lose.
+#[derive(Serialize)]
+struct Shift {
+    user: String,
+    permissions: Vec<&'static str>,
+    /// Files and folders for which anything changes.
+    items: u64,
+    /// Open locks that he holds there.
+    locks: Vec<Held>,
+}
+
+#[derive(Serialize)]
+struct Held {
+    path: String,
+    kind: &'static str,
+    until: Option<String>,
+}
+
+impl Outlook {
+    async fn add(
+        &mut self,
+        tx: &mut impl Reads,
+        node: &Node,
+        effects: Vec<guard::Effect>,
+        now: Moment,
+    ) -> Result<(), Failure> {
+        let chain = tree::chain_of(tx, node.id).await?;
+        let mut locks = locks::covering(tx, &chain, now).await?;
+        locks.retain(|lock| lock.node == node.id);
+        locks.extend(locks::below(tx, node, now).await?);
+        for effect in effects {
+            let names = |permissions: Permissions| permissions.iter().map(|one| one.name()).collect();
+            let shift = |permissions| Shift {
+                user: effect.name.clone(),
+                permissions: names(permissions),
+                items: effect.items,
+                locks: Vec::new(),
+            };
+            if !effect.gains.is_empty() {
+                self.gains.push(shift(effect.gains));
+            }
+            if !effect.loses.is_empty() {
+                let mut held = Vec::new();
+                for lock in locks.iter().filter(|lock| lock.holder == effect.user) {
+                    let chain = tree::chain_of(tx, lock.node).await?;
+                    let until = lock.ends().map(rfc3339);
+                    held.push(Held { path: path_of(tx, &chain).await?, kind: lock.kind.name(), until });
+                }
+                self.loses.push(Shift { locks: held, ..shift(effect.loses) });
+            }
+        }
+        Ok(())
+    }
+
+    fn told(&self, json: bool) -> Answer {
+        if json {
+            return Answer::json(self);
+        }
+        if self.gains.is_empty() && self.loses.is_empty() {
+            return Answer::said("nobody would gain or lose anything");
+        }
+        let line = |verb: &str, shift: &Shift| {
+            let items = match shift.items {
+                1 => "1 item".to_owned(),
+                many => format!("{many} items"),
+            };
+            let mut line = format!("{} would {verb} {} on {items}", shift.user, shift.permissions.join(", "));
+            for lock in &shift.locks {
+                line += &format!("; holds a lock of kind {} on `{}`", lock.kind, lock.path);
+                if let Some(until) = &lock.until {
+                    line += &format!(" until {until}");
+                }
+            }
+            line
+        };
+        let gains = self.gains.iter().map(|shift| line("gain", shift));
+        let loses = self.loses.iter().map(|shift| line("lose", shift));
+        Answer::said(gains.chain(loses).collect::<Vec<_>>().join("\n"))
     }
 }

@@ -5,12 +5,14 @@
 //! what they change holds from the next request on. Exit status: 0 done, 1 can't (one line on standard error), 2 wrong usage,
 //! 3 "denied" from `explain`.
 
+mod access;
 mod audit;
 mod completions;
 mod deed;
 mod demo;
 mod department;
 mod device;
+mod door;
 mod explain;
 mod grant;
 mod group;
@@ -122,6 +124,7 @@ enum Command {
     /// What users and groups were given or refused on folders and files
     #[command(subcommand)]
     Grant(grant::GrantCommand),
+    Access(access::Access),
     Explain(explain::Explain),
     Audit(audit::Audit),
     Verify(verify::Verify),
@@ -178,6 +181,7 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
             Command::Role(role) => role.run(context).await,
             Command::Lock(lock) => lock.run(context).await,
             Command::Grant(grant) => grant.run(context).await,
+            Command::Access(access) => access.run(context).await,
             Command::Explain(explain) => explain.run(context).await,
             Command::Audit(audit) => audit.run(context).await,
             Command::Verify(verify) => verify.run(context).await,

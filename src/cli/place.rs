@@ -33,6 +33,8 @@ pub(super) struct Found {
     pub located: Located,
     /// As it is shown: `/Projects/plans`, `~ana/Reports`.
     pub shown: String,
+    /// The share's root, likewise.
+    pub top: String,
 }
 
 impl Found {
@@ -104,7 +106,7 @@ impl TreePath {
         let located = tree::locate(tx, share.root, &self.below).await?;
         located.node().ok_or_else(missing)?;
         let shown = shown(&top, located.chain());
-        Ok(Found { share, located, shown })
+        Ok(Found { share, located, shown, top })
     }
 }
 

@@ -5,6 +5,7 @@ use super::organization::{self, Organization};
 use super::{Administrator, DirectoryError, DirectoryName, Principal, name, plain_text, sql};
 use crate::clock::Moment;
 use crate::db::{DbError, Reads, WriteTx};
+use crate::grants;
 use crate::ids::{OrgId, UserId};
 use crate::path::NameKey;
 use crate::shares::{self, home};
@@ -218,6 +219,7 @@ pub async fn remove(tx: &mut WriteTx, by: &Administrator, user: &User) -> Result
     let is_empty = home::is_empty(tx, user.id).await?;
     tx.touch_directory();
     shares::forget(tx, principal).await?;
+    grants::forget(tx, principal).await?;
     sql::strip(tx.conn(), user.id).await?;
     if is_empty {
         sql::free_name(tx.conn(), user.id).await?;

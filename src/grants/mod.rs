@@ -144,6 +144,12 @@ pub async fn remove(tx: &mut WriteTx, by: Authority<'_>, node: NodeId, principal
     if sql::delete(tx.conn(), node, principal).await? { Ok(()) } else { Err(GrantError::NoSuchGrant) }
 }
 
+/// Takes away everything that a principal was given or refused, on folders and of whole users; for who is removed.
+pub(crate) async fn forget(tx: &mut WriteTx, principal: Principal) -> Result<(), DbError> {
+    tx.touch_directory();
+    sql::forget(tx.conn(), principal).await
+}
+
 /// Lets a node take over what its parent gives, or start from its own entries alone.
 pub async fn set_inherits(tx: &mut WriteTx, by: Authority<'_>, node: &Node, inherits: bool) -> Result<(), GrantError> {
     by.require(node.id);

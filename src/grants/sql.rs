@@ -64,6 +64,19 @@ pub(super) async fn delete(conn: &mut Conn, node: NodeId, principal: Principal) 
     Ok(delete.bind(node.0).bind(user).bind(group).execute(conn).await?.rows_affected() > 0)
 }
 
+/// Everything that was given or refused to somebody, and what was granted of all that is his.
+pub(super) async fn forget(conn: &mut Conn, principal: Principal) -> Result<()> {
+    let (user, group) = columns(principal);
+    query("delete from access_grant where user_id = ? or group_id = ?")
+        .bind(user)
+        .bind(group)
+        .execute(&mut *conn)
+        .await?;
+    let wholes = query("delete from whole_grant where subject_user_id = ? or subject_group_id = ?");
+    wholes.bind(user).bind(group).execute(conn).await?;
+    Ok(())
+}
+
 pub(super) async fn set_inherits(conn: &mut Conn, node: NodeId, inherits: bool) -> Result<()> {
     query("update node set inherits = ? where id = ?").bind(inherits).bind(node.0).execute(conn).await?;
     Ok(())

@@ -5,7 +5,7 @@ use commonhold_acl::Channel;
 
 use crate::db::{DbError, Reads};
 use crate::directory::group::Membership;
-use crate::directory::policy::{self, Policies, Policy};
+use crate::directory::policy::{self, Policies, Policy, PolicySet};
 use crate::directory::{Reach, User, roster};
 use crate::ids::OrgId;
 use crate::shares::{self, Doors, Share};
@@ -18,6 +18,14 @@ pub(super) struct Circumstances {
     reach: Reach,
     policies: Policies,
     doors: Doors,
+}
+
+/// What of it counts on one share.
+pub(super) struct Standing {
+    pub rank: acl::Rank,
+    pub channel_open: bool,
+    pub admin_browse_files: bool,
+    pub limits: Vec<acl::Limit>,
 }
 
 impl Circumstances {
@@ -61,27 +69,42 @@ impl Circumstances {
         Ok(orgs.into_iter().filter(|org| self.policies.of(*org).is_on(Policy::AdminBrowseFiles)).collect())
     }
 
+    /// What of them counts on a share, whose organization's policies have been read.
+    pub fn standing(&self, share: &Share) -> Standing {
+        Standing {
+            rank: self.rank(share),
+            channel_open: self.channel_open(share),
+            admin_browse_files: self.admin_browse_files(share),
+            limits: self.limits(share),
+        }
+    }
+
     /// What the caller is towards a share.
-    pub fn rank(&self, share: &Share) -> acl::Rank {
+    fn rank(&self, share: &Share) -> acl::Rank {
         self.reach.rank(share.org, share.department)
     }
 
     /// Whether the caller's channel is open for him on a share. Where an organization has no drives, its people and its
     /// shares have none.
-    pub fn channel_open(&self, share: &Share) -> bool {
+    fn channel_open(&self, share: &Share) -> bool {
         let has_drives = |org| self.policies.of(org).is_on(Policy::WebdavEnabled);
         self.doors.is_open(share.id)
             && (self.channel != Channel::WebDav || has_drives(self.user_org) && has_drives(share.org))
     }
 
     /// Whether administrators of the share's organization read what is in it.
-    pub fn admin_browse_files(&self, share: &Share) -> bool {
+    fn admin_browse_files(&self, share: &Share) -> bool {
         self.policies.of(share.org).is_on(Policy::AdminBrowseFiles)
     }
 
     /// The policies of the share's organization that cap.
-    pub fn limits(&self, share: &Share) -> Vec<acl::Limit> {
-        let capping = self.policies.of(share.org).off().filter_map(|policy| acl::Policy::parse(policy.name()));
-        capping.map(acl::Limit::Policy).collect()
+    fn limits(&self, share: &Share) -> Vec<acl::Limit> {
+        limits(self.policies.of(share.org))
     }
+}
+
+/// The policies that cap.
+pub(super) fn limits(policies: PolicySet) -> Vec<acl::Limit> {
+    let capping = policies.off().filter_map(|policy| acl::Policy::parse(policy.name()));
+    capping.map(acl::Limit::Policy).collect()
 }

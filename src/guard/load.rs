@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use commonhold_acl::{self as acl, Channel};
 
 use super::access::{Access, HOME, OTHERS, Reached};
-use super::circumstances::Circumstances;
+use super::circumstances::{Circumstances, Standing};
 use super::sight::Sight;
 use crate::db::{DbError, Reads};
 use crate::directory::{self, User};
@@ -115,7 +115,7 @@ pub(super) async fn gather(
         places.remove(&share.root);
         root.entries.extend(entries.remove(&share.root).unwrap_or_default());
         let below = places.keys().filter_map(|node| Some((*node, entries.remove(node)?))).collect();
-        let facts = facts(user, channel, &circumstances, &share, mount.to_string(), root.entries);
+        let facts = facts(user, channel, circumstances.standing(&share), &share, mount.to_string(), root.entries);
         let sight = Sight::new(share.root, facts, places, below);
         gathered.push(Gathered { share, mount, sight });
     }
@@ -147,7 +147,7 @@ fn mount(share: &Share, user: UserId, owners_named: &mut HashSet<String>) -> Rel
 pub(super) fn facts(
     user: &User,
     channel: Channel,
-    circumstances: &Circumstances,
+    standing: Standing,
     share: &Share,
     path: String,
     entries: Vec<acl::Entry>,
@@ -159,10 +159,10 @@ pub(super) fn facts(
             kind: if user.guest { acl::UserKind::Guest } else { acl::UserKind::Full },
             enabled: user.enabled,
             organization_active: user.org_active,
-            rank: circumstances.rank(share),
+            rank: standing.rank,
         },
         channel,
-        channel_open: circumstances.channel_open(share),
+        channel_open: standing.channel_open,
         share: acl::Share {
             id: share.id,
             name: share.name.clone(),
@@ -173,10 +173,10 @@ pub(super) fn facts(
             },
             active: share.active && share.org_active,
         },
-        admin_browse_files: circumstances.admin_browse_files(share),
+        admin_browse_files: standing.admin_browse_files,
         chain: vec![acl::Step { path, inherits: true, entries }],
         on_the_way: false,
         creation_lease: false,
-        limits: circumstances.limits(share),
+        limits: standing.limits,
     }
 }

@@ -8,11 +8,14 @@
 
 mod access;
 mod circumstances;
+mod crowd;
 mod explain;
 mod inside;
 mod load;
 mod managing;
+mod overview;
 mod sight;
+mod whatif;
 
 use std::sync::Arc;
 
@@ -22,10 +25,13 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 pub use access::{Access, HOME, OTHERS, Place, Reached, is_fixed};
+pub use crowd::{Crowd, Person, is_owned, people_at};
 pub use explain::{effective, explain, hidden};
 pub use inside::{Inside, Taking, inside};
 pub use managing::managing;
+pub use overview::{Held, best, places_of, sources};
 pub use sight::{Below, Sight, Zone};
+pub use whatif::{Effect, Look, compare, look};
 
 use crate::db::{Db, DbError, Stamp, WriteTx};
 use crate::directory::{self, User};
@@ -126,3 +132,6 @@ pub struct Refused {
 pub fn permit(operation: Operation, scene: &Scene<'_>) -> Result<Permit, Refused> {
     acl::decide_operation(operation, scene).map_err(|denial| Refused { operation, denial })
 }
+
+#[cfg(test)]
+mod tests;

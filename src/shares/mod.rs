@@ -11,7 +11,7 @@ mod subscription;
 
 use std::time::Duration;
 
-pub use channel::{ChannelRule, Doors, RuleChange, channel_rules, doors, set_channels};
+pub use channel::{ChannelRule, Doors, RuleChange, Rules, channel_rules, doors, set_channels};
 pub use subscription::{OWNER_ROLE, Reach, Subscriber, Subscription, reaching, subscribe, subscribers, unsubscribe};
 pub(crate) use subscription::{forget, owned_only_by};
 

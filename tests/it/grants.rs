@@ -332,6 +332,120 @@ fn grants_are_listed_and_taken_away_by_the_command_line() {
     site.cli(&["grant", "add", "/Projects/plans", "--user", "ben", "--role", "king"]).says_why_not();
 }
 
+#[test]
+fn the_last_co_owner_of_a_share_is_not_locked_out() {
+    let (site, ana, _ben) = projects();
+    for deny in ["owner", "owner,read"] {
+        let why = site.cli(&["grant", "add", "/Projects", "--user", "ana", "--deny", deny]).says_why_not();
+        assert!(why.contains("without anybody who may set the access"), "{why}");
+    }
+    grant(&site, &["add", "/Projects", "--user", "ben", "--role", "co-owner"]);
+    grant(&site, &["add", "/Projects", "--user", "ana", "--deny", "owner"]);
+    let why = site.cli(&["grant", "remove", "/Projects", "--user", "ben"]).says_why_not();
+    assert!(why.contains("/Projects"), "{why}");
+    let why = site.cli(&["grant", "add", "/Projects", "--user", "ben", "--level", "read"]).says_why_not();
+    assert!(why.contains("/Projects"), "{why}");
+    grant(&site, &["remove", "/Projects", "--user", "ana"]);
+    grant(&site, &["remove", "/Projects", "--user", "ben"]);
+    site.cli(&["explain", "ana", "/Projects", "owner"]).exits(0);
+    ana.get("/Projects/plans/notes.txt").status(200);
+}
+
+#[test]
+fn a_dry_run_says_who_gains_and_loses_what_and_changes_nothing() {
+    let (site, ana, ben) = projects();
+    site.cli(&["share", "subscribe", "Projects", "--user", "ben", "--role", "editor"]).ok();
+    let token = lock(&ben, "/Projects/plans/notes.txt", "0").status(200).header("lock-token").to_owned();
+    let outlook = |words: &[&str]| site.cli(&[&["grant"], words, &["--dry-run", "--json"]].concat()).ok().json();
+    let names = |shifts: &serde_json::Value| -> Vec<String> {
+        shifts.as_array().unwrap().iter().map(|shift| shift["user"].as_str().unwrap().to_owned()).collect()
+    };
+    let denied = outlook(&["add", "/Projects/plans", "--user", "ben", "--deny", "write,delete"]);
+    assert_eq!((names(&denied["gains"]), names(&denied["loses"])), (vec![], vec!["ben".to_owned()]));
+    assert_eq!(denied["loses"][0]["permissions"], serde_json::json!(["delete", "write"]));
+    // plans, plans/2027, plans/2027/budget.txt, plans/notes.txt
+    assert_eq!(denied["loses"][0]["items"], 4);
+    assert_eq!(denied["loses"][0]["locks"][0]["path"], "/Projects/plans/notes.txt");
+    ben.ask("UNLOCK", "/Projects/plans/notes.txt").with("Lock-Token", token).send().status(204);
+
+    site.cli(&["group", "add", "Sales"]).ok();
+    for name in ["cleo", "dan"] {
+        site.user(name);
+        site.cli(&["group", "member", "add", "Sales", "--user", name]).ok();
+    }
+    grant(&site, &["add", "/Projects/plans/2027", "--user", "dan", "--level", "read"]);
+    let given = outlook(&["add", "/Projects/plans", "--group", "Sales", "--level", "read"]);
+    assert_eq!(names(&given["gains"]), ["cleo", "dan"]);
+    // Dan reads plans/2027 already.
+    assert_eq!((&given["gains"][0]["items"], &given["gains"][1]["items"]), (&4.into(), &2.into()));
+    let cut = outlook(&["inherit", "/Projects/salaries", "off"]);
+    assert_eq!(names(&cut["loses"]), ["ana", "ben"]);
+    let told = site.cli(&["grant", "add", "/Projects/salaries", "--user", "ben", "--deny", "read", "--dry-run"]).ok();
+    assert_eq!(told.stdout.trim(), "ben would lose read on 2 items");
+    let whole = outlook(&["user", "ana", "--user", "ben", "--level", "read"]);
+    assert_eq!(names(&whole["gains"]), ["ben"]);
+    let rows = site.cli(&["grant", "list", "--json"]).ok().json();
+    assert_eq!(rows.as_array().unwrap().len(), 1, "{rows}");
+    ana.get("/Projects/plans/notes.txt").status(200);
+    ben.put("/Projects/plans/notes.txt", "as before").status(204);
+}
+
+#[test]
+fn access_is_shown_of_a_user_and_of_a_path_with_where_it_comes_from() {
+    let (site, ana, _ben) = projects();
+    ana.mkcol("/Home/Reports").status(201);
+    site.cli(&["group", "add", "Sales"]).ok();
+    site.cli(&["group", "member", "add", "Sales", "--user", "ben"]).ok();
+    site.cli(&["share", "subscribe", "Projects", "--group", "Sales", "--role", "viewer"]).ok();
+    grant(&site, &["add", "/Projects/plans", "--user", "ben", "--role", "editor"]);
+    grant(&site, &["add", "~ana/Reports", "--user", "ben", "--level", "read"]);
+    let of_ben = site.cli(&["access", "--user", "ben", "--json"]).ok().json();
+    let rows: Vec<_> = of_ben
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let best = row["best"].as_str().unwrap_or("-");
+            let from: Vec<_> = row["from"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
+            format!("{} {best}: {}", row["path"].as_str().unwrap(), from.join("; "))
+        })
+        .collect();
+    let expected = [
+        "/Home co-owner: the owner",
+        "/Projects viewer: subscription, role `viewer`, through the group `Sales`",
+        "/Projects/plans editor: role `editor` on `/Projects/plans`",
+        "/Shared with me/ana -: ",
+        "/Shared with me/ana/Reports viewer: level `read` on `/Shared with me/ana/Reports`",
+    ];
+    assert_eq!(rows, expected);
+    let at_plans = site.cli(&["access", "--path", "/Projects/plans/notes.txt", "--json"]).ok().json();
+    let people: Vec<_> = at_plans
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            format!(
+                "{} {} {}",
+                row["user"].as_str().unwrap(),
+                row["best"].as_str().unwrap(),
+                row["from"][0].as_str().unwrap()
+            )
+        })
+        .collect();
+    let expected = [
+        "ana co-owner subscription, role `co-owner`",
+        "ben editor role `editor` on `/Projects/plans`",
+        "root co-owner a system administrator",
+    ];
+    assert_eq!(people, expected);
+    let at_reports = site.cli(&["access", "--path", "~ana/Reports"]).ok();
+    assert!(at_reports.stdout.contains("ben") && !at_reports.stdout.contains("root"), "{}", at_reports.stdout);
+    let why = site.cli(&["explain", "ben", "/Shared with me/ana/Reports", "write"]).exits(3);
+    assert!(why.stdout.contains("level `read`"), "{}", why.stdout);
+    site.cli(&["explain", "ana", "/Home/Reports", "owner"]).exits(0);
+    site.cli(&["explain", "ben", "/Home", "--channel", "device:none"]).says_why_not();
+}
+
 fn lock(who: &Client, path: &str, depth: &str) -> Reply {
     let body = r#"<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>"#;
     who.ask("LOCK", path).with("Depth", depth).xml(body).send()

@@ -133,6 +133,44 @@ impl ChannelRule {
     }
 }
 
+/// The rules of one share, for a look at everybody.
+#[derive(Debug)]
+pub struct Rules(Vec<ChannelRule>);
+
+impl Rules {
+    /// Reads them.
+    pub async fn of(reads: &mut impl Reads, share: ShareId) -> Result<Self, DbError> {
+        Ok(Self(channel_rules(reads, share).await?))
+    }
+
+    /// The groups that have rules.
+    pub fn groups(&self) -> impl Iterator<Item = GroupId> {
+        self.0.iter().filter_map(|rule| match rule.principal {
+            Principal::Group(group) => Some(group),
+            Principal::User(_) => None,
+        })
+    }
+
+    /// Whether the web or WebDAV is open for a user who is in the groups of which `is_in` says so.
+    pub fn is_open(&self, user: UserId, is_in: impl Fn(GroupId) -> bool, channel: Channel) -> bool {
+        let share = ShareId(0);
+        let says = self.0.iter().filter_map(|rule| {
+            let group = match rule.principal {
+                Principal::User(id) if id == user => None,
+                Principal::Group(group) if is_in(group) => Some(group),
+                Principal::User(_) | Principal::Group(_) => return None,
+            };
+            let open = match channel {
+                Channel::Web => rule.web,
+                Channel::WebDav => rule.webdav,
+                Channel::Device(_) | Channel::Link => None,
+            };
+            Some(Says { share, group, open })
+        });
+        closed(&says.collect::<Vec<_>>()).is_empty()
+    }
+}
+
 /// Ends what the rules of a user or a group say about one share.
 pub(super) async fn forget_in(tx: &mut WriteTx, share: ShareId, principal: Principal) -> Result<(), DbError> {
     sql::delete_rules(tx.conn(), Some(share), principal).await

@@ -109,6 +109,11 @@ pub async fn forbidden(
     Ok(sql::forbidden(tx.conn(), root, seen.unwrap_or(&everything), forbidden, limit as i64).await?)
 }
 
+/// How many nodes lie in each region from `root` down: it and each of `marks` begin one, which goes down to the next.
+pub async fn regions(tx: &mut impl Reads, root: NodeId, marks: &[NodeId]) -> Result<Vec<(NodeId, u64)>, TreeError> {
+    Ok(sql::regions(tx.conn(), root, marks).await?)
+}
+
 /// How many nodes are seen at and below `root`; counts no further than `limit`.
 pub(super) async fn count(conn: &mut Conn, root: NodeId, view: &View, limit: i64) -> Result<i64, TreeError> {
     Ok(sql::count(conn, root, view, limit).await?)

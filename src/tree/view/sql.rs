@@ -168,3 +168,21 @@ pub(super) async fn forbidden(
     .await?;
     Ok(ids.into_iter().map(NodeId).collect())
 }
+
+pub(super) async fn regions(conn: &mut Conn, root: NodeId, marks: &[NodeId]) -> Result<Vec<(NodeId, u64)>> {
+    let rows = query(
+        "with recursive walk (id, region) as (
+             select ?1, ?1
+             union all
+             select node.id,
+                    case when node.id in (select value from json_each(?2)) then node.id else walk.region end
+             from walk join node on node.parent_id = walk.id
+         )
+         select region, count(*) from walk group by region order by region",
+    )
+    .bind(root.0)
+    .bind(list(marks))
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|row| Ok((NodeId(row.try_get(0)?), row.try_get::<i64>(1)?.unsigned_abs()))).collect()
+}
