@@ -110,6 +110,13 @@ impl Effective {
         }
     }
 
+    /// Whether an entry on the item itself shows it: then the folders on the way to it show that way.
+    pub fn is_granted_here(&self, kind: ItemKind) -> bool {
+        let last = self.0.facts.chain.len().saturating_sub(1);
+        let here = |permission| matches!(self.reason(permission), Reason::Granted(place) if place.step == last);
+        self.sees(kind) && self.0.permissions.iter().any(here)
+    }
+
     /// What a listing of the item shows, if it is a folder.
     pub fn listing(&self) -> Listing {
         if self.allows(Permission::List) {

@@ -58,8 +58,10 @@ pub enum Operation {
     MoveMemberToShare(ItemKind),
     /// LOCK of a file; refreshing such a lock.
     LockFile,
-    /// LOCK of a folder; refreshing such a lock.
+    /// LOCK of a folder; refreshing such a lock. With depth 0 nothing below it is asked about.
     LockFolder,
+    /// What LOCK of a folder with depth infinity does to each item below it.
+    LockMember(ItemKind),
     /// LOCK of an unmapped URL.
     LockNew,
     /// UNLOCK by the holder, who needs the token only, also after the right to lock is gone.
@@ -200,6 +202,8 @@ impl Needs {
 
 /// Taking the item away from where it is.
 const GONE: Right = right(Delete, Object::Item).or(&[Instead::UnlessDenied(DeleteChild, Object::Parent)]);
+/// Keeping others from writing in a folder.
+const LOCKED_FOLDER: &[Right] = &[right(Write, Object::Item), right(Create, Object::Item)];
 /// Making a member at the destination.
 const ROOM: Right = right(Create, Object::DestinationParent);
 /// Giving the file at the destination a new revision.
@@ -223,7 +227,9 @@ impl Operation {
             Self::Proppatch | Self::RollBack => Needs::on_item(&[right(Write, Item)]),
             Self::PutNew | Self::Mkcol | Self::LockNew => Needs::on_name(&[right(Create, Parent)]),
             Self::PutOver | Self::LockFile => Needs::on_name(&[right(Write, Item)]),
-            Self::LockFolder => Needs::on_name(&[right(Write, Item), right(Create, Item)]),
+            Self::LockFolder => Needs::on_name(LOCKED_FOLDER),
+            Self::LockMember(ItemKind::File) => Needs::on_item(&[right(Write, Item)]),
+            Self::LockMember(ItemKind::Folder) => Needs::on_item(LOCKED_FOLDER),
             Self::Delete => Needs::on_item(&[GONE]),
             Self::Copy { source, landing } => {
                 let copied = Needs::transfer(&[content(source)]).and(overwritten(landing));
@@ -266,9 +272,8 @@ impl Operation {
     /// nothing between a folder and its descendants has entries of its own, one permission set holds for both, and
     /// so one decision for each kind of item does for all of them.
     ///
-    /// A descendant that the caller doesn't see is a refusal like any other: what is hidden never goes, or is erased,
-    /// with its folder. Only copies and zips may leave out what the caller doesn't see. LOCK asks nothing of what lies
-    /// below: its own row of the law names the folder's rights alone, and a refusal would tell of what is hidden.
+    /// A descendant that the caller doesn't see is a refusal like any other: what is hidden never goes, is erased or is
+    /// locked with its folder. Only copies and zips may leave out what the caller doesn't see.
     pub fn below(self, object: Object, kind: ItemKind) -> Option<Self> {
         let (source, landing) = match self {
             Self::Delete => (Some(Self::Delete), Landing::Free),
@@ -278,6 +283,7 @@ impl Operation {
             Self::Move(landing) => (Some(Self::Delete), landing),
             Self::MoveToShare { landing, .. } => (Some(Self::MoveMemberToShare(kind)), landing),
             Self::MoveMemberToShare(_) => (Some(Self::MoveMemberToShare(kind)), Landing::Free),
+            Self::LockFolder | Self::LockMember(_) => (Some(Self::LockMember(kind)), Landing::Free),
             Self::Purge => (Some(Self::Purge), Landing::Free),
             Self::RollBack => (Some(Self::RollBack), Landing::Free),
             Self::GetZip => match kind {
@@ -293,7 +299,6 @@ impl Operation {
             | Self::PutOver
             | Self::Mkcol
             | Self::LockFile
-            | Self::LockFolder
             | Self::LockNew
             | Self::UnlockOwn
             | Self::UnlockOthers

@@ -3,7 +3,7 @@
 //! Within a zone everything has the same permissions, so each zone is asked about once; only where a zone's inside must
 //! not be touched does the tree tell whether there is anything in it.
 
-use commonhold_acl::{Effective, ItemKind, Object, Operation, Permission, Scene};
+use commonhold_acl::{Effective, Item, ItemId, ItemKind, Object, Operation, Scene};
 
 use super::{Below, Reached, permit};
 use crate::tree::Node;
@@ -63,27 +63,14 @@ fn bars(inner: &Effective, taking: Taking) -> Bars {
 
 /// Whether an item in a collection with these permissions may be taken along.
 fn may(own: &Effective, parent: &Effective, kind: ItemKind, taking: Taking) -> bool {
-    let reads = || {
-        own.allows(match kind {
-            ItemKind::File => Permission::Read,
-            ItemKind::Folder => Permission::List,
-        })
+    let operation = match taking {
+        Taking::Away => Operation::Delete,
+        Taking::ToAnotherShare => Operation::MoveMemberToShare(kind),
+        Taking::Copied => Operation::CopyMember(kind),
+        Taking::Locked => Operation::LockMember(kind),
     };
-    let goes = || {
-        // The ids are of no interest: nothing is done by this permit.
-        let item = commonhold_acl::Item { id: commonhold_acl::ItemId(0), kind };
-        let folder = commonhold_acl::Item::folder(commonhold_acl::ItemId(1));
-        let scene = Scene::new().with(Object::Item, own, item).with(Object::Parent, parent, folder);
-        permit(Operation::Delete, &scene).is_ok()
-    };
-    match taking {
-        Taking::Away => goes(),
-        Taking::ToAnotherShare => reads() && own.allows(Permission::Sync) && goes(),
-        Taking::Copied => reads(),
-        Taking::Locked => {
-            own.sees(kind)
-                && own.allows(Permission::Write)
-                && (kind == ItemKind::File || own.allows(Permission::Create))
-        }
-    }
+    // The ids are of no interest: nothing is done by this permit.
+    let (item, folder) = (Item { id: ItemId(0), kind }, Item::folder(ItemId(1)));
+    let scene = Scene::new().with(Object::Item, own, item).with(Object::Parent, parent, folder);
+    permit(operation, &scene).is_ok()
 }

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
-use commonhold_acl::{self as acl, Effective, Facts, ItemKind, Listing, Permission, Reason};
+use commonhold_acl::{self as acl, Effective, Facts, ItemKind, Listing};
 
 use crate::grants::Placed;
 use crate::ids::NodeId;
@@ -101,13 +101,8 @@ impl Sight {
             let mut facts = sight.top.plain.facts().clone();
             let above = sight.up(*node).filter_map(|above| steps.get(&above).cloned()).collect::<Vec<_>>();
             facts.chain.extend(above.into_iter().rev());
-            let last = facts.chain.len() - 1;
             let effective = acl::evaluate(facts);
-            let by_entry = |permission| match effective.reason(permission) {
-                Reason::Granted(place) => place.step == last,
-                _ => false,
-            };
-            if effective.sees(sight.kind(*node)) && Permission::ALL.into_iter().any(by_entry) {
+            if effective.is_granted_here(sight.kind(*node)) {
                 let above: Vec<NodeId> = sight.up(*node).skip(1).chain([root]).collect();
                 for above in above {
                     if !sight.way.insert(above) {

@@ -36,7 +36,9 @@ fn an_operation_that_reaches_into_a_folder_asks_for_what_lies_below() {
     let copy = |landing| Copy { source: Folder, landing };
     let away = |landing| MoveToShare { source: Folder, landing };
     // The operation; what it does to each item below; what it does to each below what it replaces.
-    let reaching: [(Operation, [Option<Operation>; 2], Option<Operation>); 14] = [
+    let reaching: [(Operation, [Option<Operation>; 2], Option<Operation>); 16] = [
+        (LockFolder, [Some(LockMember(File)), Some(LockMember(Folder))], None),
+        (LockMember(Folder), [Some(LockMember(File)), Some(LockMember(Folder))], None),
         (Delete, [Some(Delete); 2], None),
         (copy(Free), [Some(CopyMember(File)), Some(CopyMember(Folder))], None),
         (copy(Replaces), [Some(CopyMember(File)), Some(CopyMember(Folder))], Some(Delete)),
@@ -60,8 +62,7 @@ fn an_operation_that_reaches_into_a_folder_asks_for_what_lies_below() {
         }
     }
     assert_eq!([File, Folder].map(|kind| GetZip.below(Item, kind)), [Some(GetFile), Some(GetZip)]);
-    // LOCK asks nothing of what lies below: the law names the folder's own rights.
-    for operation in [LockFolder, LockFile, Proppatch, PropfindMembers, SyncCollection, Acl, ListTrash, Restore] {
+    for operation in [LockFile, Proppatch, PropfindMembers, SyncCollection, Acl, ListTrash, Restore] {
         for object in [Item, Destination] {
             assert_eq!([File, Folder].map(|kind| operation.below(object, kind)), [None; 2], "{operation:?}");
         }
@@ -111,6 +112,8 @@ fn every_operation_needs_what_the_law_says() {
         (MoveMemberToShare(Folder), format!("[item] list@item + sync@item + {GONE}")),
         (LockFile, "[parent] write@item".into()),
         (LockFolder, "[parent] write@item + create@item".into()),
+        (LockMember(File), "[item] write@item".into()),
+        (LockMember(Folder), "[item] write@item + create@item".into()),
         (LockNew, "[parent] create@parent".into()),
         (UnlockOwn, "[] ".into()),
         (UnlockOthers, "[item] owner@item, or an administrator".into()),

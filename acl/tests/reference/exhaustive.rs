@@ -178,6 +178,7 @@ fn verbs(world: &World) -> Vec<Verb> {
         if folder {
             verbs.extend([
                 Verb::GetZip(node),
+                Verb::LockDeep(node),
                 Verb::PropfindMembers(node),
                 Verb::PutNew { parent: node },
                 Verb::Mkcol { parent: node },

@@ -28,9 +28,8 @@ impl<'w> Guard<'w> {
         let circumstances = Circumstances::of(world, &ask);
         let facts = |node| circumstances.facts(world, &ask, node);
         let alone: Vec<Effective> = (0..world.nodes.len()).map(|node| evaluate(facts(node))).collect();
-        let shown: Vec<usize> = (0..world.nodes.len())
-            .filter(|node| allows_here(&alone[*node]) && alone[*node].sees(kind(world, *node)))
-            .collect();
+        let shown: Vec<usize> =
+            (0..world.nodes.len()).filter(|node| alone[*node].is_granted_here(kind(world, *node))).collect();
         let on_the_way = |folder: usize| {
             shown.iter().any(|node| *node != folder && world.is_within(*node, folder)) && world.nodes[folder].folder
         };
@@ -54,7 +53,7 @@ impl<'w> Guard<'w> {
     }
 
     pub fn listing(&self, folder: usize) -> Option<Vec<usize>> {
-        let granted = |node: usize| allows_here(self.at(node)) && self.sees(node);
+        let granted = |node: usize| self.at(node).is_granted_here(kind(self.world, node));
         let leads_on = |node: usize| self.at(node).facts().on_the_way;
         let shown = |node: &usize| match self.at(folder).listing() {
             Listing::Members => self.sees(*node),
@@ -132,6 +131,7 @@ impl<'w> Guard<'w> {
                 (operation, self.scene(Some(source), Some(parent), onto), Some(source), onto)
             }
             Verb::Lock(node) => on(if folder(node) { Operation::LockFolder } else { Operation::LockFile }, node),
+            Verb::LockDeep(node) => on(Operation::LockFolder, node),
             Verb::LockNew { parent } => name(Operation::LockNew, parent),
             Verb::UnlockOwn(node) => on(Operation::UnlockOwn, node),
             Verb::UnlockOthers(node) => on(Operation::UnlockOthers, node),
@@ -158,6 +158,7 @@ impl<'w> Guard<'w> {
             Ok(()) => {}
         }
         let leaves_out = matches!(verb, Verb::Copy { .. } | Verb::GetZip(_));
+        let source = source.filter(|_| !matches!(verb, Verb::Lock(_)));
         let source_passes = source.is_none_or(|node| self.below(operation, Object::Item, node, leaves_out));
         let onto_passes = onto.is_none_or(|node| self.below(operation, Object::Destination, node, false));
         if source_passes && onto_passes { Answer::Done } else { Answer::Forbidden }
@@ -178,11 +179,6 @@ fn kind(world: &World, node: usize) -> ItemKind {
 
 fn item_of(world: &World, node: usize) -> Item {
     Item { id: ItemId(node as i64), kind: kind(world, node) }
-}
-
-fn allows_here(effective: &Effective) -> bool {
-    let here = effective.facts().chain.last().expect("the item itself is the last step");
-    here.entries.iter().any(|entry| !entry.denies() && !entry.granted.permissions().is_empty())
 }
 
 /// From the root down.

@@ -226,7 +226,12 @@ fn some_verbs(world: &World, salt: usize) -> Vec<Verb> {
         verbs.extend([Verb::Get(node), Verb::Propfind(node), Verb::Proppatch(node), Verb::Lock(node), Verb::Acl(node)]);
         verbs.extend([Verb::UnlockOthers(node), Verb::CreateLink(node), Verb::RollBack(node)]);
         if world.nodes[node].folder {
-            verbs.extend([Verb::PutNew { parent: node }, Verb::GetZip(node), Verb::SyncCollection(node)]);
+            verbs.extend([
+                Verb::PutNew { parent: node },
+                Verb::GetZip(node),
+                Verb::LockDeep(node),
+                Verb::SyncCollection(node),
+            ]);
         } else {
             verbs.extend([Verb::PutOver(node), Verb::WebEdit(node), Verb::Preview(node), Verb::Trim(node)]);
         }

@@ -282,9 +282,11 @@ fn is_reached(w: &World, ask: &Ask, node: usize) -> bool {
     if w.nodes[node].folder { bits != 0 } else { bits & t().shows_a_file != 0 }
 }
 
-/// Reached by something allowed at this very place.
+/// Reached by something that is allowed at this very place and holds.
 fn is_granted(w: &World, ask: &Ask, node: usize) -> bool {
-    allowed_at(w, ask.user, node) != 0 && is_reached(w, ask, node)
+    let here = allowed_at(w, ask.user, node) & !denied_at(w, ask.user, node);
+    let is_owner = w.shares[w.nodes[node].share].kind == Kind::Home(ask.user);
+    here & held(w, ask, node) != 0 && !is_owner && is_reached(w, ask, node)
 }
 
 /// 8.
@@ -393,6 +395,16 @@ pub fn answer(w: &World, ask: &Ask, verb: Verb) -> Answer {
         Verb::Lock(node) => {
             let needed = if w.nodes[node].folder { t().write | t().create } else { t().write };
             (missing(around(node)), has(node, needed) && !is_stopped(w, ask, node, "user_lock_files"))
+        }
+        // All or nothing.
+        Verb::LockDeep(node) => {
+            let lockable = |below: usize| match w.nodes[below].folder {
+                true => has(below, t().write | t().create),
+                false => has(below, t().write),
+            };
+            let inside = w.below(node).into_iter().all(|below| sees(w, ask, below) && lockable(below));
+            let may = lockable(node) && inside && !is_stopped(w, ask, node, "user_lock_files");
+            (missing(around(node)), may)
         }
         Verb::LockNew { parent } => {
             (missing(parent), has(parent, t().create) && !is_stopped(w, ask, parent, "user_lock_files"))

@@ -172,6 +172,8 @@ pub enum Verb {
         onto: Option<usize>,
     },
     Lock(usize),
+    /// With depth infinity.
+    LockDeep(usize),
     LockNew {
         parent: usize,
     },
