@@ -228,7 +228,7 @@ impl From<TreeError> for HttpError {
             TreeError::ShareGone => Self::not_found(),
             TreeError::OverQuota { wanted, available } => Self::new(
                 StatusCode::INSUFFICIENT_STORAGE,
-                format!("The share's quota has room for {available} bytes more; this needs {wanted}."),
+                format!("The quota has room for {available} bytes more; this needs {wanted}."),
             )
             .with(Condition::QuotaNotExceeded),
             TreeError::TooDeep => Self::new(StatusCode::FORBIDDEN, "The result would lie deeper than a path may be."),

@@ -17,7 +17,7 @@ use crate::directory::app_password::{self, AppPassword, Credential};
 use crate::directory::user::{self, NewUser, Removed, User};
 use crate::directory::{DirectoryName, department, device, group, organization};
 use crate::ids::OrgId;
-use crate::shares;
+use crate::{locks, shares};
 
 #[derive(Subcommand)]
 pub(super) enum UserCommand {
@@ -280,6 +280,10 @@ async fn remove(context: Context, name: &str) -> Result<Answer, Failure> {
     let by = context.administrator(&mut tx).await?;
     let user = user::named(&mut tx, name).await?;
     let removed = user::remove(&mut tx, &by, &user).await?;
+    let now = Moment::now();
+    for lock in locks::list(&mut tx, now).await?.into_iter().filter(|lock| lock.holder == user.id) {
+        locks::break_lock(&mut tx, &lock, by.actor().map(|actor| actor.id), now).await?;
+    }
     tx.commit().await?;
     let name = &user.name;
     Ok(Answer::said(match removed {

@@ -162,7 +162,7 @@ pub enum TreeError {
     #[error("the share is gone")]
     ShareGone,
     /// The quota doesn't allow so many bytes more.
-    #[error("the share's quota allows {available} bytes more, not {wanted}")]
+    #[error("the quota allows {available} bytes more, not {wanted}")]
     OverQuota {
         /// Bytes that the change needs.
         wanted: u64,

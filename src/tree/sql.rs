@@ -38,10 +38,44 @@ fn node(row: &Row) -> Result<Node> {
     })
 }
 
+/// The most that a share may take as things stand: its own quota, or what it takes and what the tightest of the organizations
+/// above it, and of its own, has left. Below nothing is added up unless some organization has a size limit at all, and
+/// the condition holds.
+macro_rules! quota {
+    ($condition:literal) => {
+        concat!(
+            "case when ",
+            $condition,
+            " and exists (select 1 from organization where quota_bytes is not null) then
+                 (with recursive above (id) as (
+                      select share.org_id
+                      union all
+                      select organization.parent_id
+                      from above join organization on organization.id = above.id where organization.parent_id is not null
+                  )
+                  select min(room) from (
+                      select share.quota_bytes as room
+                      union all
+                      select share.used_bytes + limited.quota_bytes - (
+                          with recursive below (id) as (
+                              select limited.id
+                              union all
+                              select organization.id from below join organization on organization.parent_id = below.id
+                          )
+                          select cast(coalesce(sum(counted.used_bytes), 0) as bigint)
+                          from share counted where counted.org_id in (select id from below)
+                      )
+                      from above join organization limited on limited.id = above.id where limited.quota_bytes is not null
+                  ) rooms)
+             else share.quota_bytes end"
+        )
+    };
+}
+
 /// The row of an active share with the root `root`, and the nodes on the way along `keys`, the root first, as far as they
 /// lead. Changes of the share begin with this question: one for everything that they must know.
 pub(super) async fn chain(conn: &mut Conn, root: NodeId, keys: &[String]) -> Result<Option<(ShareState, Vec<Node>)>> {
-    let rows = query(
+    let rows = query(concat!(
         "with recursive step (depth, id) as (
              select 0, ?1
              union all
@@ -51,11 +85,12 @@ pub(super) async fn chain(conn: &mut Conn, root: NodeId, keys: &[String]) -> Res
          )
          select node.id, node.share_id, node.parent_id, node.name, node.kind, node.content_id, node.size,
                 node.modified_at, node.created_at, node.seq, node.lease_user, node.lease_until, node.has_props,
-                share.trash_id, share.seq, share.used_bytes, share.quota_bytes,
-                exists (select 1 from lock where lock.share_id = share.id), exists (select 1 from vacated)
+                share.trash_id, share.seq, share.used_bytes, ",
+        quota!("step.depth = 0"),
+        ", exists (select 1 from lock where lock.share_id = share.id), exists (select 1 from vacated)
          from step join node on node.id = step.id join share on share.id = node.share_id and share.active = 1
          order by step.depth",
-    )
+    ))
     .bind(root.0)
     .bind(json!(keys).to_string())
     .fetch_all(conn)
@@ -66,7 +101,7 @@ pub(super) async fn chain(conn: &mut Conn, root: NodeId, keys: &[String]) -> Res
         seq: first.try_get(14)?,
         usage: Usage {
             used_bytes: first.try_get::<i64>(15)?.unsigned_abs(),
-            quota_bytes: first.try_get::<Option<i64>>(16)?.map(i64::unsigned_abs),
+            quota_bytes: first.try_get::<Option<i64>>(16)?.map(|bytes| bytes.max(0).unsigned_abs()),
         },
         has_locks: first.try_get(17)?,
         has_left: first.try_get(18)?,
@@ -221,14 +256,14 @@ pub(super) async fn inline_bytes(conn: &mut Conn, content: ContentId) -> Result<
 
 /// What an active share holds and may hold.
 pub(super) async fn usage(conn: &mut Conn, share: ShareId) -> Result<Option<Usage>> {
-    let row = query("select used_bytes, quota_bytes from share where id = ? and active = 1")
+    let row = query(concat!("select used_bytes, ", quota!("1 = 1"), " from share where id = ? and active = 1"))
         .bind(share.0)
         .fetch_optional(conn)
         .await?;
     row.map(|row| {
         Ok(Usage {
             used_bytes: row.try_get::<i64>(0)?.unsigned_abs(),
-            quota_bytes: row.try_get::<Option<i64>>(1)?.map(i64::unsigned_abs),
+            quota_bytes: row.try_get::<Option<i64>>(1)?.map(|bytes| bytes.max(0).unsigned_abs()),
         })
     })
     .transpose()

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::locks::lock;
-use crate::site::{Client, Depth, Site, password_of};
+use crate::site::{Client, Depth, Site, asking_for, password_of};
 
 /// Rows T14, T20, F6.
 #[test]
@@ -225,10 +225,13 @@ fn a_removed_user_is_out_of_everything_and_the_home_is_kept() {
     ben.put("/Projects/of ben.txt", "stays").status(201);
     ben.put("/Home/diary.txt", "stays, too").status(201);
     assert!(site.cli(&["user", "remove", "ana"]).says_why_not().contains("last co-owner of `Projects`"));
+    site.cli(&["grant", "add", "/Projects/of ben.txt", "--user", "ben", "--level", "read"]).ok();
+    site.cli(&["lock", "add", "/Projects/of ben.txt", "--user", "ben"]).ok();
     let told = site.cli(&["user", "remove", "ben"]).ok().stdout;
     assert!(told.contains("home and its name are kept"), "{told}");
     ben.get("/Projects/").status(401);
     site.client("ben", &password_of("ben")).get("/").status(401);
+    ana.put("/Projects/of ben.txt", "stays").status(204);
     ana.get("/Projects/of ben.txt").status(200).body("stays");
     let shown = site.cli(&["share", "show", "Projects"]).ok().stdout;
     assert!(!shown.contains("ben"), "{shown}");
@@ -274,6 +277,45 @@ fn a_removed_group_takes_what_was_given_to_it_along() {
     site.cli(&["group", "remove", "Team"]).ok();
     ben.get("/Projects/").status(404);
     assert!(site.cli(&["group", "show", "Team"]).says_why_not().contains("no group"));
+}
+
+/// Rows T14 and F6: the size limit counts everything of the organization and of those below, each byte once.
+#[test]
+fn an_organization_takes_no_more_than_its_size_limit() {
+    let site = Site::start();
+    site.cli(&["org", "set", "Acme", "--quota", "1000"]).ok();
+    site.cli(&["org", "add", "Labs", "--parent", "Acme"]).ok();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    let lea = site.user_of("lea", &["--org", "Labs"]);
+    site.cli(&["share", "add", "Lenses", "--org", "Labs", "--owner", "lea"]).ok();
+    ana.put("/Projects/a.bin", vec![0; 400]).status(201);
+    lea.put("/Lenses/b.bin", vec![0; 300]).status(201);
+    ana.put("/Home/c.bin", vec![0; 200]).status(201);
+    let refused = lea.put("/Home/d.bin", vec![0; 200]).status(507).condition("quota-not-exceeded");
+    assert!(refused.text().contains("room for 100 bytes"), "{}", refused.told());
+    ana.copy("/Projects/a.bin", "/Projects/copy.bin").status(507);
+    lea.put("/Home/d.bin", vec![0; 100]).status(201);
+    lea.put("/Home/e.bin", vec![0; 1]).status(507);
+    // The tightest limit on the way up counts, the share's own among them; what is left is told as the drive's room.
+    site.cli(&["org", "set", "Acme", "--quota", "2000"]).ok();
+    site.cli(&["org", "set", "Labs", "--quota", "700"]).ok();
+    site.cli(&["share", "set", "Lenses", "--quota", "350"]).ok();
+    lea.put("/Lenses/f.bin", vec![0; 51]).status(507);
+    lea.put("/Lenses/f.bin", vec![0; 50]).status(201);
+    lea.put("/Home/g.bin", vec![0; 251]).status(507);
+    let room = lea.propfind("/Home", Depth::Zero, &asking_for(&["{DAV:}quota-available-bytes"])).status(207);
+    assert!(room.text().contains(">250<"), "{}", room.told());
+    ana.put("/Projects/h.bin", vec![0; 900]).status(201);
+    // Less than is used stops writing and loses nothing.
+    site.cli(&["org", "set", "Acme", "--quota", "10"]).ok();
+    ana.put("/Projects/i.bin", vec![0; 1]).status(507);
+    ana.get("/Projects/h.bin").status(200);
+    ana.delete("/Projects/h.bin").status(204);
+    site.cli(&["org", "set", "Acme", "--quota", "none"]).ok();
+    ana.put("/Projects/i.bin", vec![0; 5000]).status(201);
+    let shown = site.cli(&["org", "show", "Acme", "--json"]).ok().json();
+    assert_eq!(shown["used_bytes"], json!(400 + 200 + 300 + 50 + 100 + 900 + 5000), "{shown}");
+    site.is_consistent();
 }
 
 /// Row T14: of each policy the nearest organization upward has the word.

@@ -1,6 +1,8 @@
 //! Users, groups and app passwords on a real database.
 
+mod membership;
 pub(crate) mod site;
+mod upgrade;
 
 use site::{NOW, TestSite};
 
