@@ -35,8 +35,9 @@ const DEPARTMENTS: usize = 5;
 const GROUPS: usize = 4;
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let departments: Vec<_> =
-        (0..DEPARTMENTS).map(|at| prop::option::of(0..at.max(1)).prop_map(move |part| part.filter(|_| at > 0))).collect();
+    let departments: Vec<_> = (0..DEPARTMENTS)
+        .map(|at| prop::option::of(0..at.max(1)).prop_map(move |part| part.filter(|_| at > 0)))
+        .collect();
     let inner = prop::collection::vec((1..GROUPS, 0..DEPARTMENTS, any::<bool>()), 0..5);
     (
         departments,
@@ -53,7 +54,10 @@ fn plan() -> impl Strategy<Value = Plan> {
             staff,
             groups,
             members,
-            inner: inner.into_iter().map(|(of, what, is_group)| (of, if is_group { what % of } else { what }, is_group)).collect(),
+            inner: inner
+                .into_iter()
+                .map(|(of, what, is_group)| (of, if is_group { what % of } else { what }, is_group))
+                .collect(),
             administrators,
         })
 }
@@ -90,7 +94,8 @@ impl Plan {
             Some(at) => format!("{}/Administrators", made.departments[*at].path),
             None => "Administrators".to_owned(),
         }));
-        let mut inside: BTreeSet<usize> = self.members.iter().filter(|(_, of)| *of == user).map(|(at, _)| *at).collect();
+        let mut inside: BTreeSet<usize> =
+            self.members.iter().filter(|(_, of)| *of == user).map(|(at, _)| *at).collect();
         loop {
             let before = inside.len();
             for (outer, what, is_group) in &self.inner {
