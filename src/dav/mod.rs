@@ -34,7 +34,7 @@ pub mod xml;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use commonhold_acl::{Effective, Object, Scene};
+use commonhold_acl::{Denial, DenialKind, Effective, Object, Permission, Reason, Scene};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
@@ -43,7 +43,7 @@ use crate::app::App;
 use crate::audit::{self, Line, Outcome, Record};
 use crate::clock::Moment;
 use crate::db::{Db, Reads, WriteTx};
-use crate::error::HttpError;
+use crate::error::{Condition, HttpError};
 use crate::guard::{self, Access, Caller, Place, Reached, Refused};
 use crate::ids::{NodeId, ShareId};
 use crate::net::{BodyError, RequestBody};
@@ -294,7 +294,23 @@ fn refused(refused: &Refused, path: &RelPath) -> HttpError {
         Object::Item | Object::Destination => path.clone(),
     };
     let is_collection = denial.item.kind == commonhold_acl::ItemKind::Folder;
-    HttpError::denied(refused, about.to_href(PREFIX, is_collection))
+    let error = HttpError::denied(refused, about.to_href(PREFIX, is_collection));
+    // To those who know RFC 3744 only, what is missing is the privilege on the collection that would serve as well.
+    match about.parent() {
+        Some(parent) if lacks_only_deletion(denial) => {
+            let href = parent.to_href(PREFIX, true);
+            let unbind = commonhold_acl::needed_privilege(refused.operation, Permission::DeleteChild);
+            error.with(Condition::NeedPrivileges { href, privileges: vec![unbind] })
+        }
+        Some(_) | None => error,
+    }
+}
+
+/// Whether the right to take members out of the collection would do: not where deleting this one is denied by itself.
+fn lacks_only_deletion(denial: &Denial) -> bool {
+    denial.kind == DenialKind::Forbidden
+        && denial.needed == Permission::Delete.into()
+        && !matches!(denial.explain("").reason, Reason::Denied(_))
 }
 
 /// The root holds shares and nothing else, and so does what others share; they come and go by administration. 403.

@@ -311,3 +311,44 @@ fn a_grant_on_everything_of_somebody_is_an_entry_of_the_home() {
     let shown = acl_of(&ana, "/Home/");
     assert!(shown[1].starts_with("deny groups/Acme:Assistants/ write") && shown[2].starts_with(whole), "{shown:?}");
 }
+
+/// RFC 3744 section 7.1.1 and appendix B: which privilege was missing on which resource, in the caller's own URLs.
+#[test]
+fn every_refusal_names_the_privilege_that_the_verb_needs_and_where() {
+    let (_site, [ana, ben, _]) = projects();
+    ana.mkcol("/Home/Shown").status(201);
+    ana.put("/Home/Shown/a.txt", "a").status(201);
+    set_acl(&ana, "/Home/Shown", &[ace("grant", "users/ben", "read")]).status(200);
+    let lock = r#"<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>"#;
+    let colour = r#"<propertyupdate xmlns="DAV:"><set><prop><c xmlns="urn:c">1</c></prop></set></propertyupdate>"#;
+    for (folder, url) in [
+        ("/Projects/plans", "/dav/Projects/plans/"),
+        ("/Shared with me/ana/Shown", "/dav/Shared%20with%20me/ana/Shown/"),
+    ] {
+        let file = if folder.starts_with("/Shared") { "a.txt" } else { "plan.txt" };
+        let (path, new, href) = (format!("{folder}/{file}"), format!("{folder}/new"), format!("{url}{file}"));
+        let cases = [
+            (ben.put(&path, "v2"), href.as_str(), "write-content"),
+            (ben.put(&new, "v1"), url, "bind"),
+            (ben.mkcol(&new), url, "bind"),
+            (ben.ask("PROPPATCH", &path).xml(colour).send(), href.as_str(), "write-properties"),
+            (ben.ask("LOCK", &path).xml(lock).send(), href.as_str(), "write-content"),
+            (ben.ask("LOCK", &new).xml(lock).send(), url, "bind"),
+            (ben.delete(&path), url, "unbind"),
+            (ben.copy(&path, &new), url, "bind"),
+            (ben.rename(&path, "/Home/moved"), url, "unbind"),
+            (set_acl(&ben, &path, &[]), href.as_str(), "write-acl"),
+        ];
+        for (reply, at, privilege) in cases {
+            let reply = reply.status(403).condition("need-privileges");
+            let expected = format!(
+                "<D:need-privileges><D:resource><D:href>{at}</D:href><D:privilege><D:{privilege}/></D:privilege></D:resource></D:need-privileges>"
+            );
+            assert!(reply.text().contains(&expected), "{expected} in {}", reply.told());
+        }
+    }
+    let denied = [ace("deny", "users/ben", "unbind"), ace("grant", "users/ben", "read write")];
+    set_acl(&ana, "/Projects/plans", &denied).status(200);
+    let kept = ben.delete("/Projects/plans/plan.txt").status(403).condition("need-privileges");
+    assert!(kept.text().contains("<D:href>/dav/Projects/plans/plan.txt</D:href>"), "denied by itself: {}", kept.told());
+}
