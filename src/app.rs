@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::access_log::{self, AccessLog};
 use crate::audit::{self, Actor, Line, Record};
 use crate::auth::Auth;
 use crate::blobs::Blobs;
@@ -33,6 +34,8 @@ pub struct App {
     pub tree: TreeCache,
     /// What is recorded behind the answers.
     pub trail: Trail,
+    /// Where a line for each answer goes, if anywhere.
+    pub access_log: Option<AccessLog>,
     /// The limits and switches.
     pub config: Config,
     /// The addresses under which clients know this server.
@@ -54,6 +57,9 @@ pub enum ServeError {
     /// A key of the configuration.
     #[error("`public_origins`: `{0}` is no origin: {1}")]
     Origin(String, &'static str),
+    /// The access log.
+    #[error("the access log can't be written to `{0}`: {1}")]
+    AccessLog(String, std::io::Error),
     /// The system.
     #[error("the server stopped: {0}")]
     Io(#[from] std::io::Error),
@@ -82,6 +88,9 @@ pub async fn serve(
     let head_file = site.head_file(&config.audit);
     start_record(&site.db, &head_file, address).await?;
     let (trail, events) = Trail::new();
+    let opened = access_log::open(&config.access_log);
+    let opened = opened.map_err(|error| ServeError::AccessLog(config.access_log.to.clone(), error))?;
+    let (access_log, access_lines) = opened.unzip();
     let chores = Chores { db: site.db.clone(), keep_days: config.audit.keep_days, head_file: head_file.clone() };
     let limits = net::Limits::from(&config.limits);
     let app = Arc::new(App {
@@ -91,6 +100,7 @@ pub async fn serve(
         auth: Auth::new(&config.auth),
         tree: TreeCache::default(),
         trail,
+        access_log,
         config,
         origins,
     });
@@ -109,6 +119,9 @@ pub async fn serve(
         }
     }
     stop_record(&site.db, &head_file).await?;
+    if let Some(lines) = access_lines {
+        lines.finish();
+    }
     site.close().await;
     tracing::info!("stopped");
     Ok(())

@@ -32,6 +32,8 @@ pub struct Config {
     pub log: Log,
     /// The audit.
     pub audit: Audit,
+    /// The access log.
+    pub access_log: AccessLog,
 }
 
 /// `[server]`
@@ -225,6 +227,32 @@ impl Default for Audit {
     fn default() -> Self {
         Self { keep_days: 400, head_file: String::new() }
     }
+}
+
+/// `[access_log]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccessLog {
+    /// A file, or `stderr`; empty: none is written.
+    pub to: String,
+    /// How a line looks.
+    pub format: AccessLogFormat,
+}
+
+impl Default for AccessLog {
+    fn default() -> Self {
+        Self { to: String::new(), format: AccessLogFormat::Combined }
+    }
+}
+
+/// How a line of the access log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccessLogFormat {
+    /// The "combined" line of web servers; milliseconds and the request's id behind it.
+    Combined,
+    /// One JSON object.
+    Json,
 }
 
 /// How a line of the log looks.

@@ -1,5 +1,6 @@
 //! Commonhold: a self-hosted team-share server. `ARCHITECTURE.md` says which room does what and who may use whom.
 
+pub mod access_log;
 pub mod app;
 pub mod audit;
 pub mod auth;

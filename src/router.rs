@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-    WWW_AUTHENTICATE,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
+use http_body::Body as _;
 use hyper::service::Service;
 use tracing::Instrument;
 
@@ -76,6 +77,10 @@ async fn answer(app: Arc<App>, request: Request<RequestBody>) -> Reply {
             tracing::debug!(status = reply.status().as_u16(), "answered");
         }
     });
+    if let Some(log) = &app.access_log {
+        let bytes = reply.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        log.answered(&trace, reply.status().as_u16(), bytes.or_else(|| reply.body().size_hint().exact()));
+    }
     let value = HeaderValue::try_from(id.to_string()).expect("a request id is ASCII");
     reply.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     reply

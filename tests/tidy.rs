@@ -59,7 +59,8 @@ const RULES: &[Rule] = &[
             ("src/db", "the database file"),
             ("src/config.rs", "reads the configuration file"),
             ("src/cli", "makes the folder of a new site"),
-            ("src/site.rs", "the folder of a site and the lock of its server"),
+            ("src/site.rs", "the folder of a site, the lock of its server, the kept end of the audit"),
+            ("src/access_log.rs", "the file that its lines go to"),
         ],
     },
     Rule {
@@ -88,6 +89,7 @@ const RULES: &[Rule] = &[
             ("src/db", "the writer and its queue"),
             ("src/blobs", "disk work off the async threads"),
             ("src/auth", "password hashes off the async threads"),
+            ("src/access_log.rs", "the thread that writes its lines, ended with the server"),
             ("src/dav", "a changing verb runs to its end though its caller hangs up"),
         ],
     },

@@ -13,10 +13,11 @@ pub mod batch;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use http::header::{CONTENT_LENGTH, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use tokio::sync::{Notify, mpsc};
 
 use crate::audit::{Actor, Line, Outcome, Record};
@@ -45,6 +46,10 @@ pub struct Trace {
     pub id: RequestId,
     /// When it came in.
     pub at: Moment,
+    /// When, for measuring how long it took.
+    pub begun: Instant,
+    /// The version of HTTP.
+    pub version: Version,
     address: IpAddr,
     method: Method,
     uri: Uri,
@@ -63,6 +68,8 @@ impl Trace {
         Arc::new(Self {
             id,
             at,
+            begun: Instant::now(),
+            version: head.version,
             address: PeerAddr::of(head).ip().to_canonical(),
             method: head.method.clone(),
             uri: head.uri.clone(),
@@ -100,6 +107,31 @@ impl Trace {
         Record { path: Some(path), target, ..Record::new(self.at, self.actor(), self.method.as_str()) }
     }
 
+    /// The verb.
+    pub fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    /// Path and query, as they were sent.
+    pub fn target_text(&self) -> String {
+        self.uri.path_and_query().map_or_else(|| "*".to_owned(), ToString::to_string)
+    }
+
+    /// The other end of the connection.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// What the client calls itself.
+    pub fn agent_text(&self) -> Option<String> {
+        self.agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned())
+    }
+
+    /// Login name and door of whoever has logged in.
+    pub fn caller_names(&self) -> Option<(&str, &'static str)> {
+        self.caller.get().map(|(caller, _)| (caller.user.name.as_str(), caller.channel.name()))
+    }
+
     fn path(&self) -> Option<RelPath> {
         below_prefix(self.uri.path())
     }
@@ -127,7 +159,7 @@ impl Trace {
     }
 
     fn actor(&self) -> Actor {
-        let agent = self.agent.as_ref().map(|agent| Line::agent(&String::from_utf8_lossy(agent.as_bytes())));
+        let agent = self.agent_text().map(|agent| Line::agent(&agent));
         let known = self.caller.get().map(|(caller, how)| Actor {
             id: Some(caller.user.id),
             name: Line::name(&caller.user.name),

@@ -279,3 +279,36 @@ fn a_collection_that_is_hidden_denies_what_would_come_into_it() {
     assert_eq!(told(&found[1]), format!("COPY 409 /Projects/plan.txt -> /Projects/missing/plan.txt {by}"));
     assert_eq!(found[1]["outcome"], "refused", "nothing is there: {}", found[1]);
 }
+
+#[test]
+fn each_answer_is_a_line_of_the_access_log_if_there_is_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    for format in ["combined", "json"] {
+        let file = folder.path().join(format);
+        let config = format!("[access_log]\nto = {file:?}\nformat = {format:?}\n");
+        let mut site = Site::start_with(&config);
+        let [ana] = site.team("Projects", [("ana", "co-owner")]);
+        ana.ask("PUT", "/Projects/a b.txt").with("User-Agent", "test \"1\"").body("four").send().status(201);
+        ana.get("/Projects/a b.txt").status(200);
+        let id = ana.get("/Projects/none").status(404).header("x-request-id").to_owned();
+        site.anonymous().get("/Projects/").status(401);
+        site.stop();
+        let log = std::fs::read_to_string(&file).expect("the log is there");
+        let lines: Vec<&str> = log.lines().collect();
+        assert_eq!(lines.len(), 4, "{log}");
+        if format == "combined" {
+            assert!(lines[0].starts_with("127.0.0.1 - ana ["), "{log}");
+            assert!(
+                lines[0].contains(r#"] "PUT /dav/Projects/a%20b.txt HTTP/1.1" 201 0 "-" "test \x221\x22" "#),
+                "{log}"
+            );
+            assert!(lines[1].contains(r#""GET /dav/Projects/a%20b.txt HTTP/1.1" 200 4 "-" "-" "#), "{log}");
+            assert!(lines[2].ends_with(&id) && lines[3].starts_with("127.0.0.1 - - ["), "{log}");
+        } else {
+            let put: Value = serde_json::from_str(lines[0]).expect("a line is JSON");
+            assert_eq!((&put["user"], &put["method"], &put["status"]), (&"ana".into(), &"PUT".into(), &201.into()));
+            assert_eq!((&put["agent"], &put["channel"]), (&"test \"1\"".into(), &"webdav".into()));
+            assert_eq!(serde_json::from_str::<Value>(lines[2]).expect("a line is JSON")["request"], *id);
+        }
+    }
+}
