@@ -1,6 +1,6 @@
 //! Groups of users and groups: nested, never in a circle, and not deeper than [`NESTING_MAX`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::department::{self, Department};
 use super::{Administrator, DirectoryError, DirectoryName, Principal, name, sql, user};
@@ -222,17 +222,37 @@ pub async fn remove(tx: &mut WriteTx, by: &Administrator, group: &Group) -> Resu
 
 /// Every group that a user belongs to, nearest first, each with the shortest way to it.
 pub async fn groups_of(reads: &mut impl Reads, user: UserId) -> Result<Vec<Membership>, DbError> {
-    let mut paths: HashMap<GroupId, Vec<String>> = HashMap::new();
-    let mut memberships = Vec::new();
-    // The nearest come first, so the way to the group in between is known by then, and the first way found is a shortest.
-    for step in sql::memberships(reads.conn(), user, NESTING_MAX + DEPARTMENT_NESTING_MAX).await? {
-        if paths.contains_key(&step.group) {
-            continue;
+    let steps = sql::steps(reads.conn(), user).await?;
+    // The steps that lead on from a group; none: from the user himself.
+    let mut onward: HashMap<Option<GroupId>, Vec<usize>> = HashMap::new();
+    for (at, step) in steps.iter().enumerate() {
+        onward.entry(step.through).or_default().push(at);
+    }
+    let mut memberships: Vec<Membership> = Vec::new();
+    let mut found: HashSet<GroupId> = HashSet::new();
+    // One level after the other: the first way on which a group is found is a shortest.
+    let mut level: Vec<(usize, Option<usize>)> = leading(&onward, None).map(|step| (step, None)).collect();
+    while !level.is_empty() {
+        // Steps come in the order of their groups' names, and so do the groups of a level.
+        level.sort_unstable();
+        let begin = memberships.len();
+        for (step, from) in level {
+            let step = &steps[step];
+            if found.insert(step.group) {
+                let mut path = from.map(|at: usize| memberships[at].path.clone()).unwrap_or_default();
+                path.push(step.name.clone());
+                memberships.push(Membership { group: step.group, path });
+            }
         }
-        let mut path = step.through.and_then(|inner| paths.get(&inner).cloned()).unwrap_or_default();
-        path.push(step.name);
-        paths.insert(step.group, path.clone());
-        memberships.push(Membership { group: step.group, path });
+        let reached = begin..memberships.len();
+        level = reached
+            .flat_map(|at| leading(&onward, Some(memberships[at].group)).map(move |step| (step, Some(at))))
+            .filter(|(step, _)| !found.contains(&steps[*step].group))
+            .collect();
     }
     Ok(memberships)
+}
+
+fn leading(onward: &HashMap<Option<GroupId>, Vec<usize>>, from: Option<GroupId>) -> impl Iterator<Item = usize> {
+    onward.get(&from).into_iter().flatten().copied()
 }

@@ -351,44 +351,48 @@ pub(super) struct Step {
     pub through: Option<GroupId>,
 }
 
-/// Every step of every way from a user upward, the nearest first. `union` drops what was seen, so diamonds cost nothing.
+/// Every step of every way from a user upward, each once, however many ways it is on; by the groups' names.
 ///
 /// The groups All Users have no stored members: a full user is in that of the organization and in those of his departments,
 /// and that of a department is in that of the one above.
-pub(super) async fn memberships(conn: &mut Conn, user: UserId, levels_max: i64) -> Result<Vec<Step>> {
+pub(super) async fn steps(conn: &mut Conn, user: UserId) -> Result<Vec<Step>> {
     let rows = query(
-        "with recursive member_of (id, below, level) as (
-             select department_id, null, 1 from department_user where user_id = ?1
+        "with recursive member_of (id, below) as (
+             select department_id, null from department_user where user_id = ?1
              union
-             select department.parent_id, department.id, member_of.level + 1
-             from member_of join department on department.id = member_of.id
-             where department.parent_id is not null and member_of.level < ?2
+             select department.parent_id, department.id
+             from member_of join department on department.id = member_of.id where department.parent_id is not null
          ),
-         reached (group_id, through, level) as (
-             select group_id, null, 1 from group_user where user_id = ?1
-             union
-             select user_group.id, null, 1
+         first (group_id, through) as (
+             select group_id, null from group_user where user_id = ?1
+             union all
+             select user_group.id, null
              from user join user_group on user_group.org_id = user.org_id
              where user.id = ?1 and user.guest = 0 and user_group.builtin = 1 and user_group.department_id is null
-             union
-             select user_group.id, inner_group.id, member_of.level
+             union all
+             select user_group.id, inner_group.id
              from member_of
              join user_group on user_group.department_id = member_of.id and user_group.builtin = 1
              left join user_group inner_group on inner_group.department_id = member_of.below and inner_group.builtin = 1
              where exists (select 1 from user where user.id = ?1 and user.guest = 0)
+         ),
+         reached (id) as (
+             select group_id from first
              union
-             select group_group.group_id, group_group.member_id, reached.level + 1
-             from reached join group_group on group_group.member_id = reached.group_id
-             where reached.level < ?2
+             select group_group.group_id from reached join group_group on group_group.member_id = reached.id
          )
-         select reached.group_id, coalesce(department.path || '/', '') || user_group.name, reached.through
-         from reached join user_group on user_group.id = reached.group_id
+         select step.group_id, coalesce(department.path || '/', '') || user_group.name, step.through
+         from (select group_id, through from first
+               union all
+               select group_group.group_id, group_group.member_id
+               from reached join group_group on group_group.member_id = reached.id) step
+         join user_group on user_group.id = step.group_id
          left join department on department.id = user_group.department_id
-         order by reached.level, user_group.name_key, reached.group_id, reached.through",
+         order by user_group.name_key, step.group_id, step.through",
     );
     let step = |row: &Row| {
         let through = row.try_get::<Option<i64>>(2)?.map(GroupId);
         Ok(Step { group: GroupId(row.try_get(0)?), name: row.try_get(1)?, through })
     };
-    rows.bind(user.0).bind(levels_max).fetch_all(conn).await?.iter().map(step).collect()
+    rows.bind(user.0).fetch_all(conn).await?.iter().map(step).collect()
 }

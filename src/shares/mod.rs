@@ -261,13 +261,13 @@ async fn confirm_making(
 pub struct Settings<'a> {
     /// See [`Share::description`].
     pub description: Option<&'a str>,
-    /// See [`Share::quota_bytes`]. Less than what is used stops writing and loses nothing.
+    /// See [`Share::quota_bytes`]. Less than what is used stops writing and loses nothing. For administrators.
     pub quota_bytes: Option<Option<u64>>,
     /// See [`Share::auto_lock`].
     pub auto_lock: Option<bool>,
     /// See [`Share::collision_copies`].
     pub collision_copies: Option<bool>,
-    /// See [`Share::department`].
+    /// See [`Share::department`]. For administrators.
     pub department: Option<Option<&'a Department>>,
     /// See [`Share::handover`]; at most [`HANDOVER_MAX`]. Requests that were made already keep their hour.
     pub handover: Option<Duration>,
@@ -284,6 +284,10 @@ pub async fn set(
     settings: &Settings<'_>,
 ) -> Result<(), ShareError> {
     share.confirm(by)?;
+    if settings.quota_bytes.is_some() {
+        // A co-owner doesn't give himself room.
+        by.confirm_place(share.org, share.department, || share.told())?;
+    }
     if let Some(department) = settings.department {
         // Away from one and into another: both are asked.
         by.confirm_place(share.org, share.department, || share.told())?;

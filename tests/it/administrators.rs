@@ -223,6 +223,7 @@ fn a_user_makes_a_share_and_manages_it_as_its_co_owner() {
             &["share", "set", "Plans", "--auto-lock", "on"],
         ],
     );
+    may_not(&site, "fay", &[&["share", "set", "Plans", "--quota", "none"]]);
     may_not(&site, "ann", &[&["share", "subscribe", "Plans", "--user", "ann", "--role", "co-owner"]]);
     assert!(
         acting(&site, "fay", &["share", "unsubscribe", "Plans", "--user", "fay"])
