@@ -1,9 +1,10 @@
-//! `verify`: the database against itself, and every content against its size and hash.
+//! `verify`: the database against itself, the audit's chain, and every content against its size and hash.
 //!
 //! Reads only. Bytes that nothing names are no finding: an upload that was cut off leaves them, and they are collected.
 
 use std::fmt;
 
+use crate::audit;
 use crate::blobs::BlobId;
 use crate::db::DbError;
 use crate::ids::ContentId;
@@ -67,6 +68,8 @@ pub async fn run(site: &Site) -> Result<Report, VerifyError> {
     report.findings.extend(site.db.damage().await?.into_iter().map(Finding));
     let inconsistencies = check::inconsistencies(&mut site.db.read().await?).await?;
     report.findings.extend(inconsistencies.into_iter().map(Finding));
+    let audit = audit::verify::verify(&mut site.db.read().await?, &[]).await?;
+    report.findings.extend(audit.findings.iter().map(|finding| Finding(format!("the audit, {finding}"))));
     let mut after = None;
     loop {
         let page = check::contents(&mut site.db.read().await?, after).await?;

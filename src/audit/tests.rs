@@ -307,6 +307,58 @@ async fn a_long_log_is_read_page_by_page_and_a_search_by_time_begins_in_its_midd
     assert_eq!(findings(&site, &[]).await, []);
 }
 
+/// Nanoseconds that this thread has been on a processor (proc(5), schedstat): what others do at the same time doesn't count.
+fn on_cpu_ns() -> u64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    told.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// The processor time that a change's record adds to it, and that of a batch's. For a person to read.
+#[tokio::test]
+#[ignore = "measures"]
+async fn what_a_record_costs() {
+    const RECORDS: i64 = 20_000;
+    let site = TestSite::new().await;
+    let records: Vec<Record> = (0..RECORDS)
+        .map(|n| {
+            let line = |text: &str| Some(Line::name(text));
+            let mut record = deed(n, "ana", "PUT", "/Projects/2027/plans/the plan of the year.docx");
+            record.actor.id = Some(UserId(7));
+            (record.actor.device, record.actor.address) = (line("notebook"), line("192.0.2.17"));
+            (record.actor.agent, record.actor.request) =
+                (line("Microsoft-WebDAV-MiniRedir/10.0"), line("0123456789abcdef"));
+            Record { share: Some(ShareId(3)), node: Some(NodeId(n)), status: Some(204), bytes: Some(4096), ..record }
+        })
+        .collect();
+    let mut tx = site.write().await;
+    let begun = on_cpu_ns();
+    for record in &records {
+        append(&mut tx, record).await.unwrap();
+    }
+    let each = (on_cpu_ns() - begun) / RECORDS.unsigned_abs();
+    let begun = on_cpu_ns();
+    append_all(&mut tx, &records).await.unwrap();
+    let batched = (on_cpu_ns() - begun) / RECORDS.unsigned_abs();
+    tx.commit().await.unwrap();
+    let begun = on_cpu_ns();
+    let verdict = verify(&mut site.read().await, &[]).await.unwrap();
+    let verified = (on_cpu_ns() - begun) / verdict.checked;
+    assert_eq!((verdict.findings, verdict.checked), (vec![], 2 * RECORDS.unsigned_abs()));
+    println!("a record: {each} ns with its change, {batched} ns in a batch, {verified} ns to verify");
+}
+
+#[tokio::test]
+async fn retention_goes_on_slice_by_slice_until_nothing_is_too_old() {
+    let site = TestSite::new().await;
+    let records: Vec<Record> = (1..=4500).map(|n| deed(n, "ana", "GET", "/a")).collect();
+    append_to(&site, &records).await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    crate::jobs::retain_once(&site.db, Duration::from_millis(1000), at(5000), &stop).await.unwrap();
+    let verdict = verify(&mut site.read().await, &[]).await.unwrap();
+    // Those of the last second and the records of two slices.
+    assert_eq!((verdict.findings, verdict.checked, verdict.stump.unwrap().seq), (vec![], 501 + 2, 3999));
+}
+
 #[test]
 fn a_head_is_read_as_it_is_written() {
     let head = Head { seq: 5120, hash: *blake3::hash(b"x").as_bytes() };
