@@ -136,7 +136,13 @@ impl Command {
     fn takes_actor(&self) -> bool {
         matches!(
             self,
-            Self::Org(_) | Self::Department(_) | Self::User(_) | Self::Group(_) | Self::Device(_) | Self::Share(_)
+            Self::Org(_)
+                | Self::Department(_)
+                | Self::User(_)
+                | Self::Group(_)
+                | Self::Device(_)
+                | Self::Share(_)
+                | Self::Role(_)
         )
     }
 }
@@ -159,7 +165,7 @@ pub fn main() -> ExitCode {
 fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
     if place.acting.is_some() && !command.takes_actor() {
         return Err(Failure::new(
-            "`--as` is for the commands about organizations, departments, groups, users, devices and shares",
+            "`--as` is for the commands about organizations, departments, groups, users, devices, shares and roles",
         ));
     }
     let config = Config::load(place.config.as_deref())?;

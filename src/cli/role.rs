@@ -8,7 +8,6 @@ use super::Context;
 use super::output::{Answer, Failure, facts, rfc3339, table};
 use crate::clock::Moment;
 use crate::db::Reads;
-use crate::directory::Administrator;
 use crate::shares::role::{self, Roles, SiteRole};
 
 #[derive(Subcommand)]
@@ -162,7 +161,8 @@ async fn add(context: Context, name: String, allowed: &Allowed, description: &st
     let mut tx = site.db.write().await?;
     let permissions = allowed.permissions(&mut tx).await?;
     let role = Role::new(name, permissions.unwrap_or_default());
-    role::add(&mut tx, &Administrator::of_the_site(), &role, description, Moment::now()).await?;
+    let by = context.administrator(&mut tx).await?;
+    role::add(&mut tx, &by, &role, description, Moment::now()).await?;
     tx.commit().await?;
     Ok(Answer::said(format!("added the role `{}`: {}", role.name, role.permissions)))
 }
@@ -171,7 +171,8 @@ async fn set(context: Context, name: &str, allowed: &Allowed, description: Optio
     let site = context.site().await?;
     let mut tx = site.db.write().await?;
     let permissions = allowed.permissions(&mut tx).await?;
-    role::set(&mut tx, &Administrator::of_the_site(), name, permissions, description).await?;
+    let by = context.administrator(&mut tx).await?;
+    role::set(&mut tx, &by, name, permissions, description).await?;
     let now = role::named(&mut tx, name).await?;
     tx.commit().await?;
     Ok(Answer::said(format!("the role `{name}` allows: {}", now.permissions)))
@@ -180,7 +181,8 @@ async fn set(context: Context, name: &str, allowed: &Allowed, description: Optio
 async fn remove(context: Context, name: &str) -> Result<Answer, Failure> {
     let site = context.site().await?;
     let mut tx = site.db.write().await?;
-    role::remove(&mut tx, &Administrator::of_the_site(), name).await?;
+    let by = context.administrator(&mut tx).await?;
+    role::remove(&mut tx, &by, name).await?;
     tx.commit().await?;
     Ok(Answer::said(format!("removed the role `{name}`")))
 }

@@ -354,3 +354,30 @@ fn options_allows_what_the_role_allows() {
     assert_eq!(allowed(&owner), [true; 6]);
     assert_eq!(allowed(&viewer), [true, true, false, false, false, false]);
 }
+
+/// A policy that is off stops a verb whose permission is held, and says so; administrators of the share are not capped.
+#[test]
+fn the_policy_against_locking_stops_every_lock_but_an_administrators() {
+    let site = Site::start();
+    let [ana, ben] = site.team("Projects", [("ana", "co-owner"), ("ben", "viewer")]);
+    let root = site.client("root", "the root of all rights");
+    ana.put("/Projects/plan.docx", "plan").status(201);
+    site.cli(&["share", "set", "Projects", "--auto-lock", "on"]).ok();
+    site.cli(&["org", "set", "Acme", "--policy", "user_lock_files=off"]).ok();
+
+    let refused = lock(&ana, "/Projects/plan.docx").status(403);
+    assert!(refused.text().contains("user_lock_files"), "{}", refused.text());
+    assert!(!refused.text().contains("need-privileges"), "no privilege would help");
+    lock(&ana, "/Projects/new.docx").status(403);
+    lock(&ana, "/Projects").status(403);
+    // Who may not write is told that first.
+    lock(&ben, "/Projects/plan.docx").status(403).condition("need-privileges");
+    ana.put("/Projects/plan.docx", "written all the same").status(204);
+    // Opening a document takes no lock either.
+    ana.put("/Projects/~$plan.docx", "ana").status(201);
+    assert_eq!(site.cli(&["lock", "list", "--json"]).ok().json(), serde_json::json!([]));
+    lock(&root, "/Projects/plan.docx").status(200);
+
+    site.cli(&["org", "set", "Acme", "--policy", "user_lock_files=on"]).ok();
+    lock(&ana, "/Projects/new.docx").status(201);
+}

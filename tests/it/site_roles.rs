@@ -79,6 +79,35 @@ fn built_in_roles_and_impossible_ones_are_refused() {
 }
 
 #[test]
+fn roles_are_the_whole_sites_and_so_its_administrators_to_change() {
+    let (site, _ana, _ben) = share();
+    site.cli(&["group", "member", "add", "Administrators", "--user", "ben"]).ok();
+    for who in ["ana", "ben"] {
+        site.cli(&["role", "add", "mine", "--allow", "list", "--as", who]).says_why_not();
+    }
+    site.cli(&["role", "add", "mine", "--allow", "list", "--as", "root"]).ok();
+    site.cli(&["role", "set", "mine", "--allow", "view", "--as", "ben"]).says_why_not();
+    site.cli(&["role", "remove", "mine", "--as", "ben"]).says_why_not();
+    site.cli(&["role", "remove", "mine", "--as", "root"]).ok();
+}
+
+#[test]
+fn a_grant_by_an_added_role_follows_it_and_keeps_it_in_use() {
+    let (site, ana, ben) = share();
+    ana.mkcol("/Projects/Plans").status(201);
+    ana.put("/Projects/Plans/plan.txt", "plan").status(201);
+    site.cli(&["role", "add", "reader", "--allow", "list,read"]).ok();
+    site.cli(&["grant", "add", "/Projects/Plans", "--user", "ben", "--role", "reader"]).ok();
+    ben.get("/Projects/Plans/plan.txt").status(200);
+    site.cli(&["role", "remove", "reader"]).says_why_not();
+    site.cli(&["role", "set", "reader", "--allow", "list"]).ok();
+    ben.get("/Projects/Plans/plan.txt").status(403);
+    assert_eq!(site.cli(&["role", "show", "reader", "--json"]).ok().json()["grants"], 1);
+    site.cli(&["grant", "remove", "/Projects/Plans", "--user", "ben"]).ok();
+    site.cli(&["role", "remove", "reader"]).ok();
+}
+
+#[test]
 fn the_last_co_owner_of_a_share_keeps_the_right_by_an_added_role_too() {
     let (site, _ana, _ben) = share();
     site.cli(&["role", "add", "owner-like", "--allow", "owner,list"]).ok();

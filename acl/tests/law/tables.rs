@@ -104,6 +104,24 @@ fn a_level_is_found_by_its_exact_name_only() {
 }
 
 #[test]
+fn a_policy_is_found_by_its_exact_name_only() {
+    let names = [
+        "user_trim_revisions",
+        "user_purge_deleted",
+        "user_create_links",
+        "user_lock_files",
+        "users_may_grant",
+        "web_editor_enabled",
+        "web_preview_enabled",
+    ];
+    assert_eq!(Policy::ALL.map(Policy::name), names);
+    for policy in Policy::ALL {
+        assert_eq!(Policy::parse(policy.name()), Some(policy));
+    }
+    assert_eq!(Policy::parse("User_Lock_Files"), None);
+}
+
+#[test]
 fn a_set_is_read_with_spaces_or_commas_between_the_names() {
     let expected = Permissions::of(&[Permission::Read, Permission::DeleteChild]);
     for text in ["read delete-child", "delete-child,read", " read ,\tdelete-child, read\n"] {

@@ -102,17 +102,18 @@ pub async fn uses(reads: &mut impl Reads, name: &str) -> Result<Uses, DbError> {
     Ok(Uses { subscriptions, grants: sql::grants(reads.conn(), name).await?.unsigned_abs() })
 }
 
-/// Adds a role.
+/// Adds a role; roles are the whole site's.
 ///
-/// Errors: [`ShareError::BadRoleName`], [`ShareError::RoleTaken`], [`ShareError::EmptyRole`], [`ShareError::TooManyRoles`],
-/// [`ShareError::Directory`] for a bad description.
+/// Errors: [`ShareError::Directory`] beyond one's reach, [`ShareError::BadRoleName`], [`ShareError::RoleTaken`], [`ShareError::EmptyRole`], [`ShareError::TooManyRoles`];
+/// [`ShareError::Directory`] for a bad description too.
 pub async fn add(
     tx: &mut WriteTx,
-    _by: &Administrator,
+    by: &Administrator,
     role: &Role,
     description: &str,
     now: Moment,
 ) -> Result<(), ShareError> {
+    by.confirm_site()?;
     confirm(role, description)?;
     if acl::builtin(&role.name).is_some() {
         return Err(ShareError::RoleTaken(role.name.to_string()));
@@ -131,11 +132,12 @@ pub async fn add(
 /// [`ShareError::LastCoOwner`] if that would leave a share without anybody who may manage it.
 pub async fn set(
     tx: &mut WriteTx,
-    _by: &Administrator,
+    by: &Administrator,
     name: &str,
     permissions: Option<Permissions>,
     description: Option<&str>,
 ) -> Result<(), ShareError> {
+    by.confirm_site()?;
     let before = added(tx, name).await?;
     let role = Role::new(name.to_owned(), permissions.unwrap_or(before.role.permissions));
     let description = description.unwrap_or(&before.description);
@@ -156,7 +158,8 @@ pub async fn set(
 /// Removes an added role that nothing is given by.
 ///
 /// Errors: [`ShareError::NoSuchRole`], [`ShareError::BuiltInRole`], [`ShareError::RoleInUse`].
-pub async fn remove(tx: &mut WriteTx, _by: &Administrator, name: &str) -> Result<(), ShareError> {
+pub async fn remove(tx: &mut WriteTx, by: &Administrator, name: &str) -> Result<(), ShareError> {
+    by.confirm_site()?;
     added(tx, name).await?;
     let uses = uses(tx, name).await?;
     if uses != Uses::default() {
