@@ -2,23 +2,22 @@
 //!
 //! Members come from the database as whole pages inside one read transaction, so a listing is the state of one moment.
 
+mod entry;
+
 use std::collections::{HashMap, VecDeque};
-use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
 use tokio::task::JoinHandle;
 
-use super::acl::list::{List, Own};
-use super::answers::{close_propstat, open_propstat};
+use super::acl::list::{Heritage, List, Own};
 use super::bodies::PropfindBody;
-use super::headers::{Depth, HttpDate};
+use super::headers::Depth;
 use super::lock::of_tree;
-use super::principals::entry::write_closed_acl;
-use super::props::{Live, Resource, Room, write_dead};
+use super::props::{Live, Resource, Room};
 use super::xml::{QName, RawXml, XmlWriter};
-use super::{Exchange, NS_WIN32, PREFIX, Spot, acl, principals};
+use super::{Exchange, PREFIX, Spot, acl, principals};
 use crate::clock::Moment;
 use crate::db::ReadTx;
 use crate::error::HttpError;
@@ -30,6 +29,7 @@ use crate::tree::list::{Cursor, members};
 use crate::tree::props::DeadProp;
 use crate::tree::view::Filter;
 use crate::tree::{self, Node, TreeError, props};
+use entry::{COMPACT_END, COMPACT_START, compact_entry, full_entry};
 
 /// So much is collected before it is sent.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -160,6 +160,8 @@ pub struct Listing {
     /// The page after the one that is being written, and the transaction that reads it.
     ahead: Option<JoinHandle<(ReadTx, Result<Page, TreeError>)>>,
     xml: Option<Xml>,
+    /// The rest of a page.
+    loaded: Option<Box<Loaded>>,
     todo: VecDeque<Level>,
     rooms: HashMap<ShareId, Room>,
     /// Bytes that a share without a quota may still take.
@@ -174,6 +176,17 @@ pub struct Listing {
 
 /// Members, and where the next ones begin.
 type Page = (Vec<Node>, Option<Cursor>);
+
+/// Members with all that was asked for, to be written.
+struct Loaded {
+    level: Level,
+    next: Option<Cursor>,
+    nodes: std::vec::IntoIter<Node>,
+    dead: HashMap<NodeId, Vec<DeadProp>>,
+    locked: HashMap<NodeId, Vec<Arc<Lock>>>,
+    /// What they take over of lists of entries, and what they have of their own.
+    acl: Option<(Heritage, Own)>,
+}
 
 /// The two ways of writing.
 enum Xml {
@@ -193,6 +206,7 @@ impl Listing {
             tx,
             ahead: None,
             xml: Some(xml),
+            loaded: None,
             todo: VecDeque::new(),
             rooms: HashMap::new(),
             free_bytes,
@@ -364,8 +378,12 @@ impl Listing {
     /// The next part of the document; `None` after its end.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
         while self.xml.as_ref().is_some_and(|xml| xml.pending_bytes() < CHUNK_BYTES) {
+            if let Some(loaded) = self.loaded.take() {
+                self.write(loaded);
+                continue;
+            }
             match self.todo.pop_front() {
-                Some(level) => self.page(level).await?,
+                Some(level) => self.load(level).await?,
                 None => {
                     // The transaction ends with the listing, not with the slow reader of its last chunk.
                     self.tx = None;
@@ -387,22 +405,23 @@ impl Listing {
         })
     }
 
-    async fn page(&mut self, mut level: Level) -> Result<(), HttpError> {
+    /// Reads the next page of a collection's members.
+    async fn load(&mut self, level: Level) -> Result<(), HttpError> {
         let (nodes, next) = self.members(&level).await?;
         let Some(tx) = &mut self.tx else { return Ok(()) };
         let with_dead: Vec<NodeId> =
             nodes.iter().filter(|node| self.asked.wants_dead(node)).map(|node| node.id).collect();
         let dead = if with_dead.is_empty() { Vec::new() } else { props::of(tx, &with_dead).await? };
-        let mut dead = by_node(dead);
+        let dead = by_node(dead);
+        let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
+        let acl = match &level.cover.acl {
+            Some(list) => Some((list.heritage(&level.href), Own::of(tx, &ids).await?)),
+            None => None,
+        };
         if self.asked.wants_quota() {
             self.load_room(level.reached.share.id).await?;
         }
-        let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
-        let own_entries = match (&level.cover.acl, &mut self.tx) {
-            (Some(_), Some(tx)) => Some(Own::of(tx, &ids).await?),
-            _ => None,
-        };
-        let mut locked = self.locks_on(&ids).await?;
+        let locked = self.locks_on(&ids).await?;
         if let Some(next) = &next
             && let Some(mut tx) = self.tx.take()
         {
@@ -412,32 +431,44 @@ impl Listing {
                 (tx, page)
             }));
         }
-        let mut href = level.href.clone();
-        for node in nodes {
+        self.loaded = Some(Box::new(Loaded { level, next, nodes: nodes.into_iter(), dead, locked, acl }));
+        Ok(())
+    }
+
+    /// Writes a page; where each entry may be long, only until there is a chunk to be sent.
+    fn write(&mut self, mut loaded: Box<Loaded>) {
+        let in_pieces = self.asked.wants_acl();
+        let mut href = loaded.level.href.clone();
+        while let Some(node) = loaded.nodes.next() {
+            let level = &loaded.level;
             href.truncate(level.href.len());
             href.extend(encode_segment(&node.name));
             if node.is_collection() {
                 href.push('/');
             }
-            let dead = dead.remove(&node.id).unwrap_or_default();
-            let own = locked.remove(&node.id).unwrap_or_default().into_iter().map(|lock| (lock, href.clone()));
+            let dead = loaded.dead.remove(&node.id).unwrap_or_default();
+            let own = loaded.locked.remove(&node.id).unwrap_or_default().into_iter().map(|lock| (lock, href.clone()));
             let locks: Vec<Located> = level.cover.locks.iter().cloned().chain(own).collect();
             let seen = (&level.reached, level.reached.zone_below(level.zone, node.id));
-            let acl = level.cover.acl.as_ref().zip(own_entries.as_ref()).map(|(above, own)| {
+            let acl = loaded.acl.as_mut().map(|(above, own)| {
                 let (own, inherits) = own.take(node.id);
-                Arc::new(above.of_member(&level.href, own, inherits))
+                Arc::new(above.of_member(own, inherits))
             });
             let about = About { seen: Some(seen), dead: &dead, locks: &locks, acl: acl.as_deref() };
             self.entry(&href, Some(&node), &node.name, about);
             if level.deep && node.is_collection() {
                 self.enter(seen, node, href.clone(), true, Cover { locks, acl });
             }
+            if in_pieces && self.xml.as_ref().is_some_and(|xml| xml.pending_bytes() >= CHUNK_BYTES) {
+                self.loaded = Some(loaded);
+                return;
+            }
         }
+        let Loaded { mut level, next, .. } = *loaded;
         if let Some(next) = next {
             level.cursor = next;
             self.todo.push_front(level);
         }
-        Ok(())
     }
 
     /// The page of `level`: the one that was read ahead, or the first one.
@@ -549,125 +580,4 @@ fn by_node(rows: Vec<(NodeId, DeadProp)>) -> HashMap<NodeId, Vec<DeadProp>> {
         by_node.entry(node).or_default().push(prop);
     }
     by_node
-}
-
-const OK: &str = "HTTP/1.1 200 OK";
-const NOT_FOUND: &str = "HTTP/1.1 404 Not Found";
-
-/// One `response` with what was asked for.
-fn full_entry(w: &mut XmlWriter, asked: &Asked, href: &str, resource: &Resource<'_>) {
-    w.start_dav("response");
-    w.dav("href", href);
-    if asked.existence {
-        w.dav("status", OK);
-        return w.end_dav("response");
-    }
-    let mut missing: Vec<&QName> = Vec::new();
-    let mut closed = false;
-    let nothing_found = asked.live.iter().all(|(name, live)| match live {
-        Some(live) => !resource.has(*live) || resource.is_closed(*live),
-        None => resource.dead(name).is_none(),
-    });
-    if matches!(asked.body, PropfindBody::Prop(_)) && nothing_found && !asked.live.is_empty() {
-        let is_closed = |live: &Option<Live>| live.is_some_and(|live| resource.has(live) && resource.is_closed(live));
-        if asked.live.iter().any(|(_, live)| is_closed(live)) {
-            write_closed_acl(w, href);
-        }
-        missing.extend(asked.live.iter().filter(|(_, live)| !is_closed(live)).map(|(name, _)| name));
-        return close_entry(w, &missing);
-    }
-    open_propstat(w);
-    match &asked.body {
-        PropfindBody::PropName => {
-            for (_, name) in Live::all().filter(|(live, _)| resource.has(*live)) {
-                w.empty(&name);
-            }
-            let is_live = |prop: &&DeadProp| prop.ns == "DAV:" && prop.name == "displayname";
-            for prop in resource.dead.iter().filter(|prop| !is_live(prop)) {
-                if let Some(name) = QName::new(&prop.ns, &prop.name) {
-                    w.empty(&name);
-                }
-            }
-        }
-        PropfindBody::Empty | PropfindBody::AllProp { .. } => {
-            for (live, name) in Live::all().filter(|(live, _)| live.in_allprop() && resource.has(*live)) {
-                resource.write(w, live, &name);
-            }
-            for prop in resource.dead.iter().filter(|prop| !(prop.ns == "DAV:" && prop.name == "displayname")) {
-                write_dead(w, prop, resource.node);
-            }
-            for (name, live) in &asked.live {
-                match live {
-                    Some(live) if live.in_allprop() => {}
-                    Some(live) if resource.has(*live) && resource.is_closed(*live) => closed = true,
-                    Some(live) if resource.has(*live) => resource.write(w, *live, name),
-                    None if resource.dead(name).is_some() => {}
-                    Some(_) | None => missing.push(name),
-                }
-            }
-        }
-        PropfindBody::Prop(_) => {
-            for (name, live) in &asked.live {
-                if let Some((_, value)) = asked.values.iter().find(|(of, _)| of == name) {
-                    w.value(name, value);
-                    continue;
-                }
-                match (live, resource.dead(name)) {
-                    (Some(live), _) if resource.has(*live) && resource.is_closed(*live) => closed = true,
-                    (Some(live), _) if resource.has(*live) => resource.write(w, *live, name),
-                    (None, Some(prop)) => write_dead(w, prop, resource.node),
-                    _ => missing.push(name),
-                }
-            }
-        }
-    }
-    close_propstat(w, OK);
-    if closed {
-        write_closed_acl(w, href);
-    }
-    close_entry(w, &missing);
-}
-
-/// The properties that the resource doesn't have, if any, and the end of its `response`.
-fn close_entry(w: &mut XmlWriter, missing: &[&QName]) {
-    if !missing.is_empty() {
-        open_propstat(w);
-        for name in missing {
-            w.empty(name);
-        }
-        close_propstat(w, NOT_FOUND);
-    }
-    w.end_dav("response");
-}
-
-/// The short form has one namespace and no prefix.
-const COMPACT_START: &str = r#"<?xml version="1.0" encoding="utf-8"?><multistatus xmlns="DAV:">"#;
-const COMPACT_END: &str = "</multistatus>";
-/// What Windows takes a file's attributes for when nothing is said: archive, or normal.
-const PLAIN_ATTRIBUTES: [&str; 2] = ["00000020", "00000080"];
-
-/// One `response` in the short form: length and time of a file, time of a collection, and Windows' attributes (hidden,
-/// read-only) where they are other than usual. A file's resource type is empty and left out.
-fn compact_entry(out: &mut BytesMut, href: &str, resource: &Resource<'_>) {
-    let mut text = String::with_capacity(256);
-    text.push_str("<response><href>");
-    text.push_str(href);
-    text.push_str("</href><propstat><prop>");
-    match resource.node {
-        Some(node) if !node.is_collection() => {
-            write!(text, "<getcontentlength>{}</getcontentlength>", node.size).expect("a string takes everything");
-        }
-        Some(_) | None => text.push_str("<resourcetype><collection/></resourcetype>"),
-    }
-    if let Some(node) = resource.node {
-        let modified = HttpDate::from(node.modified.system());
-        write!(text, "<getlastmodified>{modified}</getlastmodified>").expect("a string takes everything");
-    }
-    let attributes = resource.dead.iter().find(|prop| prop.ns == NS_WIN32 && prop.name == "Win32FileAttributes");
-    if let Some(prop) = attributes.filter(|prop| !PLAIN_ATTRIBUTES.contains(&prop.value.as_str())) {
-        write!(text, r#"<w:Win32FileAttributes xmlns:w="{NS_WIN32}">{}</w:Win32FileAttributes>"#, prop.value)
-            .expect("a string takes everything");
-    }
-    text.push_str("</prop><status>HTTP/1.1 200 OK</status></propstat></response>");
-    out.extend_from_slice(text.as_bytes());
 }

@@ -378,17 +378,36 @@ fn nobody_of_another_organization_can_be_named_or_found_out() {
     let to = |who: &str| set_acl(&ana, "/Projects/plans", &[ace("grant", who, "read")]).status(403);
     let (there, nowhere) = (to("users/rex"), to("users/nobody"));
     assert_eq!(there.text(), nowhere.text());
-    // Once an administrator has named somebody there, whoever owns may keep them, and send them away.
-    site.cli(&["grant", "add", "/Projects/plans", "--user", "rex", "--level", "read"]).ok();
-    assert!(acl_of(&ana, "/Projects/plans")[0].starts_with("grant users/rex/ read"));
-    set_acl(&ana, "/Projects/plans", &[ace("grant", "users/rex", "read"), ace("grant", "users/cem", "read")])
-        .status(200);
-    let shown = acl_of(&ana, "/Projects/plans");
-    assert!(shown.iter().any(|entry| entry == "grant users/rex/ read +level read"), "{shown:?}");
+    // Who sees them all the same may not let them in either.
+    let root = site.client("root", &site.app_password("root", "drive"));
+    set_acl(&root, "/Projects/plans", &[ace("grant", "users/rex", "read")]).status(403).condition("allowed-principal");
+    set_acl(&root, "/Projects/plans", &[ace("grant", "groups/Rivals:All%20Users", "read")])
+        .status(403)
+        .condition("allowed-principal");
+}
+
+/// A guest knows of nobody, and may own a folder all the same.
+#[test]
+fn whoever_stands_in_a_list_can_be_kept_by_those_who_may_not_know_of_them() {
+    let (site, [ana, ..]) = projects();
+    site.cli_with_input(&["user", "add", "gus", "--guest", "--password-stdin"], "a long password for a guest\n").ok();
+    let gus = site.client("gus", &site.app_password("gus", "drive"));
+    let list = [ace("grant", "users/gus", "all"), ace("grant", "users/cem", "read")];
+    set_acl(&ana, "/Projects/plans", &list).status(200);
+    let shown = acl_of(&gus, "/Projects/plans");
+    assert!(shown.iter().any(|entry| entry.starts_with("grant users/cem/ read")), "{shown:?}");
     let report = r#"<acl-principal-prop-set xmlns="DAV:"><prop><displayname/></prop></acl-principal-prop-set>"#;
-    let found = ana.ask("REPORT", "/Projects/plans").xml(report).send().status(207);
-    let unseen = "<D:href>/principals/users/rex/</D:href><D:status>HTTP/1.1 404 Not Found</D:status>";
+    let found = gus.ask("REPORT", "/Projects/plans").xml(report).send().status(207);
+    let unseen = "<D:href>/principals/users/cem/</D:href><D:status>HTTP/1.1 404 Not Found</D:status>";
     assert!(found.text().contains(unseen), "{}", found.text());
-    set_acl(&ana, "/Projects/plans", &[]).status(200);
-    to("users/rex").condition("recognized-principal");
+    set_acl(&gus, "/Projects/plans", &list).status(200);
+    set_acl(
+        &gus,
+        "/Projects/plans",
+        &[list[0].clone(), ace("grant", "users/ana", "read"), ace("grant", "users/olga", "read")],
+    )
+    .status(403)
+    .condition("recognized-principal");
+    set_acl(&gus, "/Projects/plans", &list[..1]).status(200);
+    set_acl(&gus, "/Projects/plans", &list).status(403).condition("recognized-principal");
 }

@@ -352,3 +352,32 @@ fn every_refusal_names_the_privilege_that_the_verb_needs_and_where() {
     let kept = ben.delete("/Projects/plans/plan.txt").status(403).condition("need-privileges");
     assert!(kept.text().contains("<D:href>/dav/Projects/plans/plan.txt</D:href>"), "denied by itself: {}", kept.told());
 }
+
+/// Many kilobytes for each entry: the answer is sent in pieces, and none is lost.
+#[test]
+fn a_long_list_on_many_files_comes_whole() {
+    let (site, [ana, ..]) = projects();
+    let groups: Vec<String> = (0..40).map(|n| format!("Group {n}")).collect();
+    for group in &groups {
+        site.cli(&["group", "add", group]).ok();
+    }
+    let aces: Vec<String> =
+        groups.iter().map(|name| ace("grant", &format!("groups/Acme:{}", name.replace(' ', "%20")), "read")).collect();
+    for n in 0..60 {
+        ana.put(&format!("/Projects/plans/file{n}.txt"), "x").status(201);
+    }
+    ana.mkcol("/Projects/plans/sub").status(201);
+    ana.put("/Projects/plans/sub/inner.txt", "x").status(201);
+    set_acl(&ana, "/Projects/plans/", &aces).status(200);
+    let body = asking_for(&[&dav("acl")]);
+    let answer = ana.propfind("/Projects/plans/", Depth::Infinity, &body).status(207);
+    assert!(answer.answer.body.len() > 10 * 64 * 1024, "only {} bytes", answer.answer.body.len());
+    let found = answer.multistatus();
+    assert_eq!(found.paths().len(), 1 + 61 + 2, "the folder, its files, and another folder with one");
+    let expected = acl_of(&ana, "/Projects/plans/file0.txt");
+    assert_eq!(expected.len(), 42);
+    for n in 0..60 {
+        assert_eq!(entries(found.at(&format!("/Projects/plans/file{n}.txt")).value(&dav("acl"))), expected);
+    }
+    assert_eq!(entries(found.at("/Projects/plans/sub/inner.txt").value(&dav("acl"))), expected);
+}

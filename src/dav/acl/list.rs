@@ -6,6 +6,9 @@
 //! Subscriptions and whole-user grants are entries of the share's root; they are made by other doors, so they are shown as
 //! protected, and so is what the owner of a home has in it.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use commonhold_acl::{self as acl, Effect, Granted, ItemKind, Permissions, Privilege};
 
 use super::super::answers::NS;
@@ -15,7 +18,7 @@ use super::super::privileges::write_privilege;
 use super::super::xml::{QName, XmlWriter};
 use crate::db::{DbError, Reads};
 use crate::directory::{self, Principal, principal};
-use crate::grants::{self, Grant, Whole};
+use crate::grants::{self, Whole};
 use crate::ids::{NodeId, UserId};
 use crate::shares::role::Roles;
 use crate::shares::{self, Share, ShareKind};
@@ -79,8 +82,25 @@ impl Entry {
 pub struct List {
     /// What holds whatever is denied or cut off: the owner of a home.
     owner: Option<Entry>,
-    /// The others.
-    entries: Vec<Entry>,
+    /// Those that stand on the resource.
+    here: Vec<Entry>,
+    /// Those that it takes over. Thousands of resources may share them.
+    above: Arc<Vec<Entry>>,
+}
+
+/// What the members of a resource take over from it.
+#[derive(Debug, Default)]
+pub struct Heritage {
+    owner: Option<Entry>,
+    entries: Arc<Vec<Entry>>,
+}
+
+impl Heritage {
+    /// The list of a member with these entries of its own; it takes over the others only if it inherits.
+    pub fn of_member(&self, own: Vec<Entry>, inherits: bool) -> List {
+        let above = if inherits { Arc::clone(&self.entries) } else { Arc::default() };
+        List { owner: self.owner.clone(), here: own_order(own).collect(), above }
+    }
 }
 
 impl List {
@@ -115,34 +135,37 @@ impl List {
         };
         let given = given.into_iter().filter_map(|(who, granted, origin)| entry(who, granted, origin));
         let owner = owner.and_then(|(who, granted)| entry(who, granted, Origin::HomeOwner));
-        Ok(Self { owner, entries: own_order(own).chain(given).collect() })
+        Ok(Self { owner, here: own_order(own).chain(given).collect(), above: Arc::default() })
     }
 
-    /// The list of a member of the resource at `parent_href`, whose list this is, with these entries of its own; what is
-    /// taken over only if it inherits.
-    pub fn of_member(&self, parent_href: &str, own: Vec<Entry>, inherits: bool) -> Self {
+    /// What members take over, when the resource is at `href`.
+    pub fn heritage(&self, href: &str) -> Heritage {
         let taken_over = |entry: &Entry| {
-            let inherited = entry.inherited.clone().unwrap_or_else(|| parent_href.to_owned());
+            let inherited = entry.inherited.clone().unwrap_or_else(|| href.to_owned());
             Entry { inherited: Some(inherited), ..entry.clone() }
         };
-        let above = self.entries.iter().filter(|_| inherits).map(taken_over);
-        Self { owner: self.owner.as_ref().map(taken_over), entries: own_order(own).chain(above).collect() }
+        let entries = if self.here.is_empty() {
+            Arc::clone(&self.above)
+        } else {
+            Arc::new(self.here.iter().map(taken_over).chain(self.above.iter().cloned()).collect())
+        };
+        Heritage { owner: self.owner.as_ref().map(taken_over), entries }
     }
 
     /// A list of nothing but these.
     #[cfg(test)]
     pub fn of_own(own: Vec<Entry>) -> Self {
-        Self { owner: None, entries: own_order(own).collect() }
+        Self { here: own_order(own).collect(), ..Self::default() }
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.owner.iter().chain(&self.entries)
+        self.owner.iter().chain(&self.here).chain(self.above.iter())
     }
 
     /// Those that the ACL method replaces.
     pub fn own(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|entry| entry.origin == Origin::Grant && entry.inherited.is_none())
+        self.here.iter().filter(|entry| entry.origin == Origin::Grant)
     }
 
     /// The owner of the home that the resource lies in, who can't be denied anything.
@@ -220,9 +243,10 @@ async fn wholes_on(reads: &mut impl Reads, user: UserId) -> Result<Vec<Whole>, D
     Ok(wholes.into_iter().filter(|whole| is_target(whole.target) && whole.subject != Principal::User(user)).collect())
 }
 
-/// The own entries of these nodes, and which of the nodes don't inherit.
+/// The own entries of some nodes, and which of the nodes don't inherit.
+#[derive(Debug)]
 pub struct Own {
-    entries: Vec<(NodeId, Entry)>,
+    entries: HashMap<NodeId, Vec<Entry>>,
     cut: Vec<NodeId>,
 }
 
@@ -233,24 +257,24 @@ impl Own {
         let cut = grants::cut(reads, nodes).await?;
         let principals: Vec<Principal> = grants.iter().map(|grant| grant.principal).collect();
         let cards = principal::cards(reads, &principals).await?;
-        let entry = |grant: Grant| {
-            let href = href_of(cards.get(&grant.principal)?);
-            let entry = Entry {
-                principal: grant.principal,
-                href,
-                deny: grant.effect == Effect::Deny,
-                granted: grant.granted,
-                origin: Origin::Grant,
-                inherited: None,
-            };
-            Some((grant.node, entry))
-        };
-        Ok(Self { entries: grants.into_iter().filter_map(entry).collect(), cut })
+        let mut entries: HashMap<NodeId, Vec<Entry>> = HashMap::new();
+        for grant in grants {
+            if let Some(card) = cards.get(&grant.principal) {
+                entries.entry(grant.node).or_default().push(Entry {
+                    principal: grant.principal,
+                    href: href_of(card),
+                    deny: grant.effect == Effect::Deny,
+                    granted: grant.granted,
+                    origin: Origin::Grant,
+                    inherited: None,
+                });
+            }
+        }
+        Ok(Self { entries, cut })
     }
 
     /// Those of one node, and whether it inherits.
-    pub fn take(&self, node: NodeId) -> (Vec<Entry>, bool) {
-        let entries = self.entries.iter().filter(|(of, _)| *of == node).map(|(_, entry)| entry.clone());
-        (entries.collect(), !self.cut.contains(&node))
+    pub fn take(&mut self, node: NodeId) -> (Vec<Entry>, bool) {
+        (self.entries.remove(&node).unwrap_or_default(), !self.cut.contains(&node))
     }
 }

@@ -25,6 +25,7 @@ use crate::locks::Keys;
 use crate::net::RequestBody;
 use crate::path::{Prefixed, RelPath, split_prefix};
 use crate::reply::{self, Reply};
+use crate::shares::Share;
 use crate::shares::role::Roles;
 use list::{Entry, List, Own};
 use plan::{Sent, plan, same};
@@ -57,7 +58,7 @@ async fn replace(x: Exchange, body: AclBody) -> Result<Reply, HttpError> {
 
     let current = list_of(&mut tx, &spot).await?;
     let kind = guard::item(node).kind;
-    let sent = resolve(&mut tx, &x, &current, kind, body.aces).await?;
+    let sent = resolve(&mut tx, &x, &spot.reached.share, &current, kind, body.aces).await?;
     let roles = sent.iter().filter_map(|one| match &one.form {
         Some(AceForm::Role(name)) => Some(name.as_str()),
         Some(AceForm::Level(_) | AceForm::Permissions(_)) | None => None,
@@ -127,12 +128,12 @@ async fn owns(tx: &mut WriteTx, x: &Exchange, spot: &Spot, user: &Arc<User>) -> 
 pub(super) async fn list_of(tx: &mut impl Reads, spot: &Spot) -> Result<List, DbError> {
     let chain = spot.located.chain();
     let ids: Vec<_> = chain.iter().map(|node| node.id).collect();
-    let own = Own::of(tx, &ids).await?;
+    let mut own = Own::of(tx, &ids).await?;
     let Some((root, below)) = chain.split_first() else { return Ok(List::default()) };
     let mut list = List::of_root(tx, &spot.reached.share, own.take(root.id).0).await?;
     for (at, node) in below.iter().enumerate() {
         let (entries, inherits) = own.take(node.id);
-        list = list.of_member(&spot.href_of(&chain[..=at]), entries, inherits);
+        list = list.heritage(&spot.href_of(&chain[..=at])).of_member(entries, inherits);
     }
     Ok(list)
 }
@@ -141,6 +142,7 @@ pub(super) async fn list_of(tx: &mut impl Reads, spot: &Spot) -> Result<List, Db
 async fn resolve(
     tx: &mut impl Reads,
     x: &Exchange,
+    share: &Share,
     current: &List,
     kind: commonhold_acl::ItemKind,
     aces: Vec<Ace>,
@@ -160,6 +162,11 @@ async fn resolve(
         let principal = match shown_principal(current, &origins, href) {
             Some(principal) => principal,
             None => match principals::at_href(tx, &sight, &origins, href).await? {
+                // As with subscribers.
+                Some(card) if card.org() != share.org => {
+                    let text = "Only people and groups of the share's own organization can be granted to.";
+                    return Err(refusal(text, Condition::AllowedPrincipal));
+                }
                 Some(card) => card.principal(),
                 None => {
                     let text = "The URL of an entry names no person and no group that you may know of.";

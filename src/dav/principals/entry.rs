@@ -17,6 +17,9 @@ use crate::error::{Condition, HttpError};
 /// The most principals in one answer that is made at once; `number-of-matches-within-limits` beyond.
 pub const TOLD_MAX: usize = 2_000;
 
+/// The most URLs of members and groups in such an answer.
+const HREFS_MAX: usize = 100_000;
+
 /// Something below `/principals/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
@@ -231,12 +234,13 @@ pub struct Teller<'t, T> {
     sight: &'t Sight,
     me: &'t Card,
     told: usize,
+    hrefs: usize,
 }
 
 impl<'t, T: Reads> Teller<'t, T> {
     /// Tells `me` what it may see, through that transaction.
     pub fn new(tx: &'t mut T, sight: &'t Sight, me: &'t Card) -> Self {
-        Self { tx, sight, me, told: 0 }
+        Self { tx, sight, me, told: 0, hrefs: 0 }
     }
 
     /// One `response` about it.
@@ -374,6 +378,11 @@ impl<'t, T: Reads> Teller<'t, T> {
             w.empty(name);
             return Ok(());
         }
+        self.hrefs += links.len();
+        // One principal alone may have more; it is bounded by how many there are.
+        if self.hrefs > HREFS_MAX && self.hrefs > links.len() {
+            return Err(too_many());
+        }
         w.start(name);
         for (href, subject) in links {
             match subject {
@@ -392,9 +401,9 @@ impl<'t, T: Reads> Teller<'t, T> {
     }
 }
 
-/// 403: the answer would tell of more than [`TOLD_MAX`] principals.
+/// 403: the answer would tell of more than [`TOLD_MAX`] principals, or name more than [`HREFS_MAX`].
 pub fn too_many() -> HttpError {
-    let text = format!("More than {TOLD_MAX} people and groups match; please ask for fewer.");
+    let text = format!("More than {TOLD_MAX} people and groups match, or have too many members; please ask for fewer.");
     HttpError::new(http::StatusCode::FORBIDDEN, text).with(Condition::NumberOfMatchesWithinLimits)
 }
 

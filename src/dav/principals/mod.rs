@@ -225,7 +225,7 @@ async fn propfind(visit: Visit, mut asking: Asking, body: RequestBody) -> Result
     let todo = steps(&asking.subject, depth);
     let me = me(&mut asking.tx, &visit.caller.user).await?;
     let xml = Some(XmlWriter::new(&QName::dav("multistatus"), &[("C", super::answers::NS)]));
-    let walk = Walk { asking, me, wish, xml, todo };
+    let walk = Walk { asking, me, wish, xml, loaded: VecDeque::new(), todo };
     let mut answer = Reply::new(Body::stream(walk.into_stream().await?));
     *answer.status_mut() = StatusCode::MULTI_STATUS;
     answer.headers_mut().insert(CONTENT_TYPE, XML_TYPE);
@@ -274,6 +274,8 @@ struct Walk {
     wish: Wish,
     /// None once the last chunk is out.
     xml: Option<XmlWriter>,
+    /// The rest of a page.
+    loaded: VecDeque<Subject>,
     todo: VecDeque<Step>,
 }
 
@@ -293,13 +295,14 @@ impl Walk {
     async fn next_chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
         let Some(mut xml) = self.xml.take() else { return Ok(None) };
         while xml.pending_bytes() < CHUNK_BYTES {
-            let Some(step) = self.todo.pop_front() else { return Ok(Some(xml.finish())) };
-            let subjects = self.subjects(step).await?;
-            let Asking { tx, sight, .. } = &mut self.asking;
-            let mut teller = Teller::new(tx, sight, &self.me);
-            for subject in subjects {
-                teller.tell(&mut xml, &subject, &self.wish).await?;
+            if let Some(subject) = self.loaded.pop_front() {
+                let Asking { tx, sight, .. } = &mut self.asking;
+                // What is told of one is in memory at a time, and that may be the members of a large group.
+                Teller::new(tx, sight, &self.me).tell(&mut xml, &subject, &self.wish).await?;
+                continue;
             }
+            let Some(step) = self.todo.pop_front() else { return Ok(Some(xml.finish())) };
+            self.loaded = self.subjects(step).await?.into();
         }
         let chunk = xml.take();
         self.xml = Some(xml);

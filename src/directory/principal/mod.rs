@@ -82,7 +82,8 @@ impl Card {
         }
     }
 
-    fn org(&self) -> OrgId {
+    /// The organization it belongs to.
+    pub fn org(&self) -> OrgId {
         match self {
             Self::User(user) => user.org,
             Self::Group(group) => group.org,
