@@ -26,6 +26,13 @@ fn every_changing_command_leaves_one_record_with_its_words() {
         &["share", "set", "Archive", "--quota", "1000"],
         &["share", "deactivate", "Archive"],
         &["share", "activate", "Archive"],
+        &["org", "add", "Acme North"],
+        &["department", "add", "Sales"],
+        &["department", "member", "add", "Sales", "--user", "ben"],
+        &["share", "channel", "Projects", "--user", "ana", "--web", "off"],
+        &["grant", "add", "/Projects/plan.txt", "--user", "ben", "--level", "read"],
+        &["grant", "inherit", "/Projects/plan.txt", "off"],
+        &["grant", "inherit", "/Projects/plan.txt", "on"],
         &["lock", "add", "/Projects/plan.txt", "--user", "ana"],
         &["lock", "break", "/Projects/plan.txt"],
     ];
