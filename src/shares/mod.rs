@@ -96,6 +96,18 @@ impl Share {
         by.confirm(by.reaches_share(self.id, self.org, self.department), || self.told())
     }
 
+    /// The same about who has it, which the policy `users_may_grant` may leave to administrators. Errors:
+    /// [`ShareError::MayNotGive`], [`DirectoryError::OutOfReach`].
+    async fn confirm_giving(&self, tx: &mut WriteTx, by: &Administrator) -> Result<(), ShareError> {
+        self.confirm(by)?;
+        match by.actor().filter(|_| !by.reaches(self.org, self.department)) {
+            Some(actor) if !policy::of(tx, &[self.org]).await?.of(self.org).is_on(Policy::UsersMayGrant) => {
+                Err(ShareError::MayNotGive(actor.name.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn told(&self) -> String {
         format!("the share `{}`", self.name)
     }
@@ -165,6 +177,9 @@ pub enum ShareError {
     /// The policy of the organization.
     #[error("`{0}` may not make shares: the organization's policy `user_create_shares` is off")]
     MayNotCreate(String),
+    /// The policy of the organization.
+    #[error("`{0}` may not give shares to others: the organization's policy `users_may_grant` is off")]
+    MayNotGive(String),
     /// The share would be left without anybody who may manage it.
     #[error("that is the last co-owner of `{0}`; subscribe another one first")]
     LastCoOwner(String),

@@ -50,7 +50,7 @@ pub struct Reach {
 /// Subscribes a user or a group with the role of that name; again changes the role.
 ///
 /// Errors: [`ShareError::NoSuchRole`], [`ShareError::GuestsCantSubscribe`], [`ShareError::LastCoOwner`],
-/// [`DirectoryError::OtherOrganization`], [`DirectoryError::OutOfReach`].
+/// [`DirectoryError::OtherOrganization`], [`ShareError::MayNotGive`], [`DirectoryError::OutOfReach`].
 pub async fn subscribe(
     tx: &mut WriteTx,
     by: &Administrator,
@@ -59,7 +59,7 @@ pub async fn subscribe(
     role: &str,
     now: Moment,
 ) -> Result<(), ShareError> {
-    share.confirm(by)?;
+    share.confirm_giving(tx, by).await?;
     role::named(tx, role).await?;
     match principal {
         Principal::User(id) => {
@@ -84,14 +84,15 @@ pub async fn subscribe(
 
 /// Ends a subscription, with the rules about its channels.
 ///
-/// Errors: [`ShareError::NotSubscribed`], [`ShareError::LastCoOwner`], [`DirectoryError::OutOfReach`].
+/// Errors: [`ShareError::NotSubscribed`], [`ShareError::LastCoOwner`], [`ShareError::MayNotGive`],
+/// [`DirectoryError::OutOfReach`].
 pub async fn unsubscribe(
     tx: &mut WriteTx,
     by: &Administrator,
     share: &Share,
     principal: Principal,
 ) -> Result<(), ShareError> {
-    share.confirm(by)?;
+    share.confirm_giving(tx, by).await?;
     tx.touch_directory();
     let was_owned = is_owned(tx, share.id).await?;
     if !sql::delete_subscription(tx.conn(), share.id, principal).await? {

@@ -232,6 +232,14 @@ fn a_user_makes_a_share_and_manages_it_as_its_co_owner() {
     );
     // A closed channel of her own is no obstacle: the office is not the door.
     may(&site, "fay", &[&["share", "subscribe", "Plans", "--user", "sam", "--role", "co-owner"]]);
+    site.cli(&["org", "set", "Acme", "--policy", "users_may_grant=off"]).ok();
+    assert!(
+        acting(&site, "sam", &["share", "unsubscribe", "Plans", "--user", "fay"])
+            .says_why_not()
+            .contains("users_may_grant")
+    );
+    may(&site, "sam", &[&["share", "set", "Plans", "--auto-lock", "off"]]);
+    site.cli(&["org", "set", "Acme", "--policy", "users_may_grant=on"]).ok();
     may(&site, "sam", &[&["share", "unsubscribe", "Plans", "--user", "fay"]]);
     may_not(&site, "fay", &[&["share", "set", "Plans", "--auto-lock", "off"]]);
     site.cli(&["org", "set", "Acme", "--policy", "user_create_shares=off"]).ok();

@@ -55,6 +55,31 @@ pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<S
          union all
          select 'node ' || t.node_id || ' is listed in the trash and does not lie there'
          from trash t join node n on n.id = t.node_id join share s on s.id = t.share_id where n.parent_id <> s.trash_id
+         union all
+         select 'organization `' || o.name || '` is ' || case when o.open = 1 then 'open' else 'closed' end
+                || ' against those above it'
+         from organization o left join organization above on above.id = o.parent_id
+         where o.open <> case when coalesce(above.open, 1) = 1 then o.active else 0 end
+         union all
+         select 'organization `' || o.name || '` lacks a built-in group of its own'
+         from organization o where (select count(*) from user_group g
+                                    where g.org_id = o.id and g.department_id is null and g.builtin > 0) <> 2
+         union all
+         select 'department `' || d.path || '` lacks a built-in group of its own'
+         from department d where (select count(*) from user_group g where g.department_id = d.id and g.builtin > 0) <> 2
+         union all
+         select 'department `' || d.path || '` is not called after where it lies'
+         from department d left join department above on above.id = d.parent_id
+         where d.path <> coalesce(above.path || '/', '') || d.name or coalesce(above.org_id, d.org_id) <> d.org_id
+         union all
+         select 'user `' || u.name || '` has no home'
+         from user u where u.guest = 0 and not exists (select 1 from share where owner_id = u.id and kind = 1)
+         union all
+         select 'user `' || u.name || '` is in a group or department of another organization'
+         from user u where exists (select 1 from group_user m join user_group g on g.id = m.group_id
+                                   where m.user_id = u.id and g.org_id <> u.org_id)
+                        or exists (select 1 from department_user m join department d on d.id = m.department_id
+                                   where m.user_id = u.id and d.org_id <> u.org_id)
          limit ?",
     )
     .bind(limit)
