@@ -10,7 +10,7 @@ mod whole;
 
 use commonhold_acl::{Effect, Granted, Level, Permission, Permissions, Permit};
 
-pub use reach::{Placed, Reach, reaching};
+pub use reach::{Placed, Reach, reaching, reaching_at};
 pub use whole::{Whole, reaching as wholes_reaching, set as set_whole, wholes};
 
 use crate::clock::Moment;

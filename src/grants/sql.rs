@@ -175,6 +175,15 @@ pub(super) struct EntryRow {
     pub stored: Stored,
 }
 
+fn entry(row: &Row) -> Result<EntryRow> {
+    Ok(EntryRow {
+        node: NodeId(row.try_get(0)?),
+        group: row.try_get::<Option<i64>>(1)?.map(GroupId),
+        deny: row.try_get(2)?,
+        stored: (row.try_get(3)?, row.try_get(4)?),
+    })
+}
+
 /// The entries of a user and of these groups; a user's own before those of groups.
 pub(super) async fn entries(conn: &mut Conn, user: UserId, groups: &[GroupId]) -> Result<Vec<EntryRow>> {
     let rows = query(
@@ -183,15 +192,24 @@ pub(super) async fn entries(conn: &mut Conn, user: UserId, groups: &[GroupId]) -
          order by group_id is not null, id",
     );
     let groups = json!(groups.iter().map(|group| group.0).collect::<Vec<_>>()).to_string();
-    let entry = |row: &Row| {
-        Ok(EntryRow {
-            node: NodeId(row.try_get(0)?),
-            group: row.try_get::<Option<i64>>(1)?.map(GroupId),
-            deny: row.try_get(2)?,
-            stored: (row.try_get(3)?, row.try_get(4)?),
-        })
-    };
     rows.bind(user.0).bind(groups).fetch_all(conn).await?.iter().map(entry).collect()
+}
+
+/// The same, on these nodes.
+pub(super) async fn entries_at(
+    conn: &mut Conn,
+    user: UserId,
+    groups: &[GroupId],
+    nodes: &[NodeId],
+) -> Result<Vec<EntryRow>> {
+    let rows = query(
+        "select node_id, group_id, deny, form, value from access_grant
+         where node_id in (select value from json_each(?))
+           and (user_id = ? or group_id in (select value from json_each(?)))
+         order by group_id is not null, id",
+    );
+    let groups = json!(groups.iter().map(|group| group.0).collect::<Vec<_>>()).to_string();
+    rows.bind(list(nodes)).bind(user.0).bind(groups).fetch_all(conn).await?.iter().map(entry).collect()
 }
 
 /// These nodes, those that don't inherit in their shares and in `shares`, and all above them.

@@ -17,7 +17,7 @@ pub async fn effective(
     share: &Share,
     chain: &[Node],
 ) -> Result<Effective, DbError> {
-    let gathered = load::gather(tx, user, channel, Some(share)).await?;
+    let gathered = load::gather(tx, user, channel, Some((share, chain))).await?;
     Ok(gathered.first().expect("the share that was asked for").sight.at(chain).clone())
 }
 

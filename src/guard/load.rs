@@ -16,6 +16,7 @@ use crate::grants::{self, Placed};
 use crate::ids::{NodeId, ShareId, UserId};
 use crate::path::{Name, RelPath};
 use crate::shares::{self, Share, ShareKind, home};
+use crate::tree::Node;
 
 /// What stands at the root of a share for the caller.
 #[derive(Default)]
@@ -48,12 +49,13 @@ pub(super) async fn load(tx: &mut impl Reads, user: &User, channel: Channel) -> 
     Ok(Access::new(team, own, others))
 }
 
-/// Reads what reaches `user`: in one share, whatever reaches him there, or in all.
+/// Reads what reaches `user` in all shares; or `only` at the nodes of a chain in one share, whatever reaches him there: then
+/// nothing is known of what lies beside and below, and so of no way to it.
 pub(super) async fn gather(
     tx: &mut impl Reads,
     user: &User,
     channel: Channel,
-    only: Option<&Share>,
+    only: Option<(&Share, &[Node])>,
 ) -> Result<Vec<Gathered>, DbError> {
     let groups = directory::groups_of(tx, user.id).await?;
     let mut circumstances = Circumstances::read(tx, user, &groups, channel).await?;
@@ -87,12 +89,15 @@ pub(super) async fn gather(
         }
     }
 
-    if let Some(only) = only {
+    if let Some((only, _)) = only {
         found.retain(|share, _| *share == only.id);
         found.entry(only.id).or_insert_with(|| (only.clone(), Root::default()));
     }
     let shares: Vec<ShareId> = found.keys().copied().collect();
-    let grants::Reach { mut entries, places } = grants::reaching(tx, user.id, &groups, &shares).await?;
+    let grants::Reach { mut entries, places } = match only {
+        None => grants::reaching(tx, user.id, &groups, &shares).await?,
+        Some((_, chain)) => grants::reaching_at(tx, user.id, &groups, chain).await?,
+    };
     let mut by_share: HashMap<ShareId, HashMap<NodeId, Placed>> = HashMap::new();
     for (node, placed) in places {
         by_share.entry(placed.share).or_default().insert(node, placed);

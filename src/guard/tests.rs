@@ -142,6 +142,11 @@ async fn everybody_at_once_is_told_the_same_as_one_by_one() {
                             account.name,
                             share.name
                         );
+                        // What a request would be decided by.
+                        let caller = super::Caller { user: std::sync::Arc::new(account.clone()), channel };
+                        let access = super::Guard::default().access(&site.db, &caller).await.unwrap();
+                        let asked = access.by_id(share.id).map(|reached| reached.at(located.chain()).permissions());
+                        assert_eq!(asked.unwrap_or_default(), alone.permissions(), "seed {seed}: {}", account.name);
                         checked += 1;
                     }
                 }
