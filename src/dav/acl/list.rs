@@ -278,3 +278,126 @@ impl Own {
         (self.entries.remove(&node).unwrap_or_default(), !self.cut.contains(&node))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use commonhold_acl::{Facts, Permission, Rank, Source, Step, UserKind, Whose};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ids::{GroupId, ShareId};
+
+    const ANA: Principal = Principal::User(UserId(1));
+    const BEN: Principal = Principal::User(UserId(2));
+    /// Ana is a member.
+    const SALES: Principal = Principal::Group(GroupId(1));
+
+    /// A node's own entries, and whether it inherits.
+    type Place = (Vec<Entry>, bool);
+
+    fn some_permissions() -> impl Strategy<Value = Granted> {
+        proptest::sample::subsequence(Permission::ALL.to_vec(), 1..5)
+            .prop_map(|permissions| Granted::Custom(permissions.into_iter().collect()))
+    }
+
+    fn some_entry() -> impl Strategy<Value = Entry> {
+        (proptest::sample::select(vec![ANA, BEN, SALES]), any::<bool>(), some_permissions()).prop_map(
+            |(principal, deny, granted)| {
+                let href = format!("{principal:?}");
+                Entry { principal, href, deny, granted, origin: Origin::Grant, inherited: None }
+            },
+        )
+    }
+
+    fn some_places() -> impl Strategy<Value = Vec<Place>> {
+        proptest::collection::vec((proptest::collection::vec(some_entry(), 0..4), proptest::bool::weighted(0.8)), 1..5)
+    }
+
+    /// RFC 3744 section 6: the first entry that speaks of the privilege decides.
+    fn by_the_rfc(list: &List, permission: Permission) -> bool {
+        let reaches = |entry: &&Entry| entry.principal == ANA || entry.principal == SALES;
+        let speaks = |entry: &&Entry| entry.granted.permissions().contains(permission);
+        list.iter().filter(reaches).find(speaks).is_some_and(|entry| !entry.deny)
+    }
+
+    fn by_the_law(places: &[Place], given: &[Entry], home: Option<UserId>) -> acl::Effective {
+        let entry = |entry: &Entry| acl::Entry {
+            source: match entry.origin {
+                Origin::Subscription => Source::Subscription,
+                Origin::WholeUser => Source::WholeUserGrant { of: Whose::User("owner".into()) },
+                Origin::Grant | Origin::HomeOwner => {
+                    Source::FolderGrant(if entry.deny { Effect::Deny } else { Effect::Allow })
+                }
+            },
+            granted: entry.granted.clone(),
+            via: if entry.principal == SALES { vec!["Sales".into()] } else { Vec::new() },
+        };
+        let step = |(at, (own, inherits)): (usize, &Place)| Step {
+            path: format!("/Share/{at}"),
+            inherits: *inherits,
+            entries: own
+                .iter()
+                .chain(given.iter().filter(|_| at == 0))
+                .filter(|entry| entry.principal != BEN)
+                .map(entry)
+                .collect(),
+        };
+        let kind = match home {
+            Some(owner) => acl::ShareKind::Home { owner, name: "owner".into() },
+            None => acl::ShareKind::Team,
+        };
+        acl::evaluate(Facts {
+            user: acl::User {
+                id: UserId(1),
+                name: "ana".into(),
+                kind: UserKind::Full,
+                enabled: true,
+                organization_active: true,
+                rank: Rank::Member,
+            },
+            channel: acl::Channel::WebDav,
+            channel_open: true,
+            share: acl::Share { id: ShareId(1), name: "Share".into(), kind, active: true },
+            admin_browse_files: false,
+            chain: places.iter().enumerate().map(step).collect(),
+            on_the_way: false,
+            creation_lease: false,
+            limits: Vec::new(),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_list_evaluated_as_the_rfc_says_comes_to_the_laws_answer(
+            places in some_places(),
+            given in proptest::collection::vec((proptest::sample::select(vec![ANA, BEN, SALES]), some_permissions()), 0..3),
+            home in proptest::option::of(1i64..3),
+        ) {
+            let home = home.map(UserId);
+            let origin = if home.is_some() { Origin::WholeUser } else { Origin::Subscription };
+            let given: Vec<Entry> = given
+                .into_iter()
+                .map(|(principal, granted)| Entry {
+                    principal, href: String::new(), deny: false, granted, origin, inherited: None,
+                })
+                .collect();
+            let owner = home.map(|owner| Entry {
+                principal: Principal::User(owner),
+                href: String::new(),
+                deny: false,
+                granted: Granted::Custom(Permissions::ALL),
+                origin: Origin::HomeOwner,
+                inherited: None,
+            });
+            let here = own_order(places[0].0.clone()).chain(given.iter().cloned()).collect();
+            let mut list = List { owner, here, above: Arc::default() };
+            for (own, inherits) in &places[1..] {
+                list = list.heritage("/dav/Share/").of_member(own.clone(), *inherits);
+            }
+            let law = by_the_law(&places, &given, home);
+            for permission in Permission::ALL {
+                prop_assert_eq!(by_the_rfc(&list, permission), law.allows(permission), "{}", permission);
+            }
+        }
+    }
+}
