@@ -154,7 +154,7 @@ class Site:
 
     def forget(self):
         """A commit of another process: nothing that the server keeps may be used any more."""
-        self.db.execute("update site set value = value")
+        self.db.execute("update organization set created_at = created_at + 1")
 
 
 PROPS = ("<propfind xmlns='DAV:'><prop><getetag/><getcontentlength/><getlastmodified/><resourcetype/>"
@@ -192,13 +192,15 @@ def main():
         ana, few, many = site.connect("ana"), site.connect("few"), site.connect("many")
         plain, granted = site.deep["Plain"][0], site.deep["Granted"][0]
         rows = {name: [] for name in (
-            "plain", "granted", "plain, Windows", "granted, Windows", "few", "many", "few, kept", "many, kept", "explain", "explain deep",
+            "plain", "granted", "plain, Windows", "granted, Windows", "plain, nothing kept", "granted, nothing kept", "few", "many", "few, kept", "many, kept", "explain", "explain deep",
             "version", "access path", "access user")}
         for _ in range(options.rounds):
             for name, path in (("plain", plain), ("granted", granted)):
                 propfind(ana, path, ENTRIES, PROPS)
                 rows[name].append(propfind(ana, path, ENTRIES, PROPS))
                 rows[f"{name}, Windows"].append(propfind(ana, path, ENTRIES))
+                site.forget()
+                rows[f"{name}, nothing kept"].append(propfind(ana, "/" + path.split("/")[1], 1))
             for name, who in (("few", few), ("many", many)):
                 site.forget()
                 rows[name].append(propfind(who, "/Plain", 1))
