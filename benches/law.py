@@ -228,7 +228,7 @@ def main():
              median["many"] - median["few"], 10, " ms")
         told("the same, from the second request on: times", median["many, kept"] / median["few, kept"], 1.3)
         told(f"explain on {FOLDERS} folders with {MANY_GRANTS} grants, whole command", median["explain"], 50, " ms")
-        told("explain of somebody whom 5,100 grants reach, whole command", median["explain deep"], 50, " ms")
+        told("explain of somebody whom 6,000 grants reach, whole command", median["explain deep"], 50, " ms")
         told(f"access --path for {USERS} users, whole command", median["access path"], 1_000, " ms")
         return 0 if ok else 1
     finally:
