@@ -57,7 +57,9 @@ Examples:
   commonhold user app-password ana --label notebook    prints an app password for a drive once
   commonhold share add Projects --owner ana
   commonhold serve
+  commonhold grant add /Projects/plans --user ben --level read     on any folder or file
   commonhold explain ana /Projects delete              may she, and why
+  commonhold access --path /Projects                   who may what there, and where it comes from
 
 Everybody's shares are then at http://127.0.0.1:8080/dav/.";
 
