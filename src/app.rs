@@ -79,7 +79,7 @@ pub async fn serve(
     let origins = config.server.public_origins.iter();
     let origins = origins.map(|text| Origin::parse(text).map_err(|why| ServeError::Origin(text.clone(), why)));
     let origins = origins.collect::<Result<_, _>>()?;
-    let _claim = site.claim()?;
+    let _claim = site.claim().await?;
     if let Ok(swept @ 1..) = site.blobs.sweep() {
         tracing::info!(swept, "removed uploads that a killed server left unfinished");
     }

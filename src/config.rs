@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 /// The variable that overrides `log.level`, as usual for programs that use `tracing`.
 const LOG_VARIABLE: &str = "RUST_LOG";
+/// Sets the URL of the database, which may hold a password and so has no place in an argument.
+const DATABASE_VARIABLE: &str = "COMMONHOLD_DATABASE";
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -101,6 +103,8 @@ impl Default for Limits {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Storage {
+    /// The URL of a PostgreSQL database; empty: the site's own file.
+    pub database: String,
     /// What a success means.
     pub durability: Durability,
     /// Free bytes below which uploads are refused.
@@ -109,7 +113,7 @@ pub struct Storage {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { durability: Durability::Full, min_free_bytes: 256 << 20 }
+        Self { database: String::new(), durability: Durability::Full, min_free_bytes: 256 << 20 }
     }
 }
 
@@ -319,6 +323,9 @@ impl Config {
         };
         if let Ok(level) = std::env::var(LOG_VARIABLE) {
             config.log.level = level;
+        }
+        if let Ok(database) = std::env::var(DATABASE_VARIABLE) {
+            config.storage.database = database;
         }
         Ok(config)
     }

@@ -7,6 +7,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock};
@@ -14,7 +15,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::audit::Head;
 use crate::blobs::{BlobError, Blobs};
 use crate::config::{self, Config, Durability};
-use crate::db::{Db, DbError, Seal};
+use crate::db::{self, Address, Db, DbError, Seal};
 
 const DATABASE: &str = "commonhold.db";
 const BLOBS: &str = "blobs";
@@ -49,9 +50,15 @@ pub enum SiteError {
         /// Its process id, as it wrote it.
         pid: String,
     },
+    /// Another server has the database, with the contents in its own folder.
+    #[error("another server is running on this database; its contents lie in that server's folder")]
+    DatabaseInUse,
     /// The folder.
     #[error("`{0}`: {1}")]
     Folder(PathBuf, std::io::Error),
+    /// The URL of the database.
+    #[error("`storage.database` is no URL of a PostgreSQL database: {0}")]
+    Url(String),
     /// The rows.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -107,24 +114,25 @@ impl HeadFile {
 #[derive(Debug)]
 pub struct Claim {
     _lock: File,
+    _rows: db::Claim,
 }
 
 impl Site {
     /// Makes a new site in `folder`, which is made when missing, readable by its owner only.
     pub async fn create(folder: &Path, config: &Config) -> Result<Self, SiteError> {
-        if folder.join(DATABASE).exists() {
+        if Self::exists(folder, config) {
             return Err(SiteError::Exists(folder.to_owned()));
         }
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| SiteError::Folder(folder.to_owned(), error))?;
+        make_folder(folder)?;
         Self::attach(folder, config, true).await
     }
 
     /// Opens the site in `folder`. Any number of processes may, beside the one server.
     pub async fn open(folder: &Path, config: &Config) -> Result<Self, SiteError> {
-        if !folder.join(DATABASE).exists() {
+        if !Self::exists(folder, config) {
             return Err(SiteError::Missing(folder.to_owned()));
         }
+        make_folder(folder)?;
         Self::attach(folder, config, false).await
     }
 
@@ -138,20 +146,24 @@ impl Site {
         Self { db: self.db.unsealed(), ..self }
     }
 
-    /// Whether there is a site in `folder`.
-    pub fn exists(folder: &Path) -> bool {
-        folder.join(DATABASE).exists()
+    /// Whether there is a site in `folder`. One whose rows are on a server is there as soon as somebody asks, though perhaps empty.
+    pub fn exists(folder: &Path, config: &Config) -> bool {
+        !config.storage.database.is_empty() || folder.join(DATABASE).exists()
     }
 
     async fn attach(folder: &Path, config: &Config, create: bool) -> Result<Self, SiteError> {
         let durability = config.storage.durability;
-        let db = Db::open(&folder.join(DATABASE), create, durability == Durability::Full).await?;
+        let db = match config.storage.database.as_str() {
+            "" => Db::open(&folder.join(DATABASE), create, durability == Durability::Full).await?,
+            url => Db::connect(&Address::from_str(url).map_err(SiteError::Url)?).await?,
+        };
         let blobs = Blobs::open(&folder.join(BLOBS), durability)?;
         Ok(Self { db, blobs, folder: folder.to_owned() })
     }
 
     /// Takes the site for a server. Errors: [`SiteError::InUse`] when another one has it.
-    pub fn claim(&self) -> Result<Claim, SiteError> {
+    /// [`SiteError::DatabaseInUse`]: it has the rows, from another folder.
+    pub async fn claim(&self) -> Result<Claim, SiteError> {
         let failed = |error| SiteError::Folder(self.folder.join(SERVER_LOCK), error);
         let path = self.folder.join(SERVER_LOCK);
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
@@ -165,7 +177,8 @@ impl Site {
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
         writeln!(file, "{}", std::process::id()).and_then(|()| file.sync_data()).map_err(failed)?;
-        Ok(Claim { _lock: file })
+        let rows = self.db.claim().await?.ok_or(SiteError::DatabaseInUse)?;
+        Ok(Claim { _lock: file, _rows: rows })
     }
 
     /// Where the end of the audit is kept.
@@ -178,4 +191,10 @@ impl Site {
     pub async fn close(self) {
         self.db.close().await;
     }
+}
+
+/// Makes the folder when it is missing, readable by its owner only.
+fn make_folder(folder: &Path) -> Result<(), SiteError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| SiteError::Folder(folder.to_owned(), error))
 }

@@ -28,6 +28,8 @@ part packages tests/need.sh gcc libc6-dev strace litmus cadaver curl
 part fmt cargo fmt --all --check
 part clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 part tests cargo test --workspace --locked --no-fail-fast
+# Every conversation over again, with the rows on a server.
+part postgres tests/postgres.sh cargo test --locked --no-fail-fast --test it
 part bench-fmt cargo fmt --manifest-path benches/peers/Cargo.toml --check
 part bench-lint cargo clippy --manifest-path benches/peers/Cargo.toml --all-targets --locked -- -D warnings
 part release cargo build --release --locked

@@ -229,6 +229,51 @@ fn no_file_is_too_long() {
     assert!(long.is_empty(), "{long:?}");
 }
 
+/// What a site keeps is the same on both databases: each migration has one of the same name for the other, with the same tables, columns and
+/// indexes. PostgreSQL's first one alone brings what SQLite has by itself.
+#[test]
+fn both_databases_have_the_same_schema() {
+    let of = |dialect: &str| -> BTreeSet<String> {
+        let files = files_with_ending(&root().join("migrations").join(dialect), "sql");
+        let files = files.iter().filter(|file| !file.ends_with("0000_dialect.sql"));
+        files.flat_map(|file| schema_of(file)).collect()
+    };
+    let (sqlite, postgres) = (of("sqlite"), of("postgres"));
+    assert!(sqlite.len() > 200, "the schema is read: {sqlite:?}");
+    let differing: Vec<_> = sqlite.symmetric_difference(&postgres).collect();
+    assert!(differing.is_empty(), "only in one of them: {differing:?}");
+}
+
+/// The file's name with each table, column and index that it makes.
+fn schema_of(file: &Path) -> Vec<String> {
+    let name = file.file_name().expect("a file has a name").to_string_lossy().into_owned();
+    let text = fs::read_to_string(file).expect("a migration can be read");
+    let mut made = vec![name.clone()];
+    let mut table = None;
+    for line in text.lines() {
+        let line = line.split("--").next().unwrap_or_default().replace('"', "");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["create", "table", of, ..] => {
+                table = Some((*of).to_owned());
+                made.push(format!("{name}: table {of}"));
+            }
+            ["alter", "table", of, "add", "column", column, ..] => made.push(format!("{name}: {of}.{column}")),
+            ["create", "index", index, ..] | ["create", "unique", "index", index, ..] => {
+                made.push(format!("{name}: index {index}"));
+            }
+            [first, ..] if first.starts_with(')') => table = None,
+            [column, _, ..] if !["primary", "unique", "check"].contains(column) => {
+                if let Some(table) = &table {
+                    made.push(format!("{name}: {table}.{column}"));
+                }
+            }
+            _ => {}
+        }
+    }
+    made
+}
+
 #[test]
 fn documents_name_only_tests_that_exist() {
     let functions: BTreeSet<String> = sources().iter().flat_map(|source| function_names(&source.text)).collect();

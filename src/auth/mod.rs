@@ -181,7 +181,7 @@ impl Auth {
         let attempt = Attempt { header, key: self.key(header), peer, now };
         loop {
             // Taken before any row is read: a change in between makes the proof stale, never wrong.
-            let stamp = db.directory_stamp();
+            let stamp = db.directory_stamp().await?;
             let stale = match self.proofs.get(&attempt.key) {
                 Some(proof) if proof.holds(stamp, now) => return Ok(proof.login.clone()),
                 kept => kept,

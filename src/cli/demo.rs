@@ -75,7 +75,7 @@ impl Try {
 /// The site of an earlier `try`, or a new one. A site that isn't for demonstration is left alone.
 async fn demonstration(context: &Context) -> Result<(Site, Vec<Credentials>), Failure> {
     let file = context.data.join(PASSWORDS);
-    if Site::exists(&context.data) {
+    if Site::exists(&context.data, &context.config) {
         let site = context.site().await?;
         let first = organization::first(&mut site.db.read().await?).await;
         match first {

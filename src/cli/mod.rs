@@ -245,7 +245,7 @@ impl Context {
 
     /// A site with nothing in it: a new one, or what is left of an `init` that was cut off.
     async fn empty_site(&self) -> Result<Site, Failure> {
-        if !Site::exists(&self.data) {
+        if !Site::exists(&self.data, &self.config) {
             return Ok(Site::create(&self.data, &self.config).await?.sealed_by(self.deed.clone()));
         }
         let site = self.site().await?;

@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use super::Conn;
-use super::sqlite::Purpose;
+use super::source::Purpose;
+use super::sqlite::SqliteConn;
 
 /// Frames of 4 KiB that wait for a checkpoint before one is made: 16 MiB.
 const WAITING_MAX: u32 = 4096;
@@ -63,8 +63,8 @@ fn make(path: &Path, wishes: &Receiver<()>) {
     let mut kept = None;
     while wishes.recv().is_ok() {
         let conn = match kept.take() {
-            Some(conn) => Ok(conn),
-            None => Conn::open(path, Purpose::WriteDurably),
+            Some(conn) => Ok::<SqliteConn, _>(conn),
+            None => SqliteConn::open(path, Purpose::WriteDurably),
         };
         let made = conn.and_then(|mut conn| {
             conn.command(CHECKPOINT)?;

@@ -1,5 +1,8 @@
 //! When a cache is still true: a number for everything about people and shares, and one for each share's tree.
 //!
+//! A server of PostgreSQL keeps the numbers in a table, and a commit raises those of what it touched; one question tells a node all that others
+//! have raised since it last asked. The rest of this page is about SQLite.
+//!
 //! A cached answer is kept together with the [`Stamp`] that held when its rows were read; it may be used as long as the
 //! stamp is the current one. Commits of this process say what they touched. Commits of others (an administrator's
 //! command beside the running server) are seen in SQLite's own change counter, which lies in the header of the
@@ -11,11 +14,15 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 
 use super::checkpoint::Frames;
+use super::query::query;
+use super::readers::Readers;
+use super::{Conn, DbError};
 use crate::ids::ShareId;
 
 /// Where the change counter lies in the WAL index.
@@ -61,23 +68,42 @@ struct Counts {
     directory: u64,
     shares: HashMap<ShareId, u64>,
     looked: Option<Instant>,
+    /// The newest row of the table that is known.
+    table: i64,
 }
 
 /// The counters of one open database.
 #[derive(Debug)]
 pub(super) struct Epochs {
-    index: File,
+    kept: Kept,
     counts: Mutex<Counts>,
 }
 
+/// Where the counters are.
+#[derive(Debug)]
+enum Kept {
+    /// In SQLite's WAL index.
+    Index(File),
+    /// In a table.
+    Table(Arc<Readers>),
+}
+
+/// The row of the table that is about the directory; shares have larger ids.
+const DIRECTORY: i64 = 0;
+
 impl Epochs {
     /// Opens the WAL index of the database at `path`; a connection in WAL mode must be open already.
-    pub fn open(path: &Path) -> std::io::Result<Self> {
+    pub fn of_file(path: &Path) -> std::io::Result<Self> {
         let mut name = path.as_os_str().to_owned();
         name.push("-shm");
-        let epochs = Self { index: File::open(name)?, counts: Mutex::default() };
+        let epochs = Self { kept: Kept::Index(File::open(name)?), counts: Mutex::default() };
         epochs.counts.lock().known = epochs.counter()?;
         Ok(epochs)
+    }
+
+    /// The counters of a server's table.
+    pub fn of_table(readers: Arc<Readers>) -> Self {
+        Self { kept: Kept::Table(readers), counts: Mutex::default() }
     }
 
     fn counter(&self) -> std::io::Result<u32> {
@@ -91,8 +117,9 @@ impl Epochs {
     }
 
     fn number(&self, at: u64) -> std::io::Result<u32> {
+        let Kept::Index(index) = &self.kept else { return Ok(0) };
         let mut bytes = [0; 4];
-        self.index.read_exact_at(&mut bytes, at)?;
+        index.read_exact_at(&mut bytes, at)?;
         Ok(u32::from_ne_bytes(bytes))
     }
 
@@ -103,7 +130,7 @@ impl Epochs {
     }
 
     /// The counts, from a look at the counter that is hardly older than the question.
-    fn recent(&self) -> parking_lot::MutexGuard<'_, Counts> {
+    fn recent(&self) -> MutexGuard<'_, Counts> {
         let counts = self.counts.lock();
         match counts.looked {
             Some(at) if at.elapsed() < LOOK_HOLDS => counts,
@@ -127,27 +154,111 @@ impl Epochs {
         counts
     }
 
+    /// Asks the table what has been raised since the last time.
+    async fn ask(&self, conn: &mut Conn) -> Result<(), DbError> {
+        let known = self.counts.lock().table;
+        let asked = Instant::now();
+        let raised = query("select share_id, n, at from epoch where at > ? order by at").bind(known);
+        let raised = raised.fetch_all(conn).await?;
+        let mut counts = self.counts.lock();
+        for row in raised {
+            let (about, n, at): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            let n = n.unsigned_abs();
+            // Answers can come in another order than questions; the numbers only grow.
+            if about == DIRECTORY {
+                counts.directory = counts.directory.max(n);
+            } else {
+                let share = counts.shares.entry(ShareId(about)).or_default();
+                *share = n.max(*share);
+            }
+            counts.table = counts.table.max(at);
+        }
+        counts.looked = counts.looked.max(Some(asked));
+        Ok(())
+    }
+
+    /// Sees to it that the counts are those of this moment.
+    async fn refresh(&self) -> Result<(), DbError> {
+        let Kept::Table(readers) = &self.kept else {
+            drop(self.recent());
+            return Ok(());
+        };
+        if self.counts.lock().looked.is_some_and(|at| at.elapsed() < LOOK_HOLDS) {
+            return Ok(());
+        }
+        loop {
+            let mut lent = readers.lend().await?;
+            match self.ask(lent.conn()).await {
+                Err(_) if lent.is_stale() => {}
+                asked => return asked,
+            }
+        }
+    }
+
     /// The stamp of what concerns people, groups, shares and subscriptions.
-    pub fn directory(&self) -> Stamp {
-        let counts = self.recent();
+    pub async fn directory(&self) -> Result<Stamp, DbError> {
+        self.refresh().await?;
+        let counts = self.counts.lock();
+        Ok(Stamp { foreign: counts.foreign, directory: counts.directory, share: 0 })
+    }
+
+    /// The same, inside a writing transaction of this process, when nobody else can commit.
+    pub fn directory_here(&self) -> Stamp {
+        let counts = match self.kept {
+            Kept::Index(_) => self.recent(),
+            Kept::Table(_) => self.counts.lock(),
+        };
         Stamp { foreign: counts.foreign, directory: counts.directory, share: 0 }
     }
 
     /// The stamp of one share's tree.
-    pub fn share(&self, share: ShareId) -> Stamp {
-        let counts = self.recent();
-        Stamp { foreign: counts.foreign, directory: 0, share: counts.shares.get(&share).copied().unwrap_or(0) }
+    pub async fn share(&self, share: ShareId) -> Result<Stamp, DbError> {
+        self.refresh().await?;
+        let counts = self.counts.lock();
+        let of_share = counts.shares.get(&share).copied().unwrap_or(0);
+        Ok(Stamp { foreign: counts.foreign, directory: 0, share: of_share })
     }
 
     /// This process has just begun a writing transaction: from here to its end nobody else can commit.
-    pub fn own_begin(&self) {
-        self.look(self.counts.lock()).own = true;
+    pub async fn own_begin(&self, conn: &mut Conn) -> Result<(), DbError> {
+        match self.kept {
+            Kept::Index(_) => {
+                self.look(self.counts.lock()).own = true;
+                Ok(())
+            }
+            Kept::Table(_) => self.ask(conn).await,
+        }
+    }
+
+    /// The transaction is about to be committed: its part in the table.
+    pub async fn own_raise(&self, conn: &mut Conn, touched: &Touched) -> Result<(), DbError> {
+        if matches!(self.kept, Kept::Index(_)) {
+            return Ok(());
+        }
+        let mut about: Vec<i64> = touched.shares.iter().map(|share| share.0).collect();
+        about.extend(touched.directory.then_some(DIRECTORY));
+        about.sort_unstable();
+        about.dedup();
+        if about.is_empty() {
+            return Ok(());
+        }
+        let raise = query(
+            "insert into epoch (share_id, n, at) select value, 1, nextval('epoch_at') from json_each(?)
+             on conflict (share_id) do update set n = epoch.n + 1, at = excluded.at",
+        );
+        raise.bind(serde_json::json!(about).to_string()).execute(conn).await?;
+        Ok(())
     }
 
     /// The transaction has ended. `touched` is `None` when nothing was committed.
     pub fn own_end(&self, touched: Option<Touched>) {
         let mut counts = self.counts.lock();
         counts.own = false;
+        if matches!(self.kept, Kept::Table(_)) {
+            // The next question asks the table.
+            counts.looked = None;
+            return;
+        }
         if let Some(touched) = touched {
             if touched.directory {
                 counts.directory += 1;

@@ -6,9 +6,12 @@
 //! Groups of writers share a commit ([`write`](self::write)); checkpoints are made beside them ([`checkpoint`](self::checkpoint)).
 
 mod checkpoint;
+mod conn;
 mod epochs;
+mod postgres;
 mod query;
 mod readers;
+mod source;
 mod sqlite;
 mod write;
 
@@ -18,16 +21,17 @@ use std::sync::Arc;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{Connection, SqliteConnection};
 
+pub use conn::Conn;
 pub use epochs::Stamp;
-pub use query::{Bind, Column, Done, Query, Row, Scalar, Value, query, query_scalar};
+pub use postgres::Address;
+pub use query::{Bind, Column, Done, Query, Row, Scalar, Sql, Value, query, query_scalar};
 pub use readers::ReadTx;
-pub use sqlite::Conn;
 pub use write::{Seal, WriteTx};
 
 use crate::ids::ShareId;
 use checkpoint::Checkpoints;
 use readers::Readers;
-use sqlite::Purpose;
+use source::{Purpose, Source};
 
 /// Why the database didn't do what it was asked. Clonable, because a whole group of writers hears of it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -78,10 +82,20 @@ impl From<sqlx::migrate::MigrateError> for DbError {
     }
 }
 
+fn lost(error: std::io::Error) -> DbError {
+    DbError::Lost(error.to_string().into())
+}
+
 /// Anything that statements can be read through: a read or a write transaction.
 pub trait Reads: Send {
     /// The connection, for a room's `sql.rs`.
     fn conn(&mut self) -> &mut Conn;
+}
+
+/// The right to serve a database, as long as it is kept.
+#[derive(Debug)]
+pub struct Claim {
+    _conn: Conn,
 }
 
 /// An open database. Cheap to clone.
@@ -106,15 +120,30 @@ impl Db {
             .optimize_on_close(false, None);
         let mut migrating = SqliteConnection::connect_with(&options).await?;
         sqlx::migrate!("migrations/sqlite").run(&mut migrating).await?;
-        let lost = |error: std::io::Error| DbError::Lost(error.to_string().into());
-        let conn = Conn::open(path, if durable { Purpose::WriteDurably } else { Purpose::WriteRelaxed })?;
-        let epochs = Arc::new(epochs::Epochs::open(path).map_err(lost)?);
-        let checkpoints = Checkpoints::open(path).map_err(lost)?;
-        let writer = Arc::new(write::Writer::new(conn, Arc::clone(&epochs), checkpoints).map_err(lost)?);
-        let readers = Arc::new(Readers::open(path)?);
+        let source = Source::File(path.to_owned());
+        let purpose = if durable { Purpose::WriteDurably } else { Purpose::WriteRelaxed };
+        let conn = source.open(purpose).await?;
+        let epochs = Arc::new(epochs::Epochs::of_file(path).map_err(lost)?);
+        let checkpoints = Some(Checkpoints::open(path).map_err(lost)?);
+        let readers = Arc::new(Readers::open(source.clone()).await?);
+        let writer = write::Writer::new(conn, (source, purpose), Arc::clone(&epochs), checkpoints).map_err(lost)?;
         // The last connection to go would fold the log back and remove it, so this one goes after the others are there.
         migrating.close().await?;
-        Ok(Self { readers, writer, epochs, seal: None })
+        Ok(Self { readers, writer: Arc::new(writer), epochs, seal: None })
+    }
+
+    /// Opens the database of a PostgreSQL server; with `create` an empty one is given its schema.
+    ///
+    /// Errors: [`DbError::Newer`]; [`DbError::Lost`] when it can't be reached.
+    pub async fn connect(address: &Address) -> Result<Self, DbError> {
+        let source = Source::Server(Box::new(address.clone()));
+        postgres::migrate(address).await?;
+        let conn = source.open(Purpose::WriteDurably).await?;
+        let readers = Arc::new(Readers::open(source.clone()).await?);
+        let epochs = Arc::new(epochs::Epochs::of_table(Arc::clone(&readers)));
+        let place = (source, Purpose::WriteDurably);
+        let writer = write::Writer::new(conn, place, Arc::clone(&epochs), None).map_err(lost)?;
+        Ok(Self { readers, writer: Arc::new(writer), epochs, seal: None })
     }
 
     /// Begins to read. Errors: [`DbError::Busy`] when no connection comes free in time.
@@ -147,17 +176,39 @@ impl Db {
     }
 
     /// What must still hold for a cached answer about people, groups, shares and subscriptions.
-    pub fn directory_stamp(&self) -> Stamp {
-        self.epochs.directory()
+    ///
+    /// Errors: the database can't be asked, so nothing cached may be used.
+    pub async fn directory_stamp(&self) -> Result<Stamp, DbError> {
+        self.epochs.directory().await
     }
 
     /// What must still hold for a cached answer about the tree of `share`.
-    pub fn share_stamp(&self, share: ShareId) -> Stamp {
-        self.epochs.share(share)
+    ///
+    /// Errors: as of [`Self::directory_stamp`].
+    pub async fn share_stamp(&self, share: ShareId) -> Result<Stamp, DbError> {
+        self.epochs.share(share).await
+    }
+
+    /// Takes a database on a server for this process, as long as the connection is kept: `None` when another one has it. A file is claimed otherwise.
+    pub async fn claim(&self) -> Result<Option<Claim>, DbError> {
+        let mut conn = self.writer.connection().await?;
+        if self.is_server() {
+            let free = query_scalar("select pg_try_advisory_lock(7236825611)").fetch_one(&mut conn).await?;
+            return Ok(bool::then_some(free, Claim { _conn: conn }));
+        }
+        Ok(Some(Claim { _conn: conn }))
+    }
+
+    /// Whether a server keeps it.
+    pub fn is_server(&self) -> bool {
+        self.writer.is_on_server()
     }
 
     /// What SQLite itself finds wrong with the file, a sentence each; empty is right.
     pub async fn damage(&self) -> Result<Vec<String>, DbError> {
+        if self.is_server() {
+            return Ok(Vec::new());
+        }
         let mut tx = self.read().await?;
         let found: Vec<String> = query_scalar("pragma integrity_check(100)").fetch_all(tx.conn()).await?;
         Ok(found.into_iter().filter(|line| line != "ok").map(|line| format!("the database file: {line}")).collect())

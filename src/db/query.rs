@@ -1,6 +1,6 @@
 //! What a room's `sql.rs` sees of the database: a statement, what is bound to it, and the rows it gives.
 //!
-//! The dialect's driver ([`sqlite`](super::sqlite)) is below this and nowhere above. Statements are constants of the program: no text of a
+//! The drivers ([`sqlite`](super::sqlite), [`postgres`](super::postgres)) are below this and nowhere above. Statements are constants of the program: no text of a
 //! client is ever part of one.
 
 use std::borrow::Cow;
@@ -8,6 +8,9 @@ use std::borrow::Cow;
 use super::{Conn, DbError};
 
 type Result<T> = std::result::Result<T, DbError>;
+
+/// As many values as most statements take.
+const BINDS_USUAL: usize = 8;
 
 /// A value on its way to the database.
 #[derive(Debug, Clone)]
@@ -126,17 +129,37 @@ impl Done {
     }
 }
 
+/// A statement's text in the dialects, nearly always the same.
+#[derive(Debug, Clone, Copy)]
+pub struct Sql {
+    pub(super) sqlite: &'static str,
+    pub(super) postgres: &'static str,
+}
+
+impl Sql {
+    /// A statement that is written twice. Both take the same values, bare `?` in the same order.
+    pub const fn two(sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { sqlite, postgres }
+    }
+}
+
+impl From<&'static str> for Sql {
+    fn from(both: &'static str) -> Self {
+        Self::two(both, both)
+    }
+}
+
 /// A statement, or several separated by `;`, with what is bound: `?` in order over all of them, `?N` by number.
 #[derive(Debug)]
 #[must_use = "a statement does nothing until it is sent"]
 pub struct Query<'q> {
-    sql: &'static str,
+    sql: Sql,
     binds: Vec<Bind<'q>>,
 }
 
 /// A statement. No `;` may stand in its literals.
-pub fn query<'q>(sql: &'static str) -> Query<'q> {
-    Query { sql, binds: Vec::with_capacity(sql.len().min(1024) / 64 + 2) }
+pub fn query<'q>(sql: impl Into<Sql>) -> Query<'q> {
+    Query { sql: sql.into(), binds: Vec::with_capacity(BINDS_USUAL) }
 }
 
 impl<'q> Query<'q> {
@@ -148,23 +171,25 @@ impl<'q> Query<'q> {
 
     /// Every row, of all its statements.
     pub async fn fetch_all(self, conn: &mut Conn) -> Result<Vec<Row>> {
-        Ok(conn.run(self.sql, &self.binds)?.0)
+        Ok(conn.run(self.sql, &self.binds).await?.0)
     }
 
     /// The first row, if there is one.
     pub async fn fetch_optional(self, conn: &mut Conn) -> Result<Option<Row>> {
-        Ok(conn.run(self.sql, &self.binds)?.0.into_iter().next())
+        Ok(conn.run(self.sql, &self.binds).await?.0.into_iter().next())
     }
 
     /// The first row. Errors: [`DbError::Statement`] when there is none.
     pub async fn fetch_one(self, conn: &mut Conn) -> Result<Row> {
         let sql = self.sql;
-        self.fetch_optional(conn).await?.ok_or_else(|| DbError::Statement(format!("no row from `{sql}`").into()))
+        self.fetch_optional(conn)
+            .await?
+            .ok_or_else(|| DbError::Statement(format!("no row from `{}`", sql.sqlite).into()))
     }
 
     /// Carries it out.
     pub async fn execute(self, conn: &mut Conn) -> Result<Done> {
-        Ok(conn.run(self.sql, &self.binds)?.1)
+        Ok(conn.run(self.sql, &self.binds).await?.1)
     }
 }
 
@@ -174,7 +199,7 @@ impl<'q> Query<'q> {
 pub struct Scalar<'q>(Query<'q>);
 
 /// A statement that gives one value a row.
-pub fn query_scalar<'q>(sql: &'static str) -> Scalar<'q> {
+pub fn query_scalar<'q>(sql: impl Into<Sql>) -> Scalar<'q> {
     Scalar(query(sql))
 }
 

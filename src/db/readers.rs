@@ -1,13 +1,13 @@
 //! Reading: a few connections, each lent to one transaction at a time.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::sqlite::Purpose;
+use super::source::{Purpose, Source};
 use super::{Conn, DbError, Reads};
 
 /// Transactions that read at the same time.
@@ -16,20 +16,27 @@ const READERS_MAX: usize = 8;
 const READER_WAIT: Duration = Duration::from_secs(10);
 
 /// The connections that nobody reads with at the moment.
+#[derive(Debug)]
 pub(super) struct Readers {
-    path: PathBuf,
+    source: Source,
+    begin: &'static str,
     idle: Mutex<Vec<Conn>>,
     places: Arc<Semaphore>,
 }
 
 impl Readers {
     /// Opens the first of them, to see that it can be done; the others are opened when they are wanted.
-    pub fn open(path: &Path) -> Result<Self, DbError> {
-        let first = Conn::open(path, Purpose::Read)?;
-        Ok(Self { path: path.to_owned(), idle: Mutex::new(vec![first]), places: Arc::new(Semaphore::new(READERS_MAX)) })
+    pub async fn open(source: Source) -> Result<Self, DbError> {
+        let first = source.open(Purpose::Read).await?;
+        let begin = match source {
+            Source::File(_) => "begin",
+            Source::Server(_) => "begin isolation level repeatable read read only",
+        };
+        Ok(Self { source, begin, idle: Mutex::new(vec![first]), places: Arc::new(Semaphore::new(READERS_MAX)) })
     }
 
-    pub async fn begin(self: &Arc<Self>) -> Result<ReadTx, DbError> {
+    /// Lends a connection on which nothing is open.
+    pub async fn lend(self: &Arc<Self>) -> Result<Lent, DbError> {
         let place = match Arc::clone(&self.places).try_acquire_owned() {
             Ok(place) => place,
             Err(_) => {
@@ -38,12 +45,23 @@ impl Readers {
             }
         };
         let idle = self.idle.lock().pop();
-        let mut conn = match idle {
-            Some(conn) => conn,
-            None => Conn::open(&self.path, Purpose::Read)?,
+        let (conn, fresh) = match idle {
+            Some(conn) => (conn, false),
+            None => (self.source.open(Purpose::Read).await?, true),
         };
-        conn.command("begin")?;
-        Ok(ReadTx { conn: Some(conn), readers: Arc::clone(self), _place: place })
+        Ok(Lent { conn: Some(conn), fresh, readers: Arc::clone(self), place: Some(place) })
+    }
+
+    /// Begins a transaction.
+    pub async fn begin(self: &Arc<Self>) -> Result<ReadTx, DbError> {
+        loop {
+            let mut lent = self.lend().await?;
+            match lent.conn().command(self.begin).await {
+                Ok(()) => return Ok(ReadTx(lent)),
+                Err(_) if lent.is_stale() => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// No transaction begins any more, and the connections go.
@@ -51,28 +69,68 @@ impl Readers {
         self.places.close();
         self.idle.lock().clear();
     }
+
+    fn take_back(&self, conn: Conn) {
+        if !conn.is_broken() && !self.places.is_closed() {
+            self.idle.lock().push(conn);
+        }
+    }
+}
+
+/// A connection that is given back when this goes.
+#[derive(Debug)]
+pub(super) struct Lent {
+    conn: Option<Conn>,
+    fresh: bool,
+    readers: Arc<Readers>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl Lent {
+    pub fn conn(&mut self) -> &mut Conn {
+        self.conn.as_mut().expect("the connection is there until the end")
+    }
+
+    /// Whether it was cut while nobody used it. Then there is no harm in trying another one.
+    pub fn is_stale(&self) -> bool {
+        !self.fresh && self.conn.as_ref().is_some_and(Conn::is_broken)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            self.readers.take_back(conn);
+        }
+    }
 }
 
 /// A consistent view of one moment; writes by others don't show in it.
-pub struct ReadTx {
-    conn: Option<Conn>,
-    readers: Arc<Readers>,
-    _place: OwnedSemaphorePermit,
-}
+pub struct ReadTx(Lent);
 
 impl Reads for ReadTx {
     fn conn(&mut self) -> &mut Conn {
-        self.conn.as_mut().expect("the connection is there until the end")
+        self.0.conn()
     }
 }
 
 impl Drop for ReadTx {
     fn drop(&mut self) {
-        if let Some(mut conn) = self.conn.take()
-            && conn.command("rollback").is_ok()
-            && !self.readers.places.is_closed()
+        let Some(mut conn) = self.0.conn.take() else { return };
+        let (readers, place) = (Arc::clone(&self.0.readers), self.0.place.take());
+        let end = async move {
+            if conn.command("rollback").await.is_ok() {
+                readers.take_back(conn);
+            }
+            drop(place);
+        };
+        // With SQLite the end is there at the first look, and no task is needed for it.
+        let mut end = Box::pin(end);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        if end.as_mut().poll(&mut context).is_pending()
+            && let Ok(runtime) = Handle::try_current()
         {
-            self.readers.idle.lock().push(conn);
+            runtime.spawn(end);
         }
     }
 }

@@ -11,26 +11,16 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::DbError;
 use super::query::{Bind, Done, Row, Value};
+use super::source::Purpose;
 
 /// How long a writer of this process waits for another process's transaction before it answers "busy".
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Prepared statements that a connection keeps; there are fewer in the whole program.
 const STATEMENTS_MAX: usize = 512;
 
-/// What a connection is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// Reading only.
-    Read,
-    /// Writing, each commit synced.
-    WriteDurably,
-    /// Writing; the system may sync when it likes.
-    WriteRelaxed,
-}
-
 /// A connection.
 #[derive(Debug)]
-pub struct Conn(Connection);
+pub struct SqliteConn(Connection);
 
 impl ToSql for Bind<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -56,7 +46,7 @@ impl From<rusqlite::Error> for DbError {
     }
 }
 
-impl Conn {
+impl SqliteConn {
     /// Opens the database file, which is there and in WAL mode.
     pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Self, DbError> {
         let access = match purpose {

@@ -23,8 +23,13 @@ use tokio::task::JoinError;
 
 use super::checkpoint::{CHECKPOINT, Checkpoints};
 use super::epochs::{Epochs, Stamp, Touched};
+use super::source::{Purpose, Source};
 use super::{Conn, DbError, Reads};
 use crate::ids::ShareId;
+
+/// Begins on a server: of all nodes one writes at a time, as on SQLite, so everything that is decided in a transaction is decided alone.
+/// The number is this program's among the advisory locks of the database.
+const BEGIN_ALONE: &str = "begin; select pg_advisory_xact_lock(7236825610)";
 
 /// So many jobs share one transaction at the most: bounds how long the first of them waits.
 const GROUP_JOBS_MAX: usize = 256;
@@ -51,7 +56,9 @@ pub(super) struct Writer {
     /// Those who wait for the lane, or have been sent to the thread and not begun yet.
     queued: Arc<AtomicUsize>,
     epochs: Arc<Epochs>,
-    checkpoints: Checkpoints,
+    source: Source,
+    purpose: Purpose,
+    checkpoints: Option<Checkpoints>,
     thread: Handle,
     /// The thread ends when this goes.
     _running: oneshot::Sender<()>,
@@ -76,7 +83,13 @@ pub trait Seal: Send + Sync {
 }
 
 impl Writer {
-    pub fn new(conn: Conn, epochs: Arc<Epochs>, checkpoints: Checkpoints) -> std::io::Result<Self> {
+    /// `conn`: opened from `source`, which gives another one when it breaks.
+    pub fn new(
+        conn: Conn,
+        (source, purpose): (Source, Purpose),
+        epochs: Arc<Epochs>,
+        checkpoints: Option<Checkpoints>,
+    ) -> std::io::Result<Self> {
         let lane = Lane { conn, group: None };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = runtime.handle().clone();
@@ -89,10 +102,21 @@ impl Writer {
             lane: Arc::new(tokio::sync::Mutex::new(lane)),
             queued: Arc::default(),
             epochs,
+            source,
+            purpose,
             checkpoints,
             thread,
             _running: running,
         })
+    }
+
+    /// Another connection of the same kind.
+    pub async fn connection(&self) -> Result<Conn, DbError> {
+        self.source.open(Purpose::Read).await
+    }
+
+    pub fn is_on_server(&self) -> bool {
+        matches!(self.source, Source::Server(_))
     }
 
     /// Runs a job on the writer's thread.
@@ -120,8 +144,22 @@ impl Writer {
         let mut tx =
             WriteTx { lane: Some(lane), group, touched, protected: false, writer: Arc::clone(self), seal: None };
         if open.is_none() {
-            tx.conn().command("begin immediate")?;
-            self.epochs.own_begin();
+            if tx.conn().is_broken() {
+                *tx.conn() = self.source.open(self.purpose).await?;
+            }
+            let begin = match self.source {
+                Source::File(_) => "begin immediate",
+                Source::Server(_) => BEGIN_ALONE,
+            };
+            let begun = tx.conn().command(begin).await;
+            if begun.is_err() && tx.conn().is_broken() {
+                // It was cut while nobody wrote: nothing has been said on it that could be lost.
+                *tx.conn() = self.source.open(self.purpose).await?;
+                tx.conn().command(begin).await?;
+            } else {
+                begun?;
+            }
+            self.epochs.own_begin(tx.conn()).await?;
         }
         Ok(tx)
     }
@@ -153,18 +191,29 @@ impl Writer {
     }
 
     async fn commit(&self, group: &Group, lane: &mut Lane) -> Result<(), DbError> {
-        let outcome = lane.conn.command("commit");
+        let raised = {
+            let touched = std::mem::take(&mut *group.touched.lock());
+            let raised = self.epochs.own_raise(&mut lane.conn, &touched).await;
+            *group.touched.lock() = touched;
+            raised
+        };
+        let outcome = match raised {
+            Ok(()) => lane.conn.command("commit").await,
+            Err(error) => Err(error),
+        };
         if outcome.is_err() {
             // After a full disk SQLite may have rolled back by itself; then this one fails, and that is fine.
-            let _ = lane.conn.command("rollback");
+            let _ = lane.conn.command("rollback").await;
         }
         self.end(group, lane, outcome.clone());
-        let frames = self.epochs.frames();
-        self.checkpoints.consider(frames);
-        if frames.too_many()
-            && let Err(error) = lane.conn.command(CHECKPOINT)
-        {
-            tracing::warn!(%error, "the database's log could not be copied back");
+        if let Some(checkpoints) = &self.checkpoints {
+            let frames = self.epochs.frames();
+            checkpoints.consider(frames);
+            if frames.too_many()
+                && let Err(error) = lane.conn.command(CHECKPOINT).await
+            {
+                tracing::warn!(%error, "the database's log could not be copied back");
+            }
         }
         outcome
     }
@@ -191,17 +240,19 @@ impl Writer {
         if !alone && !wrote {
             return;
         }
-        if !alone && protected && lane.conn.command("rollback to job").is_ok() {
+        if !alone && protected && lane.conn.command("rollback to job").await.is_ok() {
             return;
         }
-        let _ = lane.conn.command("rollback");
+        let _ = lane.conn.command("rollback").await;
         self.end(&group, &mut lane, Err(DbError::Busy));
     }
 
     /// Closes the connection once nobody writes any more.
     pub async fn close(&self) {
         let mut lane = self.lane.lock().await;
-        let _ = lane.conn.command(CHECKPOINT);
+        if self.checkpoints.is_some() {
+            let _ = lane.conn.command(CHECKPOINT).await;
+        }
     }
 }
 
@@ -226,7 +277,7 @@ impl WriteTx {
 
     /// Sets a savepoint, for a job that may have to give up after it has written something.
     pub async fn protect(&mut self) -> Result<(), DbError> {
-        self.conn().command("savepoint job")?;
+        self.conn().command("savepoint job").await?;
         self.protected = true;
         Ok(())
     }
@@ -246,7 +297,7 @@ impl WriteTx {
     /// The stamp of the directory as this transaction sees it, `None` when the group itself has changed the directory.
     pub fn directory_stamp(&self) -> Option<Stamp> {
         let changed = self.touched.directory || self.group.touched.lock().directory;
-        (!changed).then(|| self.writer.epochs.directory())
+        (!changed).then(|| self.writer.epochs.directory_here())
     }
 }
 

@@ -126,7 +126,7 @@ pub(super) async fn count_administrators_but(conn: &mut Conn, user: UserId) -> R
 pub(super) async fn count_administrators_outside(conn: &mut Conn, org: OrgId) -> Result<i64> {
     let count = query_scalar(
         "with recursive down (id) as (
-             select ?
+             select cast(? as bigint)
              union all
              select organization.id from down join organization on organization.parent_id = down.id
          )
@@ -316,7 +316,7 @@ pub(super) async fn delete_group_member(conn: &mut Conn, group: GroupId, member:
 pub(super) async fn groups_above(conn: &mut Conn, group: GroupId, levels_max: i64) -> Result<Vec<(GroupId, i64)>> {
     let rows = query(
         "with recursive above (id, level) as (
-             select ?1, 1
+             select cast(?1 as bigint), 1
              union
              select group_group.group_id, above.level + 1
              from above join group_group on group_group.member_id = above.id
@@ -332,7 +332,7 @@ pub(super) async fn groups_above(conn: &mut Conn, group: GroupId, levels_max: i6
 pub(super) async fn levels_below(conn: &mut Conn, group: GroupId, levels_max: i64) -> Result<i64> {
     let level = query_scalar(
         "with recursive below (id, level) as (
-             select ?1, 1
+             select cast(?1 as bigint), 1
              union
              select group_group.member_id, below.level + 1
              from below join group_group on group_group.group_id = below.id
@@ -358,15 +358,15 @@ pub(super) struct Step {
 pub(super) async fn steps(conn: &mut Conn, user: UserId) -> Result<Vec<Step>> {
     let rows = query(
         "with recursive member_of (id, below) as (
-             select department_id, null from department_user where user_id = ?1
+             select department_id, cast(null as bigint) from department_user where user_id = ?1
              union
              select department.parent_id, department.id
              from member_of join department on department.id = member_of.id where department.parent_id is not null
          ),
          first (group_id, through) as (
-             select group_id, null from group_user where user_id = ?1
+             select group_id, cast(null as bigint) from group_user where user_id = ?1
              union all
-             select user_group.id, null
+             select user_group.id, cast(null as bigint)
              from user join user_group on user_group.org_id = user.org_id
              where user.id = ?1 and user.guest = 0 and user_group.builtin = 1 and user_group.department_id is null
              union all

@@ -36,13 +36,20 @@ fn list(nodes: &[NodeId]) -> String {
 pub(super) async fn upsert(conn: &mut Conn, node: NodeId, new: &NewGrant, now: Moment) -> Result<()> {
     let (user, group) = columns(new.principal);
     let (form, value) = stored(&new.granted);
-    let upsert = query(
-        "insert into access_grant (node_id, user_id, group_id, deny, form, value, created_at) values (?, ?, ?, ?, ?, ?, ?)
-         on conflict (node_id, user_id, deny) where user_id is not null
-             do update set form = excluded.form, value = excluded.value
-         on conflict (node_id, group_id, deny) where group_id is not null
-             do update set form = excluded.form, value = excluded.value",
-    );
+    macro_rules! upsert {
+        ($who:literal) => {
+            concat!(
+                "insert into access_grant (node_id, user_id, group_id, deny, form, value, created_at)
+                 values (?, ?, ?, ?, ?, ?, ?)
+                 on conflict (node_id, ",
+                $who,
+                ", deny) where ",
+                $who,
+                " is not null do update set form = excluded.form, value = excluded.value"
+            )
+        };
+    }
+    let upsert = query(if user.is_some() { upsert!("user_id") } else { upsert!("group_id") });
     let upsert = upsert.bind(node.0).bind(user).bind(group).bind(new.effect == Effect::Deny);
     upsert.bind(form).bind(value).bind(now.0).execute(conn).await?;
     Ok(())
@@ -60,7 +67,9 @@ pub(super) async fn clear(conn: &mut Conn, node: NodeId) -> Result<()> {
 /// Whether there was any.
 pub(super) async fn delete(conn: &mut Conn, node: NodeId, principal: Principal) -> Result<bool> {
     let (user, group) = columns(principal);
-    let delete = query("delete from access_grant where node_id = ? and user_id is ? and group_id is ?");
+    let delete = query(
+        "delete from access_grant where node_id = ? and user_id is not distinct from ? and group_id is not distinct from ?",
+    );
     Ok(delete.bind(node.0).bind(user).bind(group).execute(conn).await?.rows_affected() > 0)
 }
 
@@ -244,8 +253,8 @@ pub(super) async fn places(conn: &mut Conn, nodes: &[NodeId], shares: &[ShareId]
 pub(super) async fn delete_whole(conn: &mut Conn, target: Principal, subject: Principal) -> Result<bool> {
     let ((target_user, target_group), (user, group)) = (columns(target), columns(subject));
     let delete = query(
-        "delete from whole_grant where target_user_id is ? and target_group_id is ?
-                                   and subject_user_id is ? and subject_group_id is ?",
+        "delete from whole_grant where target_user_id is not distinct from ? and target_group_id is not distinct from ?
+                                   and subject_user_id is not distinct from ? and subject_group_id is not distinct from ?",
     );
     let delete = delete.bind(target_user).bind(target_group).bind(user).bind(group);
     Ok(delete.execute(conn).await?.rows_affected() == 1)

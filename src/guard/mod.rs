@@ -77,7 +77,7 @@ impl Guard {
     /// What the caller reaches at this moment.
     pub async fn access(&self, db: &Db, caller: &Caller) -> Result<Arc<Access>, DbError> {
         // The stamp is taken before the rows are read: a change in between makes the kept answer stale, never wrong.
-        let stamp = db.directory_stamp();
+        let stamp = db.directory_stamp().await?;
         if let Some(access) = self.kept(caller, stamp) {
             return Ok(access);
         }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Lock, LockKind, Wanted};
 use crate::clock::Moment;
-use crate::db::{Conn, DbError, Row, query, query_scalar};
+use crate::db::{Conn, DbError, Row, Sql, query, query_scalar};
 use crate::ids::{NodeId, ShareId, UserId};
 
 type Result<T> = std::result::Result<T, DbError>;
@@ -171,8 +171,9 @@ pub(super) async fn delete(conn: &mut Conn, id: i64) -> Result<()> {
 /// Removes a lock and keeps that it was broken.
 pub(super) async fn break_up(conn: &mut Conn, lock: &Lock, by: Option<UserId>, now: Moment) -> Result<()> {
     query(
-        "insert or replace into broken_lock (token, share_id, node_id, holder_id, broken_by, broken_at)
-         values (?, ?, ?, ?, ?, ?);
+        "insert into broken_lock (token, share_id, node_id, holder_id, broken_by, broken_at)
+         values (?, ?, ?, ?, ?, ?)
+         on conflict (token) do update set broken_by = excluded.broken_by, broken_at = excluded.broken_at;
          delete from lock where id = ?",
     )
     .bind(&lock.token)
@@ -195,19 +196,25 @@ pub(super) async fn was_broken(
     holder: UserId,
     now: Moment,
 ) -> Result<bool> {
-    query_scalar(
-        "select exists (select 1 from broken_lock
-                        where token in (select value from json_each(?1)) and node_id = ?2 and holder_id = ?3)
-             or exists (select 1 from lock
-                        where token in (select value from json_each(?1)) and node_id = ?2 and holder_id = ?3
-                          and lapses_at <= ?4)",
-    )
-    .bind(json!(tokens).to_string())
-    .bind(node.0)
-    .bind(holder.0)
-    .bind(now.0)
-    .fetch_one(conn)
-    .await
+    macro_rules! broken {
+        ($tokens:literal) => {
+            concat!(
+                "select exists (select 1 from broken_lock where token in (select value from ",
+                $tokens,
+                ") and node_id = ?2 and holder_id = ?3)
+                     or exists (select 1 from lock where token in (select value from ",
+                $tokens,
+                ") and node_id = ?2 and holder_id = ?3 and lapses_at <= ?4)"
+            )
+        };
+    }
+    query_scalar(Sql::two(broken!("json_each(?1)"), broken!("json_texts(?1)")))
+        .bind(json!(tokens).to_string())
+        .bind(node.0)
+        .bind(holder.0)
+        .bind(now.0)
+        .fetch_one(conn)
+        .await
 }
 
 /// Removes the locks at and below `root`, which has been moved: a lock stays at its URL (RFC 4918 section 7.7).
@@ -269,9 +276,10 @@ pub(super) async fn unwritten(conn: &mut Conn, now: Moment, limit: i64) -> Resul
 /// Keeps of the locks that have lapsed who lost them, and to whom.
 pub(super) async fn record_lapsed(conn: &mut Conn, now: Moment) -> Result<()> {
     query(
-        "insert or ignore into broken_lock (token, share_id, node_id, holder_id, broken_by, broken_at)
+        "insert into broken_lock (token, share_id, node_id, holder_id, broken_by, broken_at)
          select token, share_id, node_id, holder_id, wanted_by, lapses_at from lock
-         where lapses_at <= ? and (expires_at is null or expires_at > lapses_at)",
+         where lapses_at <= ? and (expires_at is null or expires_at > lapses_at)
+         on conflict (token) do nothing",
     )
     .bind(now.0)
     .execute(conn)

@@ -207,11 +207,19 @@ pub(super) async fn upsert_subscription(
     now: Moment,
 ) -> Result<()> {
     let (user, group) = columns(principal);
-    let upsert = query(
-        "insert into subscription (share_id, user_id, group_id, role, created_at) values (?, ?, ?, ?, ?)
-         on conflict (share_id, user_id) where user_id is not null do update set role = excluded.role
-         on conflict (share_id, group_id) where group_id is not null do update set role = excluded.role",
-    );
+    macro_rules! upsert {
+        ($who:literal) => {
+            concat!(
+                "insert into subscription (share_id, user_id, group_id, role, created_at) values (?, ?, ?, ?, ?)
+                 on conflict (share_id, ",
+                $who,
+                ") where ",
+                $who,
+                " is not null do update set role = excluded.role"
+            )
+        };
+    }
+    let upsert = query(if user.is_some() { upsert!("user_id") } else { upsert!("group_id") });
     upsert.bind(share.0).bind(user).bind(group).bind(role).bind(now.0).execute(conn).await?;
     Ok(())
 }
@@ -219,7 +227,9 @@ pub(super) async fn upsert_subscription(
 /// Whether there was one.
 pub(super) async fn delete_subscription(conn: &mut Conn, share: ShareId, principal: Principal) -> Result<bool> {
     let (user, group) = columns(principal);
-    let delete = query("delete from subscription where share_id = ? and user_id is ? and group_id is ?");
+    let delete = query(
+        "delete from subscription where share_id = ? and user_id is not distinct from ? and group_id is not distinct from ?",
+    );
     Ok(delete.bind(share.0).bind(user).bind(group).execute(conn).await?.rows_affected() == 1)
 }
 

@@ -63,7 +63,7 @@ impl TreeCache {
         root: NodeId,
         names: &[Name],
     ) -> Result<Arc<Located>, TreeError> {
-        let stamp = db.share_stamp(share);
+        let stamp = db.share_stamp(share).await?;
         let key = (share, key_of(names));
         if let Some((kept_at, located)) = self.paths.get(&key)
             && kept_at == stamp
@@ -81,7 +81,7 @@ impl TreeCache {
 
     /// Whether there is any lock in the share, so that most questions need not ask which.
     pub async fn has_locks(&self, db: &Db, share: ShareId) -> Result<bool, TreeError> {
-        let stamp = db.share_stamp(share);
+        let stamp = db.share_stamp(share).await?;
         if let Some((kept_at, has_locks)) = self.locks.get(&share)
             && kept_at == stamp
         {

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::change::{Fresh, Journal, State};
 use super::{Kind, Node, ShareState, Usage};
 use crate::clock::Moment;
-use crate::db::{Conn, DbError, Query, Row, query, query_scalar};
+use crate::db::{Conn, DbError, Query, Row, Sql, query, query_scalar};
 use crate::ids::{ContentId, NodeId, ShareId, UserId};
 
 type Result<T> = std::result::Result<T, DbError>;
@@ -75,21 +75,29 @@ macro_rules! quota {
 /// The row of an active share with the root `root`, and the nodes on the way along `keys`, the root first, as far as they
 /// lead. Changes of the share begin with this question: one for everything that they must know.
 pub(super) async fn chain(conn: &mut Conn, root: NodeId, keys: &[String]) -> Result<Option<(ShareState, Vec<Node>)>> {
-    let rows = query(concat!(
-        "with recursive step (depth, id) as (
-             select 0, ?1
-             union all
-             select step.depth + 1, node.id
-             from step join node on node.parent_id = step.id
-                                and node.name_key = json_extract(?2, '$[' || step.depth || ']')
-         )
-         select node.id, node.share_id, node.parent_id, node.name, node.kind, node.content_id, node.size,
-                node.modified_at, node.created_at, node.seq, node.lease_user, node.lease_until, node.has_props,
-                share.trash_id, share.seq, share.used_bytes, ",
-        quota!("step.depth = 0"),
-        ", exists (select 1 from lock where lock.share_id = share.id), exists (select 1 from vacated)
-         from step join node on node.id = step.id join share on share.id = node.share_id and share.active = 1
-         order by step.depth",
+    macro_rules! chain {
+        ($key:literal) => {
+            concat!(
+                "with recursive step (depth, id) as (
+                     select 0, cast(?1 as bigint)
+                     union all
+                     select step.depth + 1, node.id
+                     from step join node on node.parent_id = step.id and node.name_key = ",
+                $key,
+                ")
+                 select node.id, node.share_id, node.parent_id, node.name, node.kind, node.content_id, node.size,
+                        node.modified_at, node.created_at, node.seq, node.lease_user, node.lease_until, node.has_props,
+                        share.trash_id, share.seq, share.used_bytes, ",
+                quota!("step.depth = 0"),
+                ", exists (select 1 from lock where lock.share_id = share.id), exists (select 1 from vacated)
+                 from step join node on node.id = step.id join share on share.id = node.share_id and share.active = 1
+                 order by step.depth"
+            )
+        };
+    }
+    let rows = query(Sql::two(
+        chain!("json_extract(?2, '$[' || step.depth || ']')"),
+        chain!("cast(cast(?2 as text) as json) ->> step.depth"),
     ))
     .bind(root.0)
     .bind(json!(keys).to_string())
@@ -127,7 +135,7 @@ pub(super) async fn member(conn: &mut Conn, parent: NodeId, key: &str) -> Result
 pub(super) async fn chain_up(conn: &mut Conn, node: NodeId) -> Result<Vec<Node>> {
     let rows = query(
         "with recursive up (depth, id) as (
-             select 0, ?1
+             select 0, cast(?1 as bigint)
              union all
              select up.depth + 1, node.parent_id from up join node on node.id = up.id where node.parent_id is not null
          )
@@ -167,8 +175,10 @@ pub(super) async fn document(conn: &mut Conn, parent: NodeId, key: &str) -> Resu
 /// Keeps in mind that a file has left its name.
 pub(super) async fn vacate(conn: &mut Conn, n: &Node, by: UserId, now: Moment) -> Result<()> {
     query(
-        "insert or replace into vacated (parent_id, name_key, node_id, user_id, left_at)
-         select parent_id, name_key, id, ?, ? from node where id = ?",
+        "insert into vacated (parent_id, name_key, node_id, user_id, left_at)
+         select parent_id, name_key, id, ?, ? from node where id = ?
+         on conflict (parent_id, name_key)
+         do update set node_id = excluded.node_id, user_id = excluded.user_id, left_at = excluded.left_at",
     )
     .bind(by.0)
     .bind(now.0)
@@ -209,6 +219,18 @@ pub(super) async fn leave_trash(conn: &mut Conn, node: NodeId) -> Result<()> {
     Ok(())
 }
 
+/// The rows of nodes as one JSON text.
+macro_rules! nodes_as_json {
+    (sqlite) => {
+        "json_group_array(json_array(id, name, kind, lower(hex(content_id)), size, modified_at, created_at, seq, has_props))"
+    };
+    (postgres) => {
+        "coalesce(json_agg(json_build_array(id, name, kind, lower(hex(content_id)), size, modified_at, created_at, seq,
+                                            has_props) order by name_key), '[]')::text"
+    };
+}
+pub(super) use nodes_as_json;
+
 /// A page of members as one JSON row, and the key of the last of them. Rows one by one cost three times as much here.
 pub(super) async fn members_json(
     conn: &mut Conn,
@@ -217,18 +239,24 @@ pub(super) async fn members_json(
     collections_only: bool,
     limit: i64,
 ) -> Result<(String, Option<String>)> {
-    let row = query(
-        "select json_group_array(json_array(id, name, kind, lower(hex(content_id)), size, modified_at, created_at,
-                                            seq, has_props)), max(name_key)
-         from (select * from node where parent_id = ? and name_key > ? and (? = 0 or kind = 0)
-               order by name_key limit ?)",
-    )
-    .bind(parent.0)
-    .bind(after)
-    .bind(collections_only)
-    .bind(limit)
-    .fetch_one(conn)
-    .await?;
+    macro_rules! members {
+        ($rows:expr) => {
+            concat!(
+                "select ",
+                $rows,
+                ", max(name_key)
+                 from (select * from node where parent_id = ? and name_key > ? and (? = 0 or kind = 0)
+                       order by name_key limit ?) as member"
+            )
+        };
+    }
+    let row = query(Sql::two(members!(nodes_as_json!(sqlite)), members!(nodes_as_json!(postgres))))
+        .bind(parent.0)
+        .bind(after)
+        .bind(collections_only)
+        .bind(limit)
+        .fetch_one(conn)
+        .await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
@@ -236,9 +264,9 @@ pub(super) async fn members_json(
 pub(super) async fn count_below(conn: &mut Conn, root: NodeId, limit: i64) -> Result<i64> {
     query_scalar(
         "with recursive walk (id) as (
-             select ?1 union all select node.id from walk join node on node.parent_id = walk.id limit ?2
+             select cast(?1 as bigint) union all select node.id from walk join node on node.parent_id = walk.id
          )
-         select count(*) from walk",
+         select count(*) from (select 1 from walk limit ?2) as counted",
     )
     .bind(root.0)
     .bind(limit)
@@ -430,7 +458,8 @@ pub(super) async fn replace_content(
 ) -> Result<()> {
     query(
         "insert into revision (node_id, seq, content_id, size, modified_at, author_id, kept_at, collision)
-         select id, seq, content_id, size, modified_at, author_id, ?, ? and author_id is not null and author_id <> ?
+         select id, seq, content_id, size, modified_at, author_id, ?,
+                case when ? and author_id is not null and author_id <> ? then 1 else 0 end
          from node where id = ? and ?;
          update node set content_id = ?, size = ?, modified_at = ?, seq = ?, author_id = ? where id = ?",
     )
@@ -453,7 +482,7 @@ pub(super) async fn replace_content(
 /// How many revisions of a file there are, and how many of them are marked as collisions.
 #[cfg(test)]
 pub(super) async fn revisions(conn: &mut Conn, file: NodeId) -> Result<(i64, i64)> {
-    let row = query("select count(*), coalesce(sum(collision), 0) from revision where node_id = ?")
+    let row = query("select count(*), coalesce(cast(sum(collision) as bigint), 0) from revision where node_id = ?")
         .bind(file.0)
         .fetch_one(conn)
         .await?;
@@ -511,10 +540,10 @@ pub(super) async fn move_node(
 pub(super) async fn bytes_below(conn: &mut Conn, root: NodeId) -> Result<i64> {
     query_scalar(
         "with recursive walk (id) as (
-             select ?1 union all select node.id from walk join node on node.parent_id = walk.id
+             select cast(?1 as bigint) union all select node.id from walk join node on node.parent_id = walk.id
          )
-         select (select coalesce(sum(size), 0) from node where id in (select id from walk))
-              + (select coalesce(sum(size), 0) from revision where node_id in (select id from walk))",
+         select (select coalesce(cast(sum(size) as bigint), 0) from node where id in (select id from walk))
+              + (select coalesce(cast(sum(size) as bigint), 0) from revision where node_id in (select id from walk))",
     )
     .bind(root.0)
     .fetch_one(conn)
@@ -525,7 +554,7 @@ pub(super) async fn bytes_below(conn: &mut Conn, root: NodeId) -> Result<i64> {
 pub(super) async fn change_share(conn: &mut Conn, root: NodeId, share: ShareId, seq: i64) -> Result<()> {
     query(
         "with recursive walk (id) as (
-             select ?1 union all select node.id from walk join node on node.parent_id = walk.id
+             select cast(?1 as bigint) union all select node.id from walk join node on node.parent_id = walk.id
          )
          update node set share_id = ?2, seq = ?3 where id in (select id from walk)",
     )
@@ -548,25 +577,52 @@ pub(super) async fn absorb(conn: &mut Conn, from: NodeId, to: NodeId) -> Result<
     Ok(())
 }
 
+/// Makes the table in which a copy is planned, or empties it.
+macro_rules! copy_map {
+    () => {
+        "create temp table if not exists copy_map (old bigint primary key, new bigint not null, depth bigint not null);
+         delete from copy_map"
+    };
+}
+
+/// The id that a node will have when it is inserted with it: one for each row of a `select`.
+macro_rules! fresh_node_id {
+    (sqlite) => {
+        "(select seq from sqlite_sequence where name = 'node') + row_number() over ()"
+    };
+    (postgres) => {
+        "nextval(pg_get_serial_sequence('node', 'id'))"
+    };
+}
+pub(super) use {copy_map, fresh_node_id};
+
 /// Writes which nodes a copy of `source` takes and what their new ids are: how many, their bytes, levels below the source.
 pub(super) async fn plan_copy(conn: &mut Conn, source: NodeId, deep: bool) -> Result<(i64, i64, i64)> {
-    query(
-        "create temp table if not exists copy_map (old integer primary key, new integer not null, depth integer not null);
-         delete from copy_map;
-         insert into copy_map (old, new, depth)
-         with recursive walk (id, depth) as (
-             select ?, 0 union all
-             select node.id, walk.depth + 1 from walk join node on node.parent_id = walk.id where ?
-         )
-         select id, (select seq from sqlite_sequence where name = 'node') + row_number() over (), depth from walk",
-    )
-    .bind(source.0)
-    .bind(deep)
-    .execute(&mut *conn)
-    .await?;
-    let row = query("select count(*), coalesce(sum(size), 0), max(depth) from copy_map join node on id = old")
-        .fetch_one(conn)
+    macro_rules! plan {
+        ($id:expr) => {
+            concat!(
+                copy_map!(),
+                "; insert into copy_map (old, new, depth)
+                 with recursive walk (id, depth) as (
+                     select cast(? as bigint), 0 union all
+                     select node.id, walk.depth + 1 from walk join node on node.parent_id = walk.id where ? = 1
+                 )
+                 select id, ",
+                $id,
+                ", depth from walk"
+            )
+        };
+    }
+    query(Sql::two(plan!(fresh_node_id!(sqlite)), plan!(fresh_node_id!(postgres))))
+        .bind(source.0)
+        .bind(deep)
+        .execute(&mut *conn)
         .await?;
+    let row = query(
+        "select count(*), coalesce(cast(sum(size) as bigint), 0), max(depth) from copy_map join node on id = old",
+    )
+    .fetch_one(conn)
+    .await?;
     Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
 }
 
@@ -581,7 +637,8 @@ pub(super) async fn copy_planned(
     query(
         "insert into node (id, share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
                            author_id, has_props)
-         select m.new, ?, coalesce(p.new, ?), iif(n.id = ?, ?, n.name), iif(n.id = ?, ?, n.name_key), n.kind,
+         select m.new, ?, coalesce(p.new, ?), case when n.id = ? then ? else n.name end,
+                case when n.id = ? then ? else n.name_key end, n.kind,
                 n.content_id, n.size, n.modified_at, ?, ?, ?, n.has_props
          from copy_map m join node n on n.id = m.old left join copy_map p on p.old = n.parent_id;
          insert into prop (node_id, ns, name, value, lang)
@@ -623,9 +680,11 @@ pub(super) async fn swap_content(
 /// Lays the properties of `from` over those of `to`.
 pub(super) async fn merge_props(conn: &mut Conn, from: NodeId, to: NodeId) -> Result<()> {
     query(
-        "insert or replace into prop (node_id, ns, name, value, lang)
-         select ?, ns, name, value, lang from prop where node_id = ?;
-         update node set has_props = exists (select 1 from prop where node_id = node.id) where id = ?",
+        "insert into prop (node_id, ns, name, value, lang)
+         select ?, ns, name, value, lang from prop where node_id = ?
+         on conflict (node_id, ns, name) do update set value = excluded.value, lang = excluded.lang;
+         update node set has_props = case when exists (select 1 from prop where node_id = node.id) then 1 else 0 end
+         where id = ?",
     )
     .bind(to.0)
     .bind(from.0)

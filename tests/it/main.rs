@@ -33,6 +33,7 @@ mod principals;
 mod ranges;
 mod revoke;
 mod roles;
+mod rows_elsewhere;
 mod site;
 mod site_roles;
 mod tree_model;

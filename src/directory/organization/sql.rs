@@ -72,7 +72,7 @@ pub(super) async fn list(conn: &mut Conn) -> Result<Vec<Organization>> {
 pub(super) async fn depth(conn: &mut Conn, org: OrgId) -> Result<i64> {
     let depth = query_scalar(
         "with recursive up (id) as (
-             select ?1
+             select cast(?1 as bigint)
              union all
              select organization.parent_id
              from up join organization on organization.id = up.id where organization.parent_id is not null
@@ -86,7 +86,7 @@ pub(super) async fn depth(conn: &mut Conn, org: OrgId) -> Result<i64> {
 pub(super) async fn used(conn: &mut Conn, org: OrgId) -> Result<(i64, i64)> {
     let row = query(
         "with recursive down (id) as (
-             select ?1
+             select cast(?1 as bigint)
              union all
              select organization.id from down join organization on organization.parent_id = down.id
          )

@@ -170,7 +170,7 @@ pub(super) async fn users_of_department(conn: &mut Conn, department: DepartmentI
     let rows = query(select_user!(
         "where guest = 0 and removed = 0 and id in (
              with recursive below (id) as (
-                 select ?1
+                 select cast(?1 as bigint)
                  union
                  select department.id from below join department on department.parent_id = below.id
              )
@@ -218,7 +218,9 @@ pub(super) async fn department_by_key(
     parent: Option<DepartmentId>,
     key: &NameKey,
 ) -> Result<Option<DepartmentId>> {
-    let id = query_scalar("select id from department where org_id = ? and parent_id is ? and name_key = ?");
+    let id = query_scalar(
+        "select id from department where org_id = ? and parent_id is not distinct from ? and name_key = ?",
+    );
     let id = id.bind(org.0).bind(parent.map(|parent| parent.0)).bind(key.as_str());
     Ok(id.fetch_optional(conn).await?.map(DepartmentId))
 }

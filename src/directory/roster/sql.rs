@@ -70,7 +70,7 @@ pub(super) async fn inside(conn: &mut Conn, groups: &[GroupId], levels_max: i64)
              join user_group lower on lower.department_id = department.id and lower.builtin = 1
              where upper.builtin = 1
          ), down (top, id, above, level) as (
-             select id, id, null, 1 from user_group where id in (select value from json_each(?1))
+             select id, id, cast(null as bigint), 1 from user_group where id in (select value from json_each(?1))
              union
              select down.top, edge.member, down.id, down.level + 1
              from down join edge on edge.holder = down.id
@@ -122,12 +122,12 @@ pub(super) async fn administrators(
 ) -> Result<Vec<(UserId, bool)>> {
     let rows = query(
         "with recursive orgs (id) as (
-             select ?1
+             select cast(?1 as bigint)
              union
              select organization.parent_id from orgs join organization on organization.id = orgs.id
              where organization.parent_id is not null
          ), departments (id) as (
-             select ?2
+             select cast(?2 as bigint)
              union
              select department.parent_id from departments join department on department.id = departments.id
              where department.parent_id is not null

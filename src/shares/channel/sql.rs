@@ -103,11 +103,19 @@ pub(super) async fn upsert_device_rule(
     open: bool,
 ) -> Result<()> {
     let (user, group) = columns(principal);
-    let upsert = query(
-        "insert into device_rule (share_id, user_id, group_id, name, name_key, open) values (?, ?, ?, ?, ?, ?)
-         on conflict (share_id, user_id, name_key) where user_id is not null do update set open = excluded.open
-         on conflict (share_id, group_id, name_key) where group_id is not null do update set open = excluded.open",
-    );
+    macro_rules! upsert {
+        ($who:literal) => {
+            concat!(
+                "insert into device_rule (share_id, user_id, group_id, name, name_key, open) values (?, ?, ?, ?, ?, ?)
+                 on conflict (share_id, ",
+                $who,
+                ", name_key) where ",
+                $who,
+                " is not null do update set open = excluded.open"
+            )
+        };
+    }
+    let upsert = query(if user.is_some() { upsert!("user_id") } else { upsert!("group_id") });
     let upsert = upsert.bind(share.0).bind(user).bind(group).bind(name.as_str());
     upsert.bind(name.key().as_str().to_owned()).bind(open).execute(conn).await?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::db::{Conn, DbError, query, query_scalar};
+use crate::db::{Conn, DbError, Sql, query, query_scalar};
 use crate::ids::ContentId;
 
 type Result<T> = std::result::Result<T, DbError>;
@@ -50,8 +50,8 @@ pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<S
                  union all select node.id from walk join node on node.parent_id = walk.id
              ) select id from walk)
          union all
-         select 'node ' || n.id || ' is marked wrongly as ' || iif(n.has_props, 'having', 'lacking') || ' properties'
-         from node n where n.has_props <> exists (select 1 from prop where node_id = n.id)
+         select 'node ' || n.id || ' is marked wrongly as ' || case n.has_props when 1 then 'having' else 'lacking' end || ' properties'
+         from node n where n.has_props <> case when exists (select 1 from prop where node_id = n.id) then 1 else 0 end
          union all
          select 'node ' || t.node_id || ' is listed in the trash and does not lie there'
          from trash t join node n on n.id = t.node_id join share s on s.id = t.share_id where n.parent_id <> s.trash_id
@@ -126,8 +126,11 @@ pub(super) async fn user_of_content(conn: &mut Conn, content: ContentId) -> Resu
 /// How many of these contents there are.
 pub(super) async fn count_contents(conn: &mut Conn, contents: &[ContentId]) -> Result<i64> {
     let hex = json!(contents.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string();
-    query_scalar("select count(*) from json_each(?) j join content c on c.id = unhex(j.value)")
-        .bind(hex)
-        .fetch_one(conn)
-        .await
+    query_scalar(Sql::two(
+        "select count(*) from json_each(?) j join content c on c.id = unhex(j.value)",
+        "select count(*) from json_texts(?) j join content c on c.id = unhex(j.value)",
+    ))
+    .bind(hex)
+    .fetch_one(conn)
+    .await
 }

@@ -41,14 +41,17 @@ pub(super) async fn props_of(conn: &mut Conn, nodes: &[NodeId]) -> Result<Vec<Pr
 }
 
 pub(super) async fn set_prop(conn: &mut Conn, node: NodeId, name: (&str, &str), value: &str, lang: &str) -> Result<()> {
-    query("insert or replace into prop (node_id, ns, name, value, lang) values (?, ?, ?, ?, ?)")
-        .bind(node.0)
-        .bind(name.0)
-        .bind(name.1)
-        .bind(value)
-        .bind(lang)
-        .execute(conn)
-        .await?;
+    query(
+        "insert into prop (node_id, ns, name, value, lang) values (?, ?, ?, ?, ?)
+         on conflict (node_id, ns, name) do update set value = excluded.value, lang = excluded.lang",
+    )
+    .bind(node.0)
+    .bind(name.0)
+    .bind(name.1)
+    .bind(value)
+    .bind(lang)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -64,12 +67,15 @@ pub(super) async fn remove_prop(conn: &mut Conn, node: NodeId, name: (&str, &str
 
 /// Settles `has_props` after a change; gives number and bytes of the properties.
 pub(super) async fn count_props(conn: &mut Conn, node: NodeId) -> Result<(i64, i64)> {
-    query("update node set has_props = exists (select 1 from prop where node_id = node.id) where id = ?")
-        .bind(node.0)
-        .execute(&mut *conn)
-        .await?;
+    query(
+        "update node set has_props = case when exists (select 1 from prop where node_id = node.id) then 1 else 0 end
+         where id = ?",
+    )
+    .bind(node.0)
+    .execute(&mut *conn)
+    .await?;
     let row = query(
-        "select count(*), coalesce(sum(length(ns) + length(name) + length(value)), 0) from prop where node_id = ?",
+        "select count(*), coalesce(cast(sum(length(ns) + length(name) + length(value)) as bigint), 0) from prop where node_id = ?",
     )
     .bind(node.0)
     .fetch_one(conn)

@@ -6,8 +6,9 @@
 use serde_json::json;
 
 use super::{Bars, Filter, Forbidden, View};
-use crate::db::{Conn, DbError, query, query_scalar};
+use crate::db::{Conn, DbError, Sql, query, query_scalar};
 use crate::ids::NodeId;
+use crate::tree::sql::{copy_map, fresh_node_id, nodes_as_json};
 
 type Result<T> = std::result::Result<T, DbError>;
 
@@ -22,23 +23,29 @@ pub(super) async fn members_json(
     filter: &Filter,
     limit: i64,
 ) -> Result<(String, Option<String>)> {
-    let row = query(
-        "select json_group_array(json_array(id, name, kind, lower(hex(content_id)), size, modified_at, created_at,
-                                            seq, has_props)), max(name_key)
-         from (select * from node
-               where parent_id = ?1 and name_key > ?2
-                 and (?3 = 0 or (?3 = 1 and kind = 0) or id in (select value from json_each(?4)))
-                 and id not in (select value from json_each(?5))
-               order by name_key limit ?6)",
-    )
-    .bind(parent.0)
-    .bind(after)
-    .bind(filter.lists as i64)
-    .bind(list(&filter.also))
-    .bind(list(&filter.except))
-    .bind(limit)
-    .fetch_one(conn)
-    .await?;
+    macro_rules! members {
+        ($rows:expr) => {
+            concat!(
+                "select ",
+                $rows,
+                ", max(name_key)
+                 from (select * from node
+                       where parent_id = ?1 and name_key > ?2
+                         and (?3 = 0 or (?3 = 1 and kind = 0) or id in (select value from json_each(?4)))
+                         and id not in (select value from json_each(?5))
+                       order by name_key limit ?6) as member"
+            )
+        };
+    }
+    let row = query(Sql::two(members!(nodes_as_json!(sqlite)), members!(nodes_as_json!(postgres))))
+        .bind(parent.0)
+        .bind(after)
+        .bind(filter.lists as i64)
+        .bind(list(&filter.also))
+        .bind(list(&filter.except))
+        .bind(limit)
+        .fetch_one(conn)
+        .await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
@@ -48,7 +55,7 @@ macro_rules! walk {
     ($end:literal) => {
         concat!(
             "with recursive walk (id, depth, lists) as (
-                 select ?1, 0, ?2
+                 select cast(?1 as bigint), 0, cast(?2 as bigint)
                  union all
                  select node.id, walk.depth + 1,
                         case when node.id in (select value from json_each(?3)) then 0
@@ -72,7 +79,7 @@ fn values(view: &View) -> (i64, [String; 5]) {
 
 pub(super) async fn count(conn: &mut Conn, root: NodeId, view: &View, limit: i64) -> Result<i64> {
     let (lists, [all, collections, named, also, except]) = values(view);
-    query_scalar(walk!("limit ?8) select count(*) from walk"))
+    query_scalar(walk!(") select count(*) from (select 1 from walk limit ?8) as counted"))
         .bind(root.0)
         .bind(lists)
         .bind(all)
@@ -86,31 +93,28 @@ pub(super) async fn count(conn: &mut Conn, root: NodeId, view: &View, limit: i64
 }
 
 pub(super) async fn plan_copy(conn: &mut Conn, source: NodeId, view: &View) -> Result<(i64, i64, i64)> {
-    query(
-        "create temp table if not exists copy_map (old integer primary key, new integer not null, depth integer not null);
-         delete from copy_map",
-    )
-    .execute(&mut *conn)
-    .await?;
+    macro_rules! plan {
+        ($id:expr) => {
+            concat!("insert into copy_map (old, new, depth) ", walk!(") select id, "), $id, ", depth from walk")
+        };
+    }
+    query(copy_map!()).execute(&mut *conn).await?;
     let (lists, [all, collections, named, also, except]) = values(view);
-    query(concat!(
-        "insert into copy_map (old, new, depth) ",
-        walk!(
-            ") select id, (select seq from sqlite_sequence where name = 'node') + row_number() over (), depth from walk"
-        )
-    ))
-    .bind(source.0)
-    .bind(lists)
-    .bind(all)
-    .bind(collections)
-    .bind(named)
-    .bind(also)
-    .bind(except)
-    .execute(&mut *conn)
-    .await?;
-    let row = query("select count(*), coalesce(sum(size), 0), max(depth) from copy_map join node on id = old")
-        .fetch_one(conn)
+    query(Sql::two(plan!(fresh_node_id!(sqlite)), plan!(fresh_node_id!(postgres))))
+        .bind(source.0)
+        .bind(lists)
+        .bind(all)
+        .bind(collections)
+        .bind(named)
+        .bind(also)
+        .bind(except)
+        .execute(&mut *conn)
         .await?;
+    let row = query(
+        "select count(*), coalesce(cast(sum(size) as bigint), 0), max(depth) from copy_map join node on id = old",
+    )
+    .fetch_one(conn)
+    .await?;
     Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
 }
 
@@ -128,7 +132,7 @@ pub(super) async fn forbidden(
     let (lists, [all, collections, named, also, except]) = values(view);
     let ids: Vec<i64> = query_scalar(
         "with recursive walk (id, kind, lists, bars, looked) as (
-             select ?1, 0, ?2, ?8, 1
+             select cast(?1 as bigint), cast(0 as bigint), cast(?2 as bigint), cast(?8 as bigint), 1
              union all
              select node.id, node.kind,
                     case when node.id in (select value from json_each(?3)) then 0
@@ -172,7 +176,7 @@ pub(super) async fn forbidden(
 pub(super) async fn regions(conn: &mut Conn, root: NodeId, marks: &[NodeId]) -> Result<Vec<(NodeId, u64)>> {
     let rows = query(
         "with recursive walk (id, region) as (
-             select ?1, ?1
+             select cast(?1 as bigint), cast(?1 as bigint)
              union all
              select node.id,
                     case when node.id in (select value from json_each(?2)) then node.id else walk.region end

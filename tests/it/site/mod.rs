@@ -4,6 +4,7 @@
 //! TCP. What a test may say about an answer is in `reply.rs`, how a request is built in `client.rs`.
 
 pub mod client;
+pub mod database;
 pub mod http;
 pub mod reply;
 pub mod rng;
@@ -23,6 +24,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 pub use client::{Client, Depth, Request, asking_for, basic, target};
+use database::Database;
+pub use database::is_elsewhere;
 pub use http::{Connection, chunk};
 pub use reply::Reply;
 pub use rng::Rng;
@@ -38,6 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Site {
     // Dropped first: a server that still ran would write into the folder while it is removed.
     server: Option<Server>,
+    database: Option<Database>,
     folder: TempDir,
     data: PathBuf,
     config: Option<PathBuf>,
@@ -74,7 +78,7 @@ impl Site {
             file
         });
         let address = Arc::new(Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0))));
-        let mut site = Self { server: None, folder, data, config, address };
+        let mut site = Self { server: None, database: Database::wanted(), folder, data, config, address };
         site.cli_with_input(
             &["init", "--org", "Acme", "--admin", "root", "--password-stdin"],
             "the root of all rights\n",
@@ -142,11 +146,20 @@ impl Site {
     /// The command line for this site, not yet run.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = command();
+        if let Some(database) = &self.database {
+            command.env("COMMONHOLD_DATABASE", database.url());
+        }
         command.current_dir(self.folder.path()).args(args).arg("--data").arg(&self.data);
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);
         }
         command
+    }
+
+    /// The database on a server, which there is where [`is_elsewhere`] says so.
+    #[track_caller]
+    pub fn database(&self) -> &Database {
+        self.database.as_ref().expect("the rows are on a server")
     }
 
     /// The folder that holds database and blobs.

@@ -1,0 +1,290 @@
+//! PostgreSQL, through sqlx: a connection, how statements run on it, and the schema.
+//!
+//! The server says which types the parameters of a statement have, and the values that are bound are sent as these.
+
+pub mod translate;
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use sqlx::postgres::{PgConnectOptions, PgRow, PgTypeInfo};
+use sqlx::{
+    Arguments, AssertSqlSafe, Column as _, ConnectOptions, Connection, Either, Executor, PgConnection, Row as _,
+    Statement as _, TypeInfo, ValueRef as _,
+};
+use tracing::log::LevelFilter;
+
+use super::DbError;
+use super::query::{Bind, Done, Row, Sql, Value};
+use translate::{Translated, translate};
+
+/// How long a connection may take to come about, and a statement to find its rows free.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where a database is.
+#[derive(Debug, Clone)]
+pub struct Address(PgConnectOptions);
+
+impl FromStr for Address {
+    type Err = String;
+
+    /// Errors: what is wrong with the URL, without what it says.
+    fn from_str(url: &str) -> Result<Self, String> {
+        let options = PgConnectOptions::from_str(url).map_err(|error| error.to_string())?;
+        let milliseconds = PATIENCE.as_millis().to_string();
+        let options = options
+            .application_name("commonhold")
+            .options([("lock_timeout", milliseconds.as_str()), ("client_min_messages", "warning")]);
+        Ok(Self(options.log_statements(LevelFilter::Off)))
+    }
+}
+
+/// What a parameter is sent as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Bool,
+    Int2,
+    Int4,
+    Int8,
+    Text,
+    Bytes,
+}
+
+impl Kind {
+    fn of(info: &PgTypeInfo) -> Result<Self, DbError> {
+        Ok(match info.name() {
+            "BOOL" => Self::Bool,
+            "INT2" => Self::Int2,
+            "INT4" => Self::Int4,
+            "INT8" => Self::Int8,
+            "TEXT" | "VARCHAR" | "NAME" | "UNKNOWN" => Self::Text,
+            "BYTEA" => Self::Bytes,
+            other => return Err(statement(format!("a parameter has the type {other}"))),
+        })
+    }
+}
+
+fn statement(why: impl Into<String>) -> DbError {
+    DbError::Statement(why.into().into())
+}
+
+/// A statement as this server's connections send it.
+#[derive(Debug)]
+struct Prepared {
+    text: &'static str,
+    takes: Vec<usize>,
+}
+
+/// The statements of one text. They are constants of the program, so there are as many as it has, and they stay.
+type Script = &'static [Prepared];
+
+static SCRIPTS: LazyLock<Mutex<HashMap<(usize, usize), Script>>> = LazyLock::new(Mutex::default);
+
+fn script(sql: &'static str) -> Script {
+    let mut scripts = SCRIPTS.lock().unwrap_or_else(PoisonError::into_inner);
+    scripts.entry((sql.as_ptr() as usize, sql.len())).or_insert_with(|| {
+        let mut next = 0;
+        let parts = sql.split(';').map(str::trim).filter(|part| !part.is_empty());
+        let prepared = parts.map(|part| {
+            let Translated { text, takes } = translate(part, &mut next);
+            Prepared { text: Box::leak(text.into_boxed_str()), takes }
+        });
+        Box::leak(prepared.collect::<Vec<_>>().into_boxed_slice())
+    })
+}
+
+/// A connection.
+pub struct PgConn {
+    conn: PgConnection,
+    kinds: HashMap<usize, Vec<Kind>>,
+    broken: bool,
+    /// A statement of the open transaction has failed. The server would answer its commit with a rollback and no error.
+    spoiled: bool,
+}
+
+impl std::fmt::Debug for PgConn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PgConn").field("broken", &self.broken).finish_non_exhaustive()
+    }
+}
+
+/// What a failure means (https://www.postgresql.org/docs/15/errcodes-appendix.html).
+pub(super) fn meaning(error: &sqlx::Error) -> DbError {
+    let text = || error.to_string().into();
+    match error {
+        sqlx::Error::Database(cause) => match cause.code().as_deref() {
+            // Serialization failure, deadlock, lock not available, too many connections, a query cancelled for being too slow.
+            Some("40001" | "40P01" | "55P03" | "53300" | "57014") => DbError::Busy,
+            Some("53100") => DbError::Full,
+            // Shut down, starting up, read-only because it is a standby now, connection exceptions, damaged.
+            Some(code)
+                if code.starts_with("57P") || code.starts_with("08") || code.starts_with("XX") || code == "25006" =>
+            {
+                DbError::Lost(text())
+            }
+            _ => DbError::Statement(text()),
+        },
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => {
+            DbError::Statement(text())
+        }
+        _ => DbError::Lost(text()),
+    }
+}
+
+impl PgConn {
+    /// Connects.
+    pub async fn open(address: &Address) -> Result<Self, DbError> {
+        let connecting = tokio::time::timeout(PATIENCE, address.0.connect());
+        let conn = match connecting.await {
+            Ok(conn) => conn.map_err(|error| meaning(&error))?,
+            Err(_) => return Err(DbError::Lost("no connection came about in time".into())),
+        };
+        Ok(Self { conn, kinds: HashMap::new(), broken: false, spoiled: false })
+    }
+
+    /// Whether it can't be used any more.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// For migrations.
+    pub fn inner(&mut self) -> &mut PgConnection {
+        &mut self.conn
+    }
+
+    /// Runs the statements of `sql` one after the other: all their rows, and how many rows they changed.
+    pub async fn run(&mut self, sql: Sql, binds: &[Bind<'_>]) -> Result<(Vec<Row>, Done), DbError> {
+        let mut rows = Vec::new();
+        let mut changed = 0;
+        for prepared in script(sql.postgres) {
+            let ran = self.run_one(prepared, binds, &mut rows).await;
+            changed += ran.map_err(|error| self.failed(error, prepared.text))?;
+        }
+        Ok((rows, Done(changed)))
+    }
+
+    async fn run_one(
+        &mut self,
+        prepared: &'static Prepared,
+        binds: &[Bind<'_>],
+        rows: &mut Vec<Row>,
+    ) -> Result<u64, DbError> {
+        let key = prepared.text.as_ptr() as usize;
+        if !self.kinds.contains_key(&key) {
+            let described = self
+                .conn
+                .prepare(sqlx::SqlSafeStr::into_sql_str(prepared.text))
+                .await
+                .map_err(|error| meaning(&error))?;
+            let kinds = match described.parameters() {
+                Some(Either::Left(types)) => types.iter().map(Kind::of).collect::<Result<_, _>>()?,
+                _ => Vec::new(),
+            };
+            self.kinds.insert(key, kinds);
+        }
+        let kinds = &self.kinds[&key];
+        let mut arguments = sqlx::postgres::PgArguments::default();
+        for (at, kind) in prepared.takes.iter().zip(kinds) {
+            let bind = binds.get(*at).ok_or_else(|| statement(format!("parameter {at} is not bound")))?;
+            add(&mut arguments, bind, *kind)?;
+        }
+        let mut changed = 0;
+        let mut found = self.conn.fetch_many(sqlx::query_with(prepared.text, arguments));
+        while let Some(one) = found.try_next().await.map_err(|error| meaning(&error))? {
+            match one {
+                Either::Left(done) => changed += done.rows_affected(),
+                Either::Right(row) => rows.push(read(&row)?),
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Runs statements that take and give nothing. A commit of a transaction in which something has failed is an error.
+    pub async fn command(&mut self, sql: &'static str) -> Result<(), DbError> {
+        if sql == "commit" && self.spoiled {
+            return Err(DbError::Busy);
+        }
+        let ran = self.conn.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
+        ran.map(drop).map_err(|error| self.failed(meaning(&error), sql))?;
+        // What begins, ends or goes back begins anew.
+        self.spoiled = false;
+        Ok(())
+    }
+
+    /// Keeps in mind that the transaction can't be committed, and whether the connection is lost; says which statement a fault is in.
+    fn failed(&mut self, error: DbError, text: &str) -> DbError {
+        self.broken |= matches!(error, DbError::Lost(_));
+        self.spoiled = true;
+        match error {
+            DbError::Statement(why) => {
+                statement(format!("{why} (in `{}`)", text.split_whitespace().collect::<Vec<_>>().join(" ")))
+            }
+            other => other,
+        }
+    }
+
+    /// Ends it in order.
+    pub async fn close(self) {
+        // What is not said goodbye to is noticed by the server all the same.
+        let _ = self.conn.close().await;
+    }
+}
+
+fn add(arguments: &mut sqlx::postgres::PgArguments, bind: &Bind<'_>, kind: Kind) -> Result<(), DbError> {
+    let number = match bind {
+        Bind::Int(number) => Some(*number),
+        _ => None,
+    };
+    let out_of_range = |_| statement("a number is too large for its column");
+    let added = match (bind, kind) {
+        (Bind::Null, Kind::Bool) => arguments.add(None::<bool>),
+        (Bind::Null | Bind::Int(_), Kind::Int2) => {
+            arguments.add(number.map(i16::try_from).transpose().map_err(out_of_range)?)
+        }
+        (Bind::Null | Bind::Int(_), Kind::Int4) => {
+            arguments.add(number.map(i32::try_from).transpose().map_err(out_of_range)?)
+        }
+        (Bind::Null | Bind::Int(_), Kind::Int8) => arguments.add(number),
+        (Bind::Int(number), Kind::Bool) => arguments.add(*number != 0),
+        (Bind::Null, Kind::Text) => arguments.add(None::<&str>),
+        (Bind::Text(text), Kind::Text) => arguments.add(text.as_ref()),
+        // Only where it is asked whether there is a value.
+        (Bind::Int(number), Kind::Text) => arguments.add(number.to_string()),
+        (Bind::Blob(_), Kind::Text) => arguments.add(""),
+        (Bind::Null, Kind::Bytes) => arguments.add(None::<&[u8]>),
+        (Bind::Blob(bytes), Kind::Bytes) => arguments.add(bytes.as_ref()),
+        (bind, kind) => return Err(statement(format!("{bind:?} is bound where the type is {kind:?}"))),
+    };
+    added.map_err(|error| statement(error.to_string()))
+}
+
+fn read(row: &PgRow) -> Result<Row, DbError> {
+    let value = |at: usize| {
+        let decode = |error: sqlx::Error| meaning(&error);
+        if row.try_get_raw(at).map_err(decode)?.is_null() {
+            return Ok(Value::Null);
+        }
+        Ok(match row.column(at).type_info().name() {
+            "BOOL" => Value::Int(row.try_get::<bool, _>(at).map_err(decode)?.into()),
+            "INT2" => Value::Int(row.try_get::<i16, _>(at).map_err(decode)?.into()),
+            "INT4" => Value::Int(row.try_get::<i32, _>(at).map_err(decode)?.into()),
+            "INT8" => Value::Int(row.try_get(at).map_err(decode)?),
+            "TEXT" | "VARCHAR" | "NAME" | "UNKNOWN" => Value::Text(row.try_get(at).map_err(decode)?),
+            "BYTEA" => Value::Blob(row.try_get(at).map_err(decode)?),
+            "VOID" => Value::Null,
+            other => return Err(statement(format!("column {at} has the type {other}"))),
+        })
+    };
+    (0..row.len()).map(value).collect::<Result<_, _>>().map(Row)
+}
+
+/// Brings the schema up to date; one node at a time does, sqlx sees to that. Errors: [`DbError::Newer`] for a schema that this binary doesn't know.
+pub(super) async fn migrate(address: &Address) -> Result<(), DbError> {
+    let mut conn = PgConn::open(address).await?;
+    sqlx::migrate!("migrations/postgres").run(conn.inner()).await?;
+    conn.close().await;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! A database of a site's own on a PostgreSQL server, when the tests are to run on one.
+//!
+//! `COMMONHOLD_TEST_POSTGRES=postgres://postgres@127.0.0.1:5433 cargo test --test it` does every conversation over again there.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Names the server.
+const SERVER: &str = "COMMONHOLD_TEST_POSTGRES";
+
+static MADE: AtomicU32 = AtomicU32::new(0);
+
+/// Whether the sites of this run keep their rows on a server: then what is about the embedded database has nothing to look at.
+pub fn is_elsewhere() -> bool {
+    std::env::var(SERVER).is_ok_and(|server| !server.is_empty())
+}
+
+/// A database, which goes with it.
+pub struct Database {
+    server: String,
+    name: String,
+}
+
+impl Database {
+    /// A new, empty one; `None` when the tests run on the embedded database.
+    pub fn wanted() -> Option<Self> {
+        let server = std::env::var(SERVER).ok().filter(|server| !server.is_empty())?;
+        let name = format!("it_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let database = Self { server, name };
+        database.sql(&format!("create database {}", database.name));
+        Some(database)
+    }
+
+    /// What names it in `storage.database`.
+    pub fn url(&self) -> String {
+        format!("{}/{}", self.server.trim_end_matches('/'), self.name)
+    }
+
+    /// Ends every connection to it, as a server that is restarted does.
+    pub fn cut_connections(&self) {
+        let cut = "select pg_terminate_backend(pid) from pg_stat_activity where datname";
+        self.sql(&format!("{cut} = '{}'", self.name));
+    }
+
+    fn sql(&self, statement: &str) {
+        let server = format!("{}/postgres", self.server.trim_end_matches('/'));
+        let ran = Command::new("psql").args(["--quiet", "--no-psqlrc", "-c", statement, &server]).output();
+        let ran = ran.expect("`psql` is installed");
+        assert!(ran.status.success(), "{statement}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.sql(&format!("drop database {} with (force)", self.name));
+    }
+}
