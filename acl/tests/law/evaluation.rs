@@ -325,6 +325,21 @@ fn a_folder_on_the_way_shows_itself_and_the_way() {
 }
 
 #[test]
+fn an_item_is_granted_here_by_an_entry_of_its_own_that_shows_it() {
+    let here = |facts: &Facts, kind| evaluate(facts.clone()).is_granted_here(kind);
+    let viewer = subscriber("ben", ["viewer"]);
+    let own = below(&nobody("ben"), [step("/Projects/Plans", [allow("read")])]);
+    assert!(here(&own, ItemKind::File) && here(&own, ItemKind::Folder));
+    let passed_down = below(&own, [step("/Projects/Plans/plan.txt", [])]);
+    assert!(!here(&passed_down, ItemKind::File), "the folder's entry");
+    assert!(!here(&below(&viewer, [step("/Projects/Plans", [])]), ItemKind::Folder), "the share's subscription");
+    let hidden = below(&nobody("ben"), [step("/Projects/Plans", [allow("create")])]);
+    assert!(!here(&hidden, ItemKind::File) && here(&hidden, ItemKind::Folder), "a file isn't seen by it");
+    let denied = below(&viewer, [step("/Projects/Plans", [allow("read"), deny("read")])]);
+    assert!(!here(&denied, ItemKind::Folder), "the entry gives nothing");
+}
+
+#[test]
 fn a_listing_shows_members_to_list_and_folders_to_list_folders() {
     let listing = |names: &str| {
         let facts = below(&nobody("ben"), [step("/Projects/Plans", [allow(names)])]);
