@@ -1,4 +1,4 @@
-//! The statements of the directory. SQLite's dialect.
+//! The statements of the directory.
 
 use super::Principal;
 use super::app_password::AppPassword;

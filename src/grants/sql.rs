@@ -1,4 +1,4 @@
-//! The statements of grants. SQLite's dialect.
+//! The statements of grants.
 
 use commonhold_acl::{Effect, Granted, Level};
 use serde_json::json;

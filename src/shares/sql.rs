@@ -1,4 +1,4 @@
-//! The statements of shares and subscriptions. SQLite's dialect.
+//! The statements of shares and subscriptions.
 
 use std::time::Duration;
 

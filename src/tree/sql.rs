@@ -1,4 +1,4 @@
-//! The statements of the tree. SQLite's dialect; several statements in one string run in order and take one hop.
+//! The statements of the tree. Several statements in one string run in order.
 
 use bytes::Bytes;
 use serde_json::json;
@@ -618,6 +618,11 @@ pub(super) async fn plan_copy(conn: &mut Conn, source: NodeId, deep: bool) -> Re
         .bind(deep)
         .execute(&mut *conn)
         .await?;
+    planned(conn).await
+}
+
+/// How many nodes a planned copy takes, their bytes, levels below the source.
+pub(super) async fn planned(conn: &mut Conn) -> Result<(i64, i64, i64)> {
     let row = query(
         "select count(*), coalesce(cast(sum(size) as bigint), 0), max(depth) from copy_map join node on id = old",
     )

@@ -1,4 +1,4 @@
-//! The statements about principals. SQLite's dialect.
+//! The statements about principals.
 
 use serde_json::json;
 

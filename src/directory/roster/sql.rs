@@ -1,4 +1,4 @@
-//! The statements about who is in a group. SQLite's dialect.
+//! The statements about who is in a group.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The statements of added roles. SQLite's dialect.
+//! The statements of added roles.
 
 use commonhold_acl::{Permissions, Role};
 

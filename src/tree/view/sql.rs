@@ -1,4 +1,4 @@
-//! The statements that read only what is seen. SQLite's dialect.
+//! The statements that read only what is seen.
 //!
 //! A walk carries along what holds for the members of the node it has come to (`lists`: see [`Lists`](super::Lists)); lists
 //! of ids are bound as JSON and looked up, so that a thousand of them cost no more than one.
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Bars, Filter, Forbidden, View};
 use crate::db::{Conn, DbError, Sql, query, query_scalar};
 use crate::ids::NodeId;
-use crate::tree::sql::{copy_map, fresh_node_id, nodes_as_json};
+use crate::tree::sql::{copy_map, fresh_node_id, nodes_as_json, planned};
 
 type Result<T> = std::result::Result<T, DbError>;
 
@@ -110,12 +110,7 @@ pub(super) async fn plan_copy(conn: &mut Conn, source: NodeId, view: &View) -> R
         .bind(except)
         .execute(&mut *conn)
         .await?;
-    let row = query(
-        "select count(*), coalesce(cast(sum(size) as bigint), 0), max(depth) from copy_map join node on id = old",
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+    planned(conn).await
 }
 
 /// `bars` is 1 where files stand in the way, and 2 more where collections do.
