@@ -169,7 +169,7 @@ impl Add {
         let mut tx = site.db.write().await?;
         let found = self.path.find(&mut tx, None).await?;
         let (principal, name) = self.who.find(&mut tx, found.share.org).await?;
-        confirm_organization(&mut tx, principal, &found).await?;
+        confirm_organization(&mut tx, principal, found.share.org).await?;
         let (effect, granted) = self.what.read(&mut tx).await?;
         let what = told(&granted);
         let said = match effect {
@@ -270,11 +270,11 @@ async fn permit(tx: &mut WriteTx, by: &Administrator, found: &Found) -> Result<O
 }
 
 /// Who is granted to belongs to the organization of what is granted, as subscribers do. Guests are of one too.
-async fn confirm_organization(tx: &mut WriteTx, principal: Principal, found: &Found) -> Result<(), Failure> {
+async fn confirm_organization(tx: &mut WriteTx, principal: Principal, org: OrgId) -> Result<(), Failure> {
     if let Principal::User(id) = principal
         && let Some(user) = user::by_id(tx, id).await?
     {
-        user.confirm_same_organization(found.share.org)?;
+        user.confirm_same_organization(org)?;
     }
     Ok(())
 }
@@ -324,6 +324,15 @@ async fn whole(context: Context, target: &str, who: &Who, level: Level, how: How
     let (subject, name) = who.find(&mut tx, org).await?;
     let homes = homes_of(&mut tx, target).await?;
     confirm_whole(&mut tx, &by, target, &homes).await?;
+    if level != Level::None {
+        for (share, _) in &homes {
+            // A group's members are of its organization, in which it was looked up.
+            if matches!(subject, Principal::Group(_)) && share.org != org {
+                return Err(Failure::new(format!("{name} belongs to another organization")));
+            }
+            confirm_organization(&mut tx, subject, share.org).await?;
+        }
+    }
     tx.protect().await?;
     let mut before = Vec::new();
     for (share, chain) in homes.iter().filter(|_| how.dry_run) {

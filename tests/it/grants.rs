@@ -210,6 +210,14 @@ fn everything_of_somebody_can_be_granted_in_four_forms() {
     ben.get(file).status(404);
     cleo.get(file).status(404);
     site.cli(&["grant", "user", "ana", "--user", "ben", "--level", "none"]).says_why_not();
+
+    // As on a single folder, nobody of another organization is let in, nor is anybody let into what lies there.
+    site.cli(&["org", "add", "Globex"]).ok();
+    site.cli_with_input(&["user", "add", "gus", "--org", "Globex", "--password-stdin"], "the password of gus\n").ok();
+    for (target, to, name) in [("ana", "--user", "gus"), ("gus", "--user", "ben"), ("gus", "--group", "Bosses")] {
+        let why = site.cli(&["grant", "user", target, to, name, "--level", "read"]).says_why_not();
+        assert!(why.contains("organization"), "{target} to {name}: {why}");
+    }
 }
 
 #[test]
