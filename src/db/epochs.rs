@@ -72,6 +72,12 @@ struct Counts {
     table: i64,
 }
 
+impl Counts {
+    fn directory(&self) -> Stamp {
+        Stamp { foreign: self.foreign, directory: self.directory, share: 0 }
+    }
+}
+
 /// The counters of one open database.
 #[derive(Debug)]
 pub(super) struct Epochs {
@@ -177,12 +183,8 @@ impl Epochs {
         Ok(())
     }
 
-    /// Sees to it that the counts are those of this moment.
-    async fn refresh(&self) -> Result<(), DbError> {
-        let Kept::Table(readers) = &self.kept else {
-            drop(self.recent());
-            return Ok(());
-        };
+    /// Sees to it that what is known of the table is of this moment.
+    async fn refresh(&self, readers: &Arc<Readers>) -> Result<(), DbError> {
         if self.counts.lock().looked.is_some_and(|at| at.elapsed() < LOOK_HOLDS) {
             return Ok(());
         }
@@ -195,26 +197,33 @@ impl Epochs {
         }
     }
 
+    /// The counts of this moment.
+    async fn current(&self) -> Result<MutexGuard<'_, Counts>, DbError> {
+        match &self.kept {
+            Kept::Index(_) => Ok(self.recent()),
+            Kept::Table(readers) => {
+                self.refresh(readers).await?;
+                Ok(self.counts.lock())
+            }
+        }
+    }
+
     /// The stamp of what concerns people, groups, shares and subscriptions.
     pub async fn directory(&self) -> Result<Stamp, DbError> {
-        self.refresh().await?;
-        let counts = self.counts.lock();
-        Ok(Stamp { foreign: counts.foreign, directory: counts.directory, share: 0 })
+        Ok(self.current().await?.directory())
     }
 
     /// The same, inside a writing transaction of this process, when nobody else can commit.
     pub fn directory_here(&self) -> Stamp {
-        let counts = match self.kept {
-            Kept::Index(_) => self.recent(),
-            Kept::Table(_) => self.counts.lock(),
-        };
-        Stamp { foreign: counts.foreign, directory: counts.directory, share: 0 }
+        match self.kept {
+            Kept::Index(_) => self.recent().directory(),
+            Kept::Table(_) => self.counts.lock().directory(),
+        }
     }
 
     /// The stamp of one share's tree.
     pub async fn share(&self, share: ShareId) -> Result<Stamp, DbError> {
-        self.refresh().await?;
-        let counts = self.counts.lock();
+        let counts = self.current().await?;
         let of_share = counts.shares.get(&share).copied().unwrap_or(0);
         Ok(Stamp { foreign: counts.foreign, directory: 0, share: of_share })
     }
@@ -230,15 +239,20 @@ impl Epochs {
         }
     }
 
-    /// The transaction is about to be committed: its part in the table.
-    pub async fn own_raise(&self, conn: &mut Conn, touched: &Touched) -> Result<(), DbError> {
+    /// What of the table a commit raises that touches this; nothing where there is no table.
+    pub fn raised(&self, touched: &Touched) -> Vec<i64> {
         if matches!(self.kept, Kept::Index(_)) {
-            return Ok(());
+            return Vec::new();
         }
         let mut about: Vec<i64> = touched.shares.iter().map(|share| share.0).collect();
         about.extend(touched.directory.then_some(DIRECTORY));
         about.sort_unstable();
         about.dedup();
+        about
+    }
+
+    /// The transaction is about to be committed: raises its part of the table.
+    pub async fn raise(&self, conn: &mut Conn, about: &[i64]) -> Result<(), DbError> {
         if about.is_empty() {
             return Ok(());
         }

@@ -193,7 +193,7 @@ impl Db {
     pub async fn claim(&self) -> Result<Option<Claim>, DbError> {
         let mut conn = self.writer.connection().await?;
         if self.is_server() {
-            let free = query_scalar("select pg_try_advisory_lock(7236825611)").fetch_one(&mut conn).await?;
+            let free = query_scalar(postgres::CLAIM).fetch_one(&mut conn).await?;
             return Ok(bool::then_some(free, Claim { _conn: conn }));
         }
         Ok(Some(Claim { _conn: conn }))

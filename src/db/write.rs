@@ -24,12 +24,8 @@ use tokio::task::JoinError;
 use super::checkpoint::{CHECKPOINT, Checkpoints};
 use super::epochs::{Epochs, Stamp, Touched};
 use super::source::{Purpose, Source};
-use super::{Conn, DbError, Reads};
+use super::{Conn, DbError, Reads, postgres};
 use crate::ids::ShareId;
-
-/// Begins on a server: of all nodes one writes at a time, as on SQLite, so everything that is decided in a transaction is decided alone.
-/// The number is this program's among the advisory locks of the database.
-const BEGIN_ALONE: &str = "begin; select pg_advisory_xact_lock(7236825610)";
 
 /// So many jobs share one transaction at the most: bounds how long the first of them waits.
 const GROUP_JOBS_MAX: usize = 256;
@@ -149,7 +145,7 @@ impl Writer {
             }
             let begin = match self.source {
                 Source::File(_) => "begin immediate",
-                Source::Server(_) => BEGIN_ALONE,
+                Source::Server(_) => postgres::BEGIN_ALONE,
             };
             let begun = tx.conn().command(begin).await;
             if begun.is_err() && tx.conn().is_broken() {
@@ -191,13 +187,8 @@ impl Writer {
     }
 
     async fn commit(&self, group: &Group, lane: &mut Lane) -> Result<(), DbError> {
-        let raised = {
-            let touched = std::mem::take(&mut *group.touched.lock());
-            let raised = self.epochs.own_raise(&mut lane.conn, &touched).await;
-            *group.touched.lock() = touched;
-            raised
-        };
-        let outcome = match raised {
+        let about = self.epochs.raised(&group.touched.lock());
+        let outcome = match self.epochs.raise(&mut lane.conn, &about).await {
             Ok(()) => lane.conn.command("commit").await,
             Err(error) => Err(error),
         };

@@ -6,10 +6,11 @@ pub mod translate;
 
 use std::collections::HashMap;
 use std::str::FromStr;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use parking_lot::Mutex;
 use sqlx::postgres::{PgConnectOptions, PgRow, PgTypeInfo};
 use sqlx::{
     Arguments, AssertSqlSafe, Column as _, ConnectOptions, Connection, Either, Executor, PgConnection, Row as _,
@@ -23,6 +24,12 @@ use translate::{Translated, translate};
 
 /// How long a connection may take to come about, and a statement to find its rows free.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Begins a writing transaction: of all nodes one writes at a time, as on SQLite, so everything that is decided in a transaction is decided alone.
+/// The number is this program's among the advisory locks of the database, and so is that of [`CLAIM`].
+pub(super) const BEGIN_ALONE: &str = "begin; select pg_advisory_xact_lock(7236825610)";
+/// Takes the database for one server as long as the connection lasts; gives whether it was free.
+pub(super) const CLAIM: &str = "select pg_try_advisory_lock(7236825611)";
 
 /// Where a database is.
 #[derive(Debug, Clone)]
@@ -84,7 +91,7 @@ type Script = &'static [Prepared];
 static SCRIPTS: LazyLock<Mutex<HashMap<(usize, usize), Script>>> = LazyLock::new(Mutex::default);
 
 fn script(sql: &'static str) -> Script {
-    let mut scripts = SCRIPTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut scripts = SCRIPTS.lock();
     scripts.entry((sql.as_ptr() as usize, sql.len())).or_insert_with(|| {
         let mut next = 0;
         let parts = sql.split(';').map(str::trim).filter(|part| !part.is_empty());
