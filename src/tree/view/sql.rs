@@ -6,9 +6,10 @@
 use serde_json::json;
 
 use super::{Bars, Filter, Forbidden, View};
-use crate::db::{Conn, DbError, Sql, query, query_scalar};
+use crate::db::{Conn, DbError, Query, Sql, query};
 use crate::ids::NodeId;
-use crate::tree::sql::{copy_map, fresh_node_id, nodes_as_json, planned};
+use crate::tree::sql::nodes_as_json;
+use crate::tree::transfer::sql::{copy_map, fresh_node_id, planned};
 
 type Result<T> = std::result::Result<T, DbError>;
 
@@ -71,25 +72,16 @@ macro_rules! walk {
     };
 }
 
-/// The six values of a [`walk`].
-fn values(view: &View) -> (i64, [String; 5]) {
+/// Binds what a [`walk`] wants.
+fn bind_walk<'q>(walk: Query<'q>, root: NodeId, view: &View) -> Query<'q> {
     let View { lists, all, collections, named, also, except } = view;
-    (*lists as i64, [list(all), list(collections), list(named), list(also), list(except)])
+    let walk = walk.bind(root.0).bind(*lists as i64);
+    [all, collections, named, also, except].into_iter().fold(walk, |walk, nodes| walk.bind(list(nodes)))
 }
 
 pub(super) async fn count(conn: &mut Conn, root: NodeId, view: &View, limit: i64) -> Result<i64> {
-    let (lists, [all, collections, named, also, except]) = values(view);
-    query_scalar(walk!(") select count(*) from (select 1 from walk limit ?8) as counted"))
-        .bind(root.0)
-        .bind(lists)
-        .bind(all)
-        .bind(collections)
-        .bind(named)
-        .bind(also)
-        .bind(except)
-        .bind(limit)
-        .fetch_one(conn)
-        .await
+    let walk = query(walk!(") select count(*) from (select 1 from walk limit ?8) as counted"));
+    bind_walk(walk, root, view).bind(limit).fetch_one(conn).await?.try_get(0)
 }
 
 pub(super) async fn plan_copy(conn: &mut Conn, source: NodeId, view: &View) -> Result<(i64, i64, i64)> {
@@ -99,17 +91,8 @@ pub(super) async fn plan_copy(conn: &mut Conn, source: NodeId, view: &View) -> R
         };
     }
     query(copy_map!()).execute(&mut *conn).await?;
-    let (lists, [all, collections, named, also, except]) = values(view);
-    query(Sql::two(plan!(fresh_node_id!(sqlite)), plan!(fresh_node_id!(postgres))))
-        .bind(source.0)
-        .bind(lists)
-        .bind(all)
-        .bind(collections)
-        .bind(named)
-        .bind(also)
-        .bind(except)
-        .execute(&mut *conn)
-        .await?;
+    let plan = query(Sql::two(plan!(fresh_node_id!(sqlite)), plan!(fresh_node_id!(postgres))));
+    bind_walk(plan, source, view).execute(&mut *conn).await?;
     planned(conn).await
 }
 
@@ -124,8 +107,7 @@ pub(super) async fn forbidden(
     let number = |bars: Bars| i64::from(bars.files) + 2 * i64::from(bars.collections);
     let [none, files, collections_too, both] = [(false, false), (true, false), (false, true), (true, true)]
         .map(|(files, collections)| list(&forbidden.with(Bars { files, collections })));
-    let (lists, [all, collections, named, also, except]) = values(view);
-    let ids: Vec<i64> = query_scalar(
+    let walk = query(
         "with recursive walk (id, kind, lists, bars, looked) as (
              select cast(?1 as bigint), cast(0 as bigint), cast(?2 as bigint), cast(?8 as bigint), 1
              union all
@@ -149,23 +131,11 @@ pub(super) async fn forbidden(
          )
          select id from walk
          where looked = 0 and (bars = 3 or (bars = 1 and kind = 1) or (bars = 2 and kind = 0)) limit ?13",
-    )
-    .bind(root.0)
-    .bind(lists)
-    .bind(all)
-    .bind(collections)
-    .bind(named)
-    .bind(also)
-    .bind(except)
-    .bind(number(forbidden.top))
-    .bind(none)
-    .bind(files)
-    .bind(collections_too)
-    .bind(both)
-    .bind(limit)
-    .fetch_all(conn)
-    .await?;
-    Ok(ids.into_iter().map(NodeId).collect())
+    );
+    let walk = bind_walk(walk, root, view).bind(number(forbidden.top));
+    let walk = [none, files, collections_too, both].into_iter().fold(walk, Query::bind);
+    let found = walk.bind(limit).fetch_all(conn).await?;
+    found.iter().map(|row| row.try_get(0).map(NodeId)).collect()
 }
 
 pub(super) async fn regions(conn: &mut Conn, root: NodeId, marks: &[NodeId]) -> Result<Vec<(NodeId, u64)>> {

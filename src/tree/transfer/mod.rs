@@ -4,12 +4,14 @@
 //! a file comes onto keeps its identity and gets a new revision, so that editors which write a temporary file and rename
 //! it don't cut a history off.
 
+pub(super) mod sql;
+
 use commonhold_acl::{Landing, Permission, Permit};
 
 use super::change::{Change, Fresh, Op, State, may_take, require};
 use super::scratch::is_save_scratch;
 use super::view::{self, View};
-use super::{Kind, Located, Node, TreeError, VACATED_KEPT, sql};
+use super::{Kind, Located, Node, TreeError, VACATED_KEPT, sql as tree_sql};
 use crate::clock::Moment;
 use crate::db::Reads;
 use crate::ids::NodeId;
@@ -100,7 +102,7 @@ impl Change<'_> {
                 return self.save_as(source, source_ancestors, &document, to).await;
             }
             if is_save_scratch(to.name.as_str()) && to.parent() == old_parent {
-                sql::vacate(self.tx.conn(), source, self.actor, self.now).await?;
+                tree_sql::vacate(self.tx.conn(), source, self.actor, self.now).await?;
             }
         }
         self.clear(permit, to).await?;
@@ -133,7 +135,7 @@ impl Change<'_> {
         require(permit, Permission::Create, to.parent());
         let (_, _, levels) = sql::plan_copy(self.tx.conn(), source.id, true).await?;
         confirm_depth(to, levels)?;
-        let bytes = sql::bytes_below(self.tx.conn(), source.id).await?;
+        let bytes = tree_sql::bytes_below(self.tx.conn(), source.id).await?;
         self.confirm_quota(bytes.unsigned_abs())?;
         self.clear(permit, to).await?;
         let place = self.put_in_place(source, to).await?;
@@ -153,7 +155,7 @@ impl Change<'_> {
         let Some(id) = sql::vacated(self.tx.conn(), to.parent(), key.as_str(), self.actor, since).await? else {
             return Ok(None);
         };
-        let document = sql::chain_up(self.tx.conn(), id).await?.pop();
+        let document = tree_sql::chain_up(self.tx.conn(), id).await?.pop();
         let beside = |node: &Node| node.parent == Some(to.parent()) && is_save_scratch(&node.name);
         Ok(document.filter(|node| node.kind == Kind::File && (node.parent == Some(self.trash) || beside(node))))
     }
@@ -189,11 +191,11 @@ impl Change<'_> {
         self.next_seq(backup_name.as_str());
         let blank = self.blank(at.ancestors(), &backup_name, Kind::File);
         let mut backup = Node { content: document.content, size: document.size, modified: document.modified, ..blank };
-        backup.id = sql::insert_node(self.tx.conn(), &backup, backup_name.key().as_str(), self.actor).await?;
+        backup.id = tree_sql::insert_node(self.tx.conn(), &backup, backup_name.key().as_str(), self.actor).await?;
         let kept = document.size.cast_signed();
         self.log(Op::Create, (backup.id, backup.parent, &backup.name), kept, at.ancestors()).await?;
 
-        sql::insert_content(self.tx.conn(), content, self.now).await?;
+        tree_sql::insert_content(self.tx.conn(), content, self.now).await?;
         let modified = modified.unwrap_or(self.now);
         let new = State { content: content.id, size: content.size, modified, blind: false };
         self.set_content(&back, at.ancestors(), new).await.map(Some)
