@@ -74,8 +74,11 @@ pub(super) async fn last(conn: &mut Conn) -> Result<Option<(Head, Moment)>> {
     row.map(|row| Ok((Head { seq: row.try_get(0)?, hash: hash_in(&row, 1)? }, Moment(row.try_get(2)?)))).transpose()
 }
 
+fn text(line: &Option<Line>) -> Option<&str> {
+    line.as_ref().map(Line::as_str)
+}
+
 pub(super) async fn insert(conn: &mut Conn, seq: i64, latest: Moment, record: &Record, hash: &[u8; 32]) -> Result<()> {
-    let text = |line: &'_ Option<Line>| line.as_ref().map(|line| line.as_str().to_owned());
     let Record { at, actor, verb, outcome, share, node, path, target, status, bytes, times, note } = record;
     query(
         "insert into audit (seq, at, latest, outcome, verb, actor_id, actor, channel, device, address, agent, request,

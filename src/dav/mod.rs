@@ -110,7 +110,7 @@ impl Exchange {
                 status: Some(status.as_u16()),
                 bytes,
                 note: note.map(|note| Line::note(&note)),
-                ..self.trace.record()
+                ..self.trace.record_of(Some(&self.path))
             },
         )
         .await?;

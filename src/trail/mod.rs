@@ -99,8 +99,13 @@ impl Trace {
 
     /// A record of this request: nothing but who, over which door, what and where.
     pub fn record(&self) -> Record {
-        let path = match self.path() {
-            Some(path) => self.shown(&path),
+        self.record_of(self.path().as_ref())
+    }
+
+    /// The same, for who has read the path already; `None`: it leads nowhere below the tree.
+    pub fn record_of(&self, path: Option<&RelPath>) -> Record {
+        let path = match path {
+            Some(path) => self.shown(path),
             None => Line::path(self.uri.path()),
         };
         let target = self.target().map(|path| self.shown(&path));
