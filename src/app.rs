@@ -80,7 +80,10 @@ pub async fn serve(
     let origins = origins.map(|text| Origin::parse(text).map_err(|why| ServeError::Origin(text.clone(), why)));
     let origins = origins.collect::<Result<_, _>>()?;
     let _claim = site.claim().await?;
-    if let Ok(swept @ 1..) = site.blobs.sweep() {
+    // Those of another server may be under way.
+    if !site.is_shared()
+        && let Ok(swept @ 1..) = site.blobs.sweep()
+    {
         tracing::info!(swept, "removed uploads that a killed server left unfinished");
     }
     let listener = net::listen(listen).map_err(|error| ServeError::Listen(listen, error))?;

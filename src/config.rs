@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 const LOG_VARIABLE: &str = "RUST_LOG";
 /// Sets the URL of the database, which may hold a password and so has no place in an argument.
 const DATABASE_VARIABLE: &str = "COMMONHOLD_DATABASE";
+/// Says where the contents are.
+const BLOBS_VARIABLE: &str = "COMMONHOLD_BLOBS";
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -105,6 +107,8 @@ impl Default for Limits {
 pub struct Storage {
     /// The URL of a PostgreSQL database; empty: the site's own file.
     pub database: String,
+    /// The folder of the contents; empty: in the site's own folder.
+    pub blobs: String,
     /// What a success means.
     pub durability: Durability,
     /// Free bytes below which uploads are refused.
@@ -113,7 +117,14 @@ pub struct Storage {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { database: String::new(), durability: Durability::Full, min_free_bytes: 256 << 20 }
+        Self { database: String::new(), blobs: String::new(), durability: Durability::Full, min_free_bytes: 256 << 20 }
+    }
+}
+
+impl Storage {
+    /// Whether neither rows nor contents lie in the folder of the one server, so that several can serve the site.
+    pub fn is_shared(&self) -> bool {
+        !self.database.is_empty() && !self.blobs.is_empty()
     }
 }
 
@@ -327,6 +338,9 @@ impl Config {
         if let Ok(database) = std::env::var(DATABASE_VARIABLE) {
             config.storage.database = database;
         }
+        if let Ok(blobs) = std::env::var(BLOBS_VARIABLE) {
+            config.storage.blobs = blobs;
+        }
         Ok(config)
     }
 
@@ -365,6 +379,11 @@ impl Config {
                 "server.public_origins",
                 self.server.public_origins.iter().all(|origin| is_origin(origin)),
                 "a list of origins, each `http://` or `https://` with a host and perhaps a port, and nothing behind",
+            ),
+            (
+                "storage.blobs",
+                self.storage.blobs.is_empty() || Path::new(&self.storage.blobs).is_absolute(),
+                "empty or the absolute path of a folder",
             ),
             // The bounds of RFC 9106 section 3.1.
             ("auth.argon2_iterations", self.auth.argon2_iterations >= 1, positive),

@@ -31,6 +31,7 @@ pub struct Site {
     /// The bytes.
     pub blobs: Blobs,
     folder: PathBuf,
+    shared: bool,
 }
 
 /// Why a site could not be opened.
@@ -51,7 +52,10 @@ pub enum SiteError {
         pid: String,
     },
     /// Another server has the database, with the contents in its own folder.
-    #[error("another server is running on this database; its contents lie in that server's folder")]
+    #[error(
+        "another server is running on this database, and the contents of one of them lie in its own folder; `storage.blobs` names a place \
+         that all servers see"
+    )]
     DatabaseInUse,
     /// The folder.
     #[error("`{0}`: {1}")]
@@ -157,12 +161,21 @@ impl Site {
             "" => Db::open(&folder.join(DATABASE), create, durability == Durability::Full).await?,
             url => Db::connect(&Address::from_str(url).map_err(SiteError::Url)?).await?,
         };
-        let blobs = Blobs::open(&folder.join(BLOBS), durability)?;
-        Ok(Self { db, blobs, folder: folder.to_owned() })
+        let contents = match config.storage.blobs.as_str() {
+            "" => folder.join(BLOBS),
+            elsewhere => PathBuf::from(elsewhere),
+        };
+        let blobs = Blobs::open(&contents, durability)?;
+        Ok(Self { db, blobs, folder: folder.to_owned(), shared: config.storage.is_shared() })
+    }
+
+    /// Whether other servers may serve it at the same time, each from a folder of its own.
+    pub fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Takes the site for a server. Errors: [`SiteError::InUse`] when another one has it.
-    /// [`SiteError::DatabaseInUse`]: it has the rows, from another folder.
+    /// [`SiteError::DatabaseInUse`]: it has the rows, and its contents or ours lie where the other doesn't see them.
     pub async fn claim(&self) -> Result<Claim, SiteError> {
         let failed = |error| SiteError::Folder(self.folder.join(SERVER_LOCK), error);
         let path = self.folder.join(SERVER_LOCK);
@@ -177,7 +190,7 @@ impl Site {
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
         writeln!(file, "{}", std::process::id()).and_then(|()| file.sync_data()).map_err(failed)?;
-        let rows = self.db.claim().await?.ok_or(SiteError::DatabaseInUse)?;
+        let rows = self.db.claim(self.shared).await?.ok_or(SiteError::DatabaseInUse)?;
         Ok(Claim { _lock: file, _rows: rows })
     }
 

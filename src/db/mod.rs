@@ -190,10 +190,12 @@ impl Db {
     }
 
     /// Takes a database on a server for this process, as long as the connection is kept: `None` when another one has it. A file is claimed otherwise.
-    pub async fn claim(&self) -> Result<Option<Claim>, DbError> {
+    /// `shared`: beside others that take it so.
+    pub async fn claim(&self, shared: bool) -> Result<Option<Claim>, DbError> {
         let mut conn = self.writer.connection().await?;
         if self.is_server() {
-            let free = query_scalar(postgres::CLAIM).fetch_one(&mut conn).await?;
+            let claim = if shared { postgres::CLAIM_SHARED } else { postgres::CLAIM };
+            let free = query_scalar(claim).fetch_one(&mut conn).await?;
             return Ok(bool::then_some(free, Claim { _conn: conn }));
         }
         Ok(Some(Claim { _conn: conn }))

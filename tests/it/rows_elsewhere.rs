@@ -13,7 +13,7 @@ fn a_second_server_on_the_same_database_refuses_to_start() {
     elsewhere.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&folder);
     elsewhere.env("COMMONHOLD_DATABASE", site.database().url());
     let why = Ran::run(elsewhere, "").says_why_not();
-    assert!(why.contains("another server"), "it says why: {why}");
+    assert!(why.contains("another server") && why.contains("storage.blobs"), "it says why, and what to do: {why}");
 }
 
 /// A primary that is restarted, or another one in its place, cuts every connection.

@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const BEGIN_ALONE: &str = "begin; select pg_advisory_xact_lock(7236825610)";
 /// Takes the database for one server as long as the connection lasts; gives whether it was free.
 pub(super) const CLAIM: &str = "select pg_try_advisory_lock(7236825611)";
+/// The same for one of several servers, beside none that wants it for itself.
+pub(super) const CLAIM_SHARED: &str = "select pg_try_advisory_lock_shared(7236825611)";
 
 /// Where a database is.
 #[derive(Debug, Clone)]
