@@ -78,6 +78,7 @@ const fn barred(policy: Policy) -> &'static str {
         Policy::UserPurgeDeleted => phrase(Permission::Purge),
         Policy::UserCreateLinks => phrase(Permission::Share),
         Policy::UserLockFiles => "lock",
+        Policy::UserRollback => "roll back",
         Policy::UsersMayGrant => phrase(Permission::Owner),
         Policy::WebEditorEnabled => phrase(Permission::WebEdit),
         Policy::WebPreviewEnabled => "preview",

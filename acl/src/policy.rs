@@ -16,6 +16,8 @@ pub enum Policy {
     UserCreateLinks,
     /// People may lock.
     UserLockFiles,
+    /// People may take folders back to a time.
+    UserRollback,
     /// People may say who may do what on what is theirs.
     UsersMayGrant,
     /// The web editor can be used.
@@ -26,11 +28,12 @@ pub enum Policy {
 
 impl Policy {
     /// Every policy that caps.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::UserTrimRevisions,
         Self::UserPurgeDeleted,
         Self::UserCreateLinks,
         Self::UserLockFiles,
+        Self::UserRollback,
         Self::UsersMayGrant,
         Self::WebEditorEnabled,
         Self::WebPreviewEnabled,
@@ -43,6 +46,7 @@ impl Policy {
             Self::UserPurgeDeleted => "user_purge_deleted",
             Self::UserCreateLinks => "user_create_links",
             Self::UserLockFiles => "user_lock_files",
+            Self::UserRollback => "user_rollback",
             Self::UsersMayGrant => "users_may_grant",
             Self::WebEditorEnabled => "web_editor_enabled",
             Self::WebPreviewEnabled => "web_preview_enabled",
@@ -62,8 +66,8 @@ impl Policy {
             Self::UserCreateLinks => Permissions::of(&[Permission::Share]),
             Self::WebEditorEnabled => Permissions::of(&[Permission::WebEdit]),
             Self::WebPreviewEnabled => Permissions::of(&[Permission::View]),
-            // Who may write may not lock then, and who owns may not grant, but writes and breaks locks as before.
-            Self::UserLockFiles | Self::UsersMayGrant => Permissions::NONE,
+            // Who may write may not lock or roll back then, and who owns may not grant, but writes and breaks locks as before.
+            Self::UserLockFiles | Self::UserRollback | Self::UsersMayGrant => Permissions::NONE,
         }
     }
 
@@ -73,6 +77,7 @@ impl Policy {
             Self::UserLockFiles => {
                 matches!(operation, Operation::LockFile | Operation::LockFolder | Operation::LockNew)
             }
+            Self::UserRollback => matches!(operation, Operation::RollBack),
             Self::UsersMayGrant => matches!(operation, Operation::Acl),
             // Other permissions serve for these two as well, and no permission does while there is no editor or preview.
             Self::WebEditorEnabled => matches!(operation, Operation::WebEdit),

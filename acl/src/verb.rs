@@ -88,7 +88,7 @@ pub enum Operation {
     Restore,
     /// Making an earlier revision the current one.
     RestoreRevision,
-    /// Rolling back to a time; the policy that allows it is the caller's to ask.
+    /// Rolling back to a time.
     RollBack,
     /// Creating a share link.
     CreateLink,

@@ -24,6 +24,7 @@ mod org;
 mod output;
 mod password;
 mod place;
+mod policy;
 mod principal;
 mod role;
 mod serve;
@@ -120,6 +121,9 @@ enum Command {
     /// What people may be given: named sets of permissions
     #[command(subcommand)]
     Role(role::RoleCommand),
+    /// What organizations and shares say about files, history and people
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Who has which file or folder for himself
     #[command(subcommand)]
     Lock(lock::LockCommand),
@@ -145,6 +149,7 @@ impl Command {
                 | Self::Device(_)
                 | Self::Share(_)
                 | Self::Role(_)
+                | Self::Policy(_)
         )
     }
 }
@@ -167,7 +172,7 @@ pub fn main() -> ExitCode {
 fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
     if place.acting.is_some() && !command.takes_actor() {
         return Err(Failure::new(
-            "`--as` is for the commands about organizations, departments, groups, users, devices, shares and roles",
+            "`--as` is for the commands about organizations, departments, groups, users, devices, shares, roles and policies",
         ));
     }
     let config = Config::load(place.config.as_deref())?;
@@ -187,6 +192,7 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
             Command::Device(device) => device.run(context).await,
             Command::Share(share) => share.run(context).await,
             Command::Role(role) => role.run(context).await,
+            Command::Policy(policy) => policy.run(context).await,
             Command::Lock(lock) => lock.run(context).await,
             Command::Grant(grant) => grant.run(context).await,
             Command::Access(access) => access.run(context).await,

@@ -5,12 +5,12 @@ use serde::Serialize;
 
 use super::Context;
 use super::output::{Answer, Failure, facts, rfc3339, table};
-use super::switch::{Limit, on_or_off};
+use super::policy::{self, Assignment, PolicyRow, assignment};
+use super::switch::Limit;
 use crate::clock::Moment;
-use crate::db::{Reads, WriteTx};
+use crate::db::Reads;
+use crate::directory::DirectoryName;
 use crate::directory::organization::{self, NewOrganization, Organization, Settings};
-use crate::directory::policy::{self, Policy};
-use crate::directory::{Administrator, DirectoryName};
 
 #[derive(Subcommand)]
 pub(super) enum OrgCommand {
@@ -63,32 +63,14 @@ pub(super) struct Add {
     /// The most enabled users that it may have; guests don't count
     #[arg(long, value_name = "N")]
     users_max: Option<u64>,
-    /// A policy of its own: on or off; may be given several times
-    #[arg(long = "policy", value_name = "NAME=on|off", value_parser = assignment)]
+    /// A policy of its own; may be given several times
+    #[arg(long = "policy", value_name = "NAME=VALUE", value_parser = assignment)]
     policies: Vec<Assignment>,
 }
 
 /// Change an organization
 #[derive(Args)]
-#[command(after_help = "\
-Examples:
-  commonhold org set Acme --users-max 200 --quota none
-  commonhold org set Acme --policy admin_browse_files=on --policy user_lock_files=off
-  commonhold org set 'Acme Labs' --policy user_lock_files=inherit
-
-Policies (the default in brackets):
-  admin_browse_files   [off]  its administrators read what is in its shares
-  user_create_shares   [on]   users make team shares of their own
-  users_may_grant      [on]   co-owners, and users in their homes, grant to others
-  user_trim_revisions  [on]   users whose role allows it erase previous revisions
-  user_purge_deleted   [on]   users whose role allows it erase deleted items
-  user_create_links    [on]   users whose role allows it make share links
-  user_lock_files      [on]   users lock files
-  web_editor_enabled   [on]   the web editor
-  web_preview_enabled  [on]   previews in the portal
-  webdav_enabled       [on]   mapped drives; off: its shares and its people have none but on registered devices
-
-A policy holds for the organizations below, too, unless they set their own. Administrators are not capped.")]
+#[command(after_help = set_help())]
 pub(super) struct Set {
     /// The name
     name: String,
@@ -108,35 +90,27 @@ struct Change {
     /// The most enabled users that it may have; guests don't count
     #[arg(long, value_name = "N|none", value_parser = Limit::parse)]
     users_max: Option<Limit>,
-    /// A policy: on, off, or inherit for that of the organization above; may be given several times
-    #[arg(long = "policy", value_name = "NAME=on|off|inherit", value_parser = assignment)]
+    /// A policy: on, off or its value, or inherit for that of the organization above; may be given several times
+    #[arg(long = "policy", value_name = "NAME=VALUE", value_parser = assignment)]
     policies: Vec<Assignment>,
 }
 
-/// A policy and its value; none for that of the organization above.
-type Assignment = (Policy, Option<bool>);
+/// With the table of all policies.
+fn set_help() -> String {
+    format!(
+        "\
+Examples:
+  commonhold org set Acme --users-max 200 --quota none
+  commonhold org set Acme --policy admin_browse_files=on --policy user_lock_files=off
+  commonhold org set Acme --policy max_file_bytes=10000000000 --policy excluded_extensions=.exe,.iso
+  commonhold org set 'Acme Labs' --policy user_lock_files=inherit
 
-fn assignment(text: &str) -> Result<Assignment, String> {
-    let (name, value) = text.split_once('=').ok_or("a policy is set by NAME=on, NAME=off or NAME=inherit")?;
-    let value = match value {
-        "on" | "true" => Some(true),
-        "off" | "false" => Some(false),
-        "inherit" => None,
-        _ => return Err("a policy is on, off or inherit".to_owned()),
-    };
-    Ok((Policy::named(name).map_err(|problem| problem.to_string())?, value))
-}
-
-async fn set_policies(
-    tx: &mut WriteTx,
-    by: &Administrator,
-    org: &Organization,
-    policies: &[Assignment],
-) -> Result<(), Failure> {
-    for (policy, value) in policies {
-        policy::set(tx, by, org, *policy, *value).await?;
-    }
-    Ok(())
+Policies (the default in brackets):
+{}
+A policy holds for the organizations below, too, unless they set their own. Administrators are not capped by switches. Those
+with a value can be set for a share, too: `share set`.",
+        policy::help(true)
+    )
 }
 
 impl OrgCommand {
@@ -166,7 +140,7 @@ impl Add {
         let new = NewOrganization { name: &name, parent: parent.as_ref(), quota_bytes, users_max };
         organization::create(&mut tx, &by, &new, Moment::now()).await?;
         let org = organization::named(&mut tx, name.as_str()).await?;
-        set_policies(&mut tx, &by, &org, &self.policies).await?;
+        policy::set_of_organization(&mut tx, &by, &org, &self.policies).await?;
         tx.commit().await?;
         Ok(Answer::said(format!("added the organization `{}`", name.as_str())))
     }
@@ -188,7 +162,7 @@ impl Set {
         if settings.name.is_some() || settings.quota_bytes.is_some() || settings.users_max.is_some() {
             organization::set(&mut tx, &by, &org, &settings).await?;
         }
-        set_policies(&mut tx, &by, &org, &self.change.policies).await?;
+        policy::set_of_organization(&mut tx, &by, &org, &self.change.policies).await?;
         tx.commit().await?;
         Ok(Answer::said(format!("changed the organization `{}`", org.name)))
     }
@@ -228,14 +202,8 @@ async fn show(context: Context, name: &str, json: bool) -> Result<Answer, Failur
     let org = organization::named(&mut tx, name).await?;
     by.confirm_place(org.id, None, || format!("the organization `{}`", org.name))?;
     let row = Row::read(&mut tx, &org).await?;
-    let holds = policy::of(&mut tx, &[org.id]).await?.of(org.id);
-    let own = policy::own(&mut tx, org.id).await?;
-    let policies = Policy::ALL.map(|policy| PolicyRow {
-        name: policy.name(),
-        on: holds.is_on(policy),
-        own: own.iter().any(|(set, _)| *set == policy),
-    });
-    let shown = Facts { org: row, policies: policies.into() };
+    let policies = policy::of_organization(&mut tx, &org).await?;
+    let shown = Facts { org: row, policies };
     Ok(if json { Answer::json(&shown) } else { Answer::said(shown.told()) })
 }
 
@@ -294,14 +262,6 @@ impl Row {
 }
 
 #[derive(Serialize)]
-struct PolicyRow {
-    name: &'static str,
-    on: bool,
-    /// Whether the organization says so itself.
-    own: bool,
-}
-
-#[derive(Serialize)]
 struct Facts {
     #[serde(flatten)]
     org: Row,
@@ -319,12 +279,8 @@ impl Facts {
             ("quota", self.org.quota()),
             ("created", self.org.created.clone()),
         ]);
-        let rows = self.policies.iter().map(|row| {
-            let from = if row.own { "set here" } else { "" };
-            vec![row.name.to_owned(), on_or_off(row.on).to_owned(), from.to_owned()]
-        });
         told.push('\n');
-        told.push_str(&table(Some(&["policy", "value", ""]), rows.collect()));
+        told.push_str(&table(Some(&["policy", "value", "from"]), self.policies.iter().map(PolicyRow::cells).collect()));
         told
     }
 }

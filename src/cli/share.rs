@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::output::{Answer, Failure, facts, rfc3339, table};
+use super::policy::{self, Assignment, PolicyRow, assignment};
 use super::principal::{Inside, Who};
 use super::span;
 use super::switch::{Limit, Switch, Tristate, on_or_off, or_none};
@@ -120,19 +121,30 @@ pub(super) struct Add {
 
 /// Change the settings of a share
 #[derive(Args)]
-#[command(after_help = "\
+#[command(after_help = set_help())]
+pub(super) struct Set {
+    /// The name
+    share: String,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// With the table of the policies that a share may have of its own.
+fn set_help() -> String {
+    format!(
+        "\
 Examples:
   commonhold share set Projects --auto-lock on
   commonhold share set Projects --handover 1h          whoever is asked for a lock has an hour to save
   commonhold share set Projects --quota none
 
 Office programs lay a small file beside a document that is open (`~$Report.docx`, `.~lock.plan.odt#`). With --auto-lock its
-coming locks the document for its user, and its going gives the lock back.")]
-pub(super) struct Set {
-    /// The name
-    share: String,
-    #[command(flatten)]
-    change: Change,
+coming locks the document for its user, and its going gives the lock back.
+
+Policies that a share may have of its own (the default in brackets), instead of those of its organization:
+{}",
+        policy::help(false)
+    )
 }
 
 #[derive(Args)]
@@ -156,6 +168,9 @@ struct Change {
     /// After how long a request to release a lock ends it, such as 10m
     #[arg(long, value_name = "TIME", value_parser = span::parse)]
     handover: Option<Duration>,
+    /// A policy of its own, or inherit for that of its organization; may be given several times
+    #[arg(long = "policy", value_name = "NAME=VALUE", value_parser = assignment)]
+    policies: Vec<Assignment>,
 }
 
 /// Say through which channels a share is open for a user or a group
@@ -268,6 +283,7 @@ impl Set {
             handover: self.change.handover,
         };
         shares::set(&mut tx, &by, &share, &settings).await?;
+        policy::set_of_share(&mut tx, &by, &share, &self.change.policies).await?;
         tx.commit().await?;
         Ok(Answer::said(format!("changed the share `{}`", share.name)))
     }
@@ -367,7 +383,7 @@ async fn list(context: Context, json: bool) -> Result<Answer, Failure> {
 }
 
 /// The share of that name, for whoever administers it.
-async fn shown_share(context: &Context, tx: &mut impl Reads, share: &str) -> Result<Share, Failure> {
+pub(super) async fn shown_share(context: &Context, tx: &mut impl Reads, share: &str) -> Result<Share, Failure> {
     let by = context.administrator(tx).await?;
     let share = shares::named(tx, share).await?;
     by.confirm_place(share.org, share.department, || format!("the share `{}`", share.name))?;
@@ -398,7 +414,8 @@ async fn show(context: Context, share: &str, json: bool) -> Result<Answer, Failu
     let mut tx = site.db.read().await?;
     let share = shown_share(&context, &mut tx, share).await?;
     let subscribers = subscriber_rows(&mut tx, &share).await?;
-    let shown = ShareFacts { share: ShareRow::read(&mut tx, share).await?, subscribers };
+    let policies = policy::of_share(&mut tx, &share).await?.into_iter().filter(PolicyRow::is_value).collect();
+    let shown = ShareFacts { share: ShareRow::read(&mut tx, share).await?, subscribers, policies };
     Ok(if json { Answer::json(&shown) } else { Answer::said(shown.told()) })
 }
 
@@ -518,6 +535,8 @@ struct ShareFacts {
     #[serde(flatten)]
     share: ShareRow,
     subscribers: Vec<SubscriberRow>,
+    /// Those with a value.
+    policies: Vec<PolicyRow>,
 }
 
 impl ShareFacts {
@@ -541,6 +560,8 @@ impl ShareFacts {
             let rows = self.subscribers.iter().map(SubscriberRow::cells).collect();
             told.push_str(&table(Some(&SUBSCRIBER_HEADINGS), rows));
         }
+        told.push('\n');
+        told.push_str(&table(Some(&["policy", "value", "from"]), self.policies.iter().map(PolicyRow::cells).collect()));
         told
     }
 }

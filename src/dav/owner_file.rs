@@ -23,6 +23,9 @@ pub async fn document_of(tx: &mut impl Reads, spot: &Spot) -> Result<Option<Vec<
     let Some(document) = document_name(&name) else { return Ok(None) };
     let Some(parent) = spot.located.parent() else { return Ok(None) };
     let Some(node) = tree::find_document(tx, parent, document.as_str()).await? else { return Ok(None) };
+    if !spot.reached.measures().locks(&node.name) {
+        return Ok(None);
+    }
     let mut chain = spot.located.ancestors().to_vec();
     chain.push(node);
     // Whoever may not write the document, or not lock, can't keep others from writing it either.

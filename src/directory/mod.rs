@@ -60,6 +60,9 @@ pub enum DirectoryError {
     /// No policy of that name.
     #[error("there is no policy `{0}`; the policies are {names}", names = policy_names())]
     NoSuchPolicy(String),
+    /// A value that a policy can't have.
+    #[error("`{}` is {}", .0.name(), .0.expected())]
+    BadPolicyValue(policy::Measure),
     /// The site has no organization yet.
     #[error("the site has no organization")]
     NoOrganization,
@@ -190,7 +193,9 @@ impl DirectoryError {
 }
 
 fn policy_names() -> String {
-    policy::Policy::ALL.map(policy::Policy::name).join(", ")
+    let switches = policy::Policy::ALL.map(policy::Policy::name);
+    let measures = policy::Measure::ALL.map(policy::Measure::name);
+    [switches.as_slice(), measures.as_slice()].concat().join(", ")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::sight::Sight;
+use crate::directory::policy::Measures;
 use crate::ids::ShareId;
 use crate::path::{Name, RelPath};
 use crate::shares::Share;
@@ -25,11 +26,18 @@ pub struct Reached {
     pub share: Arc<Share>,
     mount: Arc<RelPath>,
     sight: Arc<Sight>,
+    measures: Arc<Measures>,
 }
 
 impl Reached {
-    pub(super) fn new(share: Share, mount: RelPath, sight: Sight) -> Self {
-        Self { share: Arc::new(share), mount: Arc::new(mount), sight: Arc::new(sight) }
+    pub(super) fn new(share: Share, mount: RelPath, sight: Sight, measures: Measures) -> Self {
+        let (share, mount) = (Arc::new(share), Arc::new(mount));
+        Self { share, mount, sight: Arc::new(sight), measures: Arc::new(measures) }
+    }
+
+    /// The policies with a value that hold in it.
+    pub fn measures(&self) -> &Measures {
+        &self.measures
     }
 
     /// Where its root is for the caller.

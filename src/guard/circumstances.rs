@@ -1,13 +1,15 @@
 //! What else than grants counts for a caller: what he administers, which policies hold, which doors are open.
 
+use std::collections::HashMap;
+
 use commonhold_acl as acl;
 use commonhold_acl::Channel;
 
 use crate::db::{DbError, Reads};
 use crate::directory::group::Membership;
-use crate::directory::policy::{self, Policies, Policy, PolicySet};
+use crate::directory::policy::{self, Measures, Policies, Policy, PolicySet};
 use crate::directory::{Reach, User, roster};
-use crate::ids::OrgId;
+use crate::ids::{OrgId, ShareId};
 use crate::shares::{self, Doors, Share};
 
 /// The circumstances of one caller over one channel.
@@ -52,6 +54,15 @@ impl Circumstances {
             self.policies.extend(policy::of(tx, &unknown).await?);
         }
         Ok(())
+    }
+
+    /// The policies with a value that hold in these shares, whose organizations' policies have been read.
+    pub async fn measures(
+        &self,
+        tx: &mut impl Reads,
+        shares: &[(ShareId, OrgId)],
+    ) -> Result<HashMap<ShareId, Measures>, DbError> {
+        policy::measures_with(tx, &self.policies, shares).await
     }
 
     /// The organizations in whose shares the caller reads as their administrator.

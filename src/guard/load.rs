@@ -11,9 +11,10 @@ use super::access::{Access, HOME, OTHERS, Reached};
 use super::circumstances::{Circumstances, Standing};
 use super::sight::Sight;
 use crate::db::{DbError, Reads};
+use crate::directory::policy::Measures;
 use crate::directory::{self, User};
 use crate::grants::{self, Placed};
-use crate::ids::{NodeId, ShareId, UserId};
+use crate::ids::{NodeId, OrgId, ShareId, UserId};
 use crate::path::{Name, RelPath};
 use crate::shares::{self, Share, ShareKind, home};
 use crate::tree::Node;
@@ -29,17 +30,18 @@ pub(super) struct Gathered {
     pub share: Share,
     pub mount: RelPath,
     pub sight: Sight,
+    pub measures: Measures,
 }
 
 /// Reads what `user` reaches over `channel`.
 pub(super) async fn load(tx: &mut impl Reads, user: &User, channel: Channel) -> Result<Access, DbError> {
     let (mut team, mut own, mut others) = (Vec::new(), None, Vec::new());
-    for Gathered { share, mount, sight } in gather(tx, user, channel, None).await? {
+    for Gathered { share, mount, sight, measures } in gather(tx, user, channel, None).await? {
         // A share in which nothing is seen does not exist for the caller.
         if !sight.at(&[]).sees(acl::ItemKind::Folder) {
             continue;
         }
-        let reached = Reached::new(share, mount, sight);
+        let reached = Reached::new(share, mount, sight, measures);
         match reached.share.kind {
             ShareKind::Team | ShareKind::Public => team.push(reached),
             ShareKind::Home if reached.share.owner == Some(user.id) => own = Some(reached),
@@ -110,6 +112,8 @@ pub(super) async fn gather(
     }
 
     circumstances.include(tx, found.values().map(|(share, _)| share.org)).await?;
+    let orgs: Vec<(ShareId, OrgId)> = found.values().map(|(share, _)| (share.id, share.org)).collect();
+    let mut measures = circumstances.measures(tx, &orgs).await?;
     let mut found: Vec<(Share, Root)> = found.into_values().collect();
     found.sort_by(|(a, _), (b, _)| (a.key().as_str(), a.id).cmp(&(b.key().as_str(), b.id)));
     let mut owners_named: HashSet<String> = HashSet::new();
@@ -122,7 +126,8 @@ pub(super) async fn gather(
         let below = places.keys().filter_map(|node| Some((*node, entries.remove(node)?))).collect();
         let facts = facts(user, channel, circumstances.standing(&share), &share, mount.to_string(), root.entries);
         let sight = Sight::new(share.root, facts, places, below);
-        gathered.push(Gathered { share, mount, sight });
+        let measures = measures.remove(&share.id).unwrap_or_default();
+        gathered.push(Gathered { share, mount, sight, measures });
     }
     Ok(gathered)
 }

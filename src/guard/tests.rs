@@ -6,7 +6,7 @@ use commonhold_acl::{Channel, Effect, Granted, Level, Permission, Permissions};
 
 use super::{effective, people_at};
 use crate::clock::Moment;
-use crate::directory::policy::{self, Policy};
+use crate::directory::policy::{self, Policy, Said};
 use crate::directory::tests::site::{NOW, TestSite};
 use crate::directory::{DirectoryName, Principal, group, organization, user};
 use crate::grants::{self, Authority, NewGrant};
@@ -97,7 +97,7 @@ async fn everybody_at_once_is_told_the_same_as_one_by_one() {
         }
         if dice.below(2) == 0 {
             let org = organization::by_id(&mut tx, site.org).await.unwrap().unwrap();
-            policy::set(&mut tx, &site.by, &org, Policy::AdminBrowseFiles, Some(true)).await.unwrap();
+            policy::set(&mut tx, &site.by, &org, &Said::Switch(Policy::AdminBrowseFiles, true)).await.unwrap();
         }
         let change = RuleChange { webdav: Some(Some(false)), ..RuleChange::default() };
         shares::set_channels(&mut tx, &site.by, &shares[0], anybody(dice), &change).await.unwrap();

@@ -18,7 +18,7 @@ pub(crate) use subscription::{forget, owned_only_by};
 use crate::clock::Moment;
 use crate::db::{DbError, Reads, WriteTx};
 use crate::directory::department::Department;
-use crate::directory::policy::{self, Policy};
+use crate::directory::policy::{self, Measure, Policy, Value};
 use crate::directory::{Administrator, DirectoryError, Principal, plain_text};
 use crate::ids::{DepartmentId, NodeId, OrgId, ShareId, UserId};
 use crate::path::{Name, NameKey};
@@ -318,6 +318,21 @@ pub async fn set(
     let quota = settings.quota_bytes.map(stored_quota).transpose()?;
     tx.touch_directory();
     Ok(sql::set(tx.conn(), share.id, settings, quota).await?)
+}
+
+/// Gives a share a value of its own of a policy, or leaves it to the organization again with `None`; for administrators. Holds from
+/// the next request on.
+///
+/// Errors: [`DirectoryError::OutOfReach`].
+pub async fn set_policy(
+    tx: &mut WriteTx,
+    by: &Administrator,
+    share: &Share,
+    measure: Measure,
+    value: Option<&Value>,
+) -> Result<(), ShareError> {
+    by.confirm_place(share.org, share.department, || share.told())?;
+    Ok(policy::set_of_share(tx, share.id, measure, value).await?)
 }
 
 /// Lets a share exist again for those who have it, or for nobody; holds from the next request on. What lies in it stays.

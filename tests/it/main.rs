@@ -29,6 +29,7 @@ mod model;
 mod office;
 mod office_saves;
 mod paths;
+mod policies;
 mod principals;
 mod ranges;
 mod revoke;

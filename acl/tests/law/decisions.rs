@@ -232,6 +232,7 @@ fn a_policy_stops_its_operations_whatever_is_held() {
         (Policy::UserLockFiles, Operation::LockFile),
         (Policy::UserLockFiles, Operation::LockFolder),
         (Policy::UserLockFiles, Operation::LockNew),
+        (Policy::UserRollback, Operation::RollBack),
         (Policy::UsersMayGrant, Operation::Acl),
         (Policy::WebEditorEnabled, Operation::WebEdit),
         (Policy::WebPreviewEnabled, Operation::Preview),

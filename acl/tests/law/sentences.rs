@@ -250,6 +250,7 @@ fn a_policy_and_a_link_are_named() {
 fn a_policy_that_stops_an_operation_is_named_with_what_it_stops() {
     let stopped = [
         (Policy::UserLockFiles, Operation::LockFile, "lock"),
+        (Policy::UserRollback, Operation::RollBack, "roll back"),
         (Policy::UsersMayGrant, Operation::Acl, "set the access to"),
         (Policy::WebEditorEnabled, Operation::WebEdit, "edit on the web"),
         (Policy::WebPreviewEnabled, Operation::Preview, "preview"),

@@ -110,6 +110,7 @@ fn a_policy_is_found_by_its_exact_name_only() {
         "user_purge_deleted",
         "user_create_links",
         "user_lock_files",
+        "user_rollback",
         "users_may_grant",
         "web_editor_enabled",
         "web_preview_enabled",

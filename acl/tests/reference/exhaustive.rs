@@ -345,12 +345,13 @@ const DOORS: [Twist; 8] = [
     |world, _| world.closed.extend([(STRANGER, 0, Channel::WebDav), (CALLER, 0, Channel::Device)]),
 ];
 
-const POLICIES: [Twist; 11] = [
+const POLICIES: [Twist; 12] = [
     |_, _| {},
     |world, _| world.organizations[0].off.push("user_trim_revisions"),
     |world, _| world.organizations[0].off.push("user_purge_deleted"),
     |world, _| world.organizations[0].off.push("user_create_links"),
     |world, _| world.organizations[0].off.push("user_lock_files"),
+    |world, _| world.organizations[0].off.push("user_rollback"),
     |world, _| world.organizations[0].off.push("users_may_grant"),
     |world, _| world.organizations[0].off.push("web_editor_enabled"),
     |world, _| world.organizations[0].off.push("web_preview_enabled"),

@@ -21,11 +21,12 @@ const WORLDS: u32 = 60;
 /// Callers looked at in each.
 const CALLERS: usize = 12;
 
-const POLICIES: [&str; 7] = [
+const POLICIES: [&str; 8] = [
     "user_trim_revisions",
     "user_purge_deleted",
     "user_create_links",
     "user_lock_files",
+    "user_rollback",
     "users_may_grant",
     "web_editor_enabled",
     "web_preview_enabled",

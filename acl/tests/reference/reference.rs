@@ -430,7 +430,8 @@ pub fn answer(w: &World, ask: &Ask, verb: Verb) -> Answer {
         Verb::RestoreRevision(node) => (missing(node), has(node, t().write | t().read)),
         Verb::RollBack(node) => {
             let whole = |below: usize| sees(w, ask, below) && has(below, t().write);
-            (missing(node), whole(node) && w.below(node).into_iter().all(whole))
+            let may = whole(node) && w.below(node).into_iter().all(whole);
+            (missing(node), may && !is_stopped(w, ask, node, "user_rollback"))
         }
         Verb::CreateLink(node) => (missing(node), has(node, t().share)),
         Verb::Preview(node) => {
