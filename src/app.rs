@@ -94,7 +94,13 @@ pub async fn serve(
     let opened = access_log::open(&config.access_log);
     let opened = opened.map_err(|error| ServeError::AccessLog(config.access_log.to.clone(), error))?;
     let (access_log, access_lines) = opened.unzip();
-    let chores = Chores { db: site.db.clone(), keep_days: config.audit.keep_days, head_file: head_file.clone() };
+    let chores = Chores {
+        db: site.db.clone(),
+        blobs: site.blobs.clone(),
+        config: config.clone(),
+        head_file: head_file.clone(),
+        runner: jobs::runner(),
+    };
     let limits = net::Limits::from(&config.limits);
     let app = Arc::new(App {
         db: site.db.clone(),

@@ -17,6 +17,11 @@ impl Moment {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// How much later this is than `before`; nothing if it isn't.
+    pub fn since(self, before: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(before.0)).unwrap_or(0))
+    }
+
     /// As the standard library's type; a moment before 1970 becomes 1970, which is the least an HTTP date is asked for.
     pub fn system(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(u64::try_from(self.0).unwrap_or(0))

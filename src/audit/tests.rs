@@ -352,8 +352,8 @@ async fn retention_goes_on_slice_by_slice_until_nothing_is_too_old() {
     let site = TestSite::new().await;
     let records: Vec<Record> = (1..=4500).map(|n| deed(n, "ana", "GET", "/a")).collect();
     append_to(&site, &records).await;
-    let stop = tokio_util::sync::CancellationToken::new();
-    crate::jobs::retain_once(&site.db, Duration::from_millis(1000), at(5000), &stop).await.unwrap();
+    let pace = crate::jobs::Pace::until(tokio_util::sync::CancellationToken::new());
+    crate::jobs::retain_once(&site.db, Duration::from_millis(1000), at(5000), &pace).await.unwrap();
     let verdict = verify(&mut site.read().await, &[]).await.unwrap();
     // Those of the last second and the records of two slices.
     assert_eq!((verdict.findings, verdict.checked, verdict.stump.unwrap().seq), (vec![], 501 + 2, 3999));

@@ -18,6 +18,7 @@ mod grant;
 mod group;
 mod import;
 mod init;
+mod job;
 mod lock;
 mod moment;
 mod org;
@@ -133,6 +134,9 @@ enum Command {
     Access(access::Access),
     Explain(explain::Explain),
     Audit(audit::Audit),
+    /// What the server does by itself: when it last did it, when it will again, and what it did
+    #[command(subcommand)]
+    Job(job::JobCommand),
     Verify(verify::Verify),
     Completions(completions::Completions),
 }
@@ -198,6 +202,7 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
             Command::Access(access) => access.run(context).await,
             Command::Explain(explain) => explain.run(context).await,
             Command::Audit(audit) => audit.run(context).await,
+            Command::Job(job) => job.run(context).await,
             Command::Verify(verify) => verify.run(context).await,
             Command::Completions(completions) => Ok(completions.run()),
         };

@@ -13,7 +13,7 @@ use crate::directory::tests::site::{NOW, TestSite};
 use crate::directory::user::User;
 use crate::guard::{self, Caller, Guard};
 use crate::ids::ContentId;
-use crate::jobs::{self, sweep_once};
+use crate::jobs::{self, Pace, sweep_once};
 use crate::path::Name;
 use crate::shares::{self, NewShare, Settings, Share};
 use crate::tree::change::{Change, Fresh};
@@ -62,7 +62,7 @@ impl Room {
     }
 
     async fn sweep(&self, now: Moment) {
-        sweep_once(&self.site.db, now).await.unwrap();
+        sweep_once(&self.site.db, now, &Pace::until(CancellationToken::new())).await.unwrap();
     }
 
     /// Whose locks have a row and held at `then`; what has been swept holds at no time.

@@ -19,6 +19,7 @@ mod faults;
 mod finder;
 mod grants;
 mod import;
+mod jobs;
 mod kill9;
 mod listing;
 mod lock_admin;

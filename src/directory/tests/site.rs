@@ -2,7 +2,9 @@
 
 use tempfile::TempDir;
 
+use crate::blobs::Blobs;
 use crate::clock::Moment;
+use crate::config::{Config, Durability};
 use crate::db::{Db, ReadTx, WriteTx};
 use crate::directory::group::{self, Group, Membership};
 use crate::directory::organization::{self, NewOrganization};
@@ -43,7 +45,9 @@ impl TestSite {
     /// What the server would do by itself.
     pub fn chores(&self) -> Chores {
         let head_file = HeadFile::new(self.folder.path().join("audit.head"));
-        Chores { db: self.db.clone(), keep_days: 0, head_file }
+        let (db, config, runner) = (self.db.clone(), Config::default(), "test".to_owned());
+        let blobs = Blobs::open(&self.folder.path().join("blobs"), Durability::Relaxed).unwrap();
+        Chores { db, blobs, config, head_file, runner }
     }
 
     pub async fn read(&self) -> ReadTx {

@@ -35,6 +35,7 @@ fn every_changing_command_leaves_one_record_with_its_words() {
         &["grant", "inherit", "/Projects/plan.txt", "on"],
         &["lock", "add", "/Projects/plan.txt", "--user", "ana"],
         &["lock", "break", "/Projects/plan.txt"],
+        &["job", "run", "sweep-locks"],
     ];
     for command in commands {
         let before = administration(&site).len();
