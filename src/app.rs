@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access_log::{self, AccessLog};
 use crate::audit::{self, Actor, Line, Record};
 use crate::auth::Auth;
-use crate::blobs::Blobs;
+use crate::blobs::{BlobError, Blobs};
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::dav::headers::Origin;
@@ -80,9 +80,15 @@ pub async fn serve(
     let origins = origins.map(|text| Origin::parse(text).map_err(|why| ServeError::Origin(text.clone(), why)));
     let origins = origins.collect::<Result<_, _>>()?;
     let _claim = site.claim().await?;
+    match site.blobs.confirm().await {
+        Ok(()) => {}
+        // What is of rows goes on without it, and it may come back.
+        Err(error @ BlobError::Away { .. }) => tracing::error!(%error, "the store of contents can't be reached"),
+        Err(error) => return Err(SiteError::from(error).into()),
+    }
     // Those of another server may be under way.
     if !site.is_shared()
-        && let Ok(swept @ 1..) = site.blobs.sweep()
+        && let Ok(swept @ 1..) = site.blobs.sweep(Moment::now()).await
     {
         tracing::info!(swept, "removed uploads that a killed server left unfinished");
     }

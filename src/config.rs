@@ -3,6 +3,8 @@
 //! The only room that reads the environment. `config/commonhold.toml` shows the same keys with their reasons; a test
 //! keeps the two equal. What a value does lives in the room that uses it.
 
+mod bucket;
+
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr},
@@ -10,6 +12,8 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+
+pub use bucket::{BucketUrl, S3, S3Checksum};
 
 /// The variable that overrides `log.level`, as usual for programs that use `tracing`.
 const LOG_VARIABLE: &str = "RUST_LOG";
@@ -107,17 +111,25 @@ impl Default for Limits {
 pub struct Storage {
     /// The URL of a PostgreSQL database; empty: the site's own file.
     pub database: String,
-    /// The folder of the contents; empty: in the site's own folder.
+    /// The folder or bucket of the contents; empty: in the site's own folder.
     pub blobs: String,
     /// What a success means.
     pub durability: Durability,
     /// Free bytes below which uploads are refused.
     pub min_free_bytes: u64,
+    /// How an object store is reached.
+    pub s3: S3,
 }
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { database: String::new(), blobs: String::new(), durability: Durability::Full, min_free_bytes: 256 << 20 }
+        Self {
+            database: String::new(),
+            blobs: String::new(),
+            durability: Durability::Full,
+            min_free_bytes: 256 << 20,
+            s3: S3::default(),
+        }
     }
 }
 
@@ -126,6 +138,27 @@ impl Storage {
     pub fn is_shared(&self) -> bool {
         !self.database.is_empty() && !self.blobs.is_empty()
     }
+
+    /// Where the contents are. Errors: why that is no place.
+    pub fn place_of_blobs(&self) -> Result<PlaceOfBlobs, &'static str> {
+        match self.blobs.as_str() {
+            "" => Ok(PlaceOfBlobs::WithTheSite),
+            url if BucketUrl::is_meant(url) => url.parse().map(PlaceOfBlobs::Bucket),
+            path if Path::new(path).is_absolute() => Ok(PlaceOfBlobs::Folder(path.into())),
+            _ => Err("it is empty, an absolute path, or `s3://` with a bucket"),
+        }
+    }
+}
+
+/// Where the contents are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaceOfBlobs {
+    /// In the site's folder.
+    WithTheSite,
+    /// In another folder.
+    Folder(PathBuf),
+    /// In a bucket of an object store.
+    Bucket(BucketUrl),
 }
 
 /// What the site has done with a change when it reports success.
@@ -382,8 +415,18 @@ impl Config {
             ),
             (
                 "storage.blobs",
-                self.storage.blobs.is_empty() || Path::new(&self.storage.blobs).is_absolute(),
-                "empty or the absolute path of a folder",
+                self.storage.place_of_blobs().is_ok(),
+                "empty, the absolute path of a folder, or `s3://` with a bucket and perhaps a prefix",
+            ),
+            (
+                "storage.s3.endpoint",
+                self.storage.s3.endpoint.is_empty() || is_origin(&self.storage.s3.endpoint),
+                "empty, or `http://` or `https://` with a host and perhaps a port, and nothing behind",
+            ),
+            (
+                "storage.s3.upload_memory_mib",
+                (S3::UPLOAD_MEMORY_MIB_MIN..1 << 20).contains(&self.storage.s3.upload_memory_mib),
+                "from 256 to 1048575",
             ),
             // The bounds of RFC 9106 section 3.1.
             ("auth.argon2_iterations", self.auth.argon2_iterations >= 1, positive),

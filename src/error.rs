@@ -262,7 +262,11 @@ impl From<BlobError> for HttpError {
                     .with(Condition::SufficientDiskSpace)
             }
             BlobError::Failed => Self::unavailable("The server takes no changes at the moment: its disk has failed."),
-            BlobError::Damaged { .. } | BlobError::Io { .. } => {
+            BlobError::Away { .. } | BlobError::Foreign(_) => {
+                tracing::error!(%error, "the object store can't be used");
+                Self::unavailable("The server's store of contents can't be reached at the moment.")
+            }
+            BlobError::Damaged { .. } | BlobError::Io { .. } | BlobError::Settings(_) => {
                 tracing::error!(%error, "the byte store failed");
                 Self::internal()
             }

@@ -14,7 +14,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::audit::Head;
 use crate::blobs::{BlobError, Blobs};
-use crate::config::{self, Config, Durability};
+use crate::config::{self, Config, Durability, PlaceOfBlobs};
 use crate::db::{self, Address, Db, DbError, Seal};
 
 const DATABASE: &str = "commonhold.db";
@@ -63,6 +63,9 @@ pub enum SiteError {
     /// The URL of the database.
     #[error("`storage.database` is no URL of a PostgreSQL database: {0}")]
     Url(String),
+    /// Where the contents are said to be.
+    #[error("`storage.blobs`: {0}")]
+    Place(&'static str),
     /// The rows.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -161,11 +164,11 @@ impl Site {
             "" => Db::open(&folder.join(DATABASE), create, durability == Durability::Full).await?,
             url => Db::connect(&Address::from_str(url).map_err(SiteError::Url)?).await?,
         };
-        let contents = match config.storage.blobs.as_str() {
-            "" => folder.join(BLOBS),
-            elsewhere => PathBuf::from(elsewhere),
+        let blobs = match config.storage.place_of_blobs().map_err(SiteError::Place)? {
+            PlaceOfBlobs::WithTheSite => Blobs::open(&folder.join(BLOBS), durability)?,
+            PlaceOfBlobs::Folder(elsewhere) => Blobs::open(&elsewhere, durability)?,
+            PlaceOfBlobs::Bucket(url) => Blobs::in_bucket(&url, &config.storage.s3, &db.site_id().await?)?,
         };
-        let blobs = Blobs::open(&contents, durability)?;
         Ok(Self { db, blobs, folder: folder.to_owned(), shared: config.storage.is_shared() })
     }
 

@@ -4,8 +4,10 @@
 
 use std::fmt;
 
+use futures_util::TryStreamExt;
+
 use crate::audit;
-use crate::blobs::BlobId;
+use crate::blobs::{BlobError, BlobId};
 use crate::db::DbError;
 use crate::ids::ContentId;
 use crate::site::Site;
@@ -52,8 +54,8 @@ pub enum VerifyError {
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// The byte store.
-    #[error("the byte store can't be listed: {0}")]
-    Store(#[from] std::io::Error),
+    #[error(transparent)]
+    Store(#[from] BlobError),
 }
 
 impl From<DbError> for VerifyError {
@@ -78,7 +80,7 @@ pub async fn run(site: &Site) -> Result<Report, VerifyError> {
         for content in &page {
             report.counts.contents += 1;
             report.counts.bytes += content.size;
-            if let Some(damage) = damage(site, content).await {
+            if let Some(damage) = damage(site, content).await? {
                 let user = check::user_of(&mut site.db.read().await?, content.id).await?;
                 let user = user.unwrap_or_else(|| "nothing any more".to_owned());
                 report.findings.push(Finding(format!("content {} (of {user}): {damage}", content.id)));
@@ -90,9 +92,11 @@ pub async fn run(site: &Site) -> Result<Report, VerifyError> {
 }
 
 /// What is wrong with a content, if anything.
-async fn damage(site: &Site, content: &Recorded) -> Option<String> {
-    let Ok(hash) = <[u8; 32]>::try_from(content.hash.as_slice()) else { return Some("its hash is none".to_owned()) };
-    match &content.inline {
+async fn damage(site: &Site, content: &Recorded) -> Result<Option<String>, BlobError> {
+    let Ok(hash) = <[u8; 32]>::try_from(content.hash.as_slice()) else {
+        return Ok(Some("its hash is none".to_owned()));
+    };
+    Ok(match &content.inline {
         Some(bytes) if bytes.len() as u64 != content.size => {
             Some(format!("{} bytes instead of {}", bytes.len(), content.size))
         }
@@ -102,25 +106,19 @@ async fn damage(site: &Site, content: &Recorded) -> Option<String> {
         Some(_) => None,
         None => {
             let id = BlobId::from_bytes(*content.id.0.as_bytes());
-            site.blobs.verify(&id, content.size, hash).await.err().map(|damage| damage.to_string())
+            site.blobs.verify(&id, content.size, hash).await?.map(|damage| damage.to_string())
         }
-    }
+    })
 }
 
 /// How many blobs no content names.
 async fn unreferenced(site: &Site) -> Result<u64, VerifyError> {
     let mut count = 0;
-    let mut blobs = site.blobs.list();
-    loop {
-        let page: Vec<ContentId> = blobs
-            .by_ref()
-            .take(BLOBS_AT_ONCE)
-            .map(|blob| blob.map(|(id, _)| ContentId(uuid::Uuid::from_bytes(*id.as_bytes()))))
-            .collect::<Result<_, _>>()?;
-        if page.is_empty() {
-            return Ok(count);
-        }
+    let ids = site.blobs.list().map_ok(|(id, _)| ContentId(uuid::Uuid::from_bytes(*id.as_bytes())));
+    let mut pages = ids.try_chunks(BLOBS_AT_ONCE);
+    while let Some(page) = pages.try_next().await.map_err(|error| error.1)? {
         let known = check::known(&mut site.db.read().await?, &page).await?;
         count += page.len() as u64 - known;
     }
+    Ok(count)
 }

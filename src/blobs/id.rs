@@ -4,9 +4,11 @@ use std::{fmt, str::FromStr};
 
 use uuid::Uuid;
 
+use crate::clock::Moment;
+
 /// The name of one immutable content: a UUID of version 7 (RFC 9562 section 5.7), never used twice.
 ///
-/// Its time part only brings blobs of the same minutes into the same directory; nothing reads it as a date.
+/// Its time part brings blobs of the same minutes into the same directory, and tells how old one is that no row names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobId(Uuid);
 
@@ -24,6 +26,12 @@ impl BlobId {
     /// The 16 bytes to keep in a database; their order is the order of time.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
+    }
+
+    /// When it was made, as the clock of its maker said.
+    pub fn begun(&self) -> Moment {
+        let [a, b, c, d, e, f, ..] = *self.as_bytes();
+        Moment(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
     }
 
     /// The directory of this blob below the store: `0192/6a4`.

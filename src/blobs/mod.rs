@@ -1,34 +1,49 @@
 //! The byte store: immutable contents, each named by a fresh, time-ordered id.
 //!
-//! It knows nothing of nodes, SQL or HTTP. Content is written through [`Staged`], becomes a named blob only by
-//! [`Staged::finish`], and is read through [`Reader`]. What [`Staged::finish`] has returned is on the disk, name and
+//! It knows nothing of nodes, SQL or HTTP's verbs. Content is written through [`Staged`], becomes a named blob only by
+//! [`Staged::finish`], and is read through [`ByteStream`]. What [`Staged::finish`] has returned is stored, name and
 //! bytes, so the caller may commit a row that names it. A blob that no row names is harmless; [`Blobs::list`] finds it.
 //!
-//! The store is a local directory. Callers see only the types of this file, so that another place for bytes is a
-//! second arm behind them and no change above.
+//! The store is a local directory (`directory/`) or a part of a bucket of an object store (`bucket/`). Callers see only
+//! the types of this file.
 
+mod bucket;
 mod directory;
 mod id;
-mod inspect;
-mod read;
 mod stage;
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    ops::Range,
+    path::Path,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 
 pub use id::BlobId;
-pub use inspect::Damage;
-pub use read::{ByteStream, Reader};
 pub use stage::{INLINE_BYTES_MAX, Place, Sealed, Staged};
 
-use crate::config::Durability;
-use directory::Root;
-use read::Buffers;
+use crate::clock::Moment;
+use crate::config::{BucketUrl, Durability, S3};
+use bucket::Bucket;
+use directory::{Buffers, Root};
+use stage::Upload;
+
+/// What a store that has no limit of its own is taken to have left: 1 PiB.
+const BOUNDLESS_BYTES: u64 = 1 << 50;
 
 /// A handle on the byte store; clones are the same store.
 #[derive(Clone)]
-pub struct Blobs {
-    root: Arc<Root>,
-    buffers: Arc<Buffers>,
+pub struct Blobs(Arm);
+
+#[derive(Clone)]
+enum Arm {
+    Directory { root: Arc<Root>, buffers: Arc<Buffers> },
+    Bucket(Arc<Bucket>),
 }
 
 impl Blobs {
@@ -39,79 +54,185 @@ impl Blobs {
     /// # Errors
     /// [`BlobError::Io`] when the directory can't be made or opened.
     pub fn open(dir: &Path, durability: Durability) -> Result<Self, BlobError> {
-        Ok(Self { root: Arc::new(Root::open(dir, durability)?), buffers: Arc::default() })
+        Ok(Self(Arm::Directory { root: Arc::new(Root::open(dir, durability)?), buffers: Arc::default() }))
     }
 
-    /// Removes what uploads of a killed process left behind; gives their number.
-    ///
-    /// Only for the process that owns the site: it would also remove the uploads of a running one. There is something
-    /// to find only on file systems without unnamed files (`O_TMPFILE`).
+    /// The store in a bucket, in the part of the site with this id. The object store is asked by the first use, or by
+    /// [`Blobs::confirm`].
     ///
     /// # Errors
-    /// [`BlobError::Io`] when the staging directory can't be read or cleared.
-    pub fn sweep(&self) -> Result<usize, BlobError> {
-        self.root.sweep().map_err(BlobError::io("clearing the staging directory"))
+    /// [`BlobError::Settings`] when the settings can't work.
+    pub fn in_bucket(url: &BucketUrl, settings: &S3, site: &str) -> Result<Self, BlobError> {
+        Ok(Self(Arm::Bucket(Arc::new(Bucket::new(url, settings, site)?))))
+    }
+
+    /// Makes the place this site's: once in its life, before anything else.
+    ///
+    /// # Errors
+    /// [`BlobError::Away`] when the object store doesn't take it.
+    pub async fn found(&self) -> Result<(), BlobError> {
+        match &self.0 {
+            Arm::Directory { .. } => Ok(()),
+            Arm::Bucket(bucket) => bucket.found().await,
+        }
+    }
+
+    /// Confirms that the place answers and is this site's.
+    ///
+    /// # Errors
+    /// [`BlobError::Foreign`] when it is another place; [`BlobError::Away`] when that can't be told now.
+    pub async fn confirm(&self) -> Result<(), BlobError> {
+        match &self.0 {
+            Arm::Directory { .. } => Ok(()),
+            Arm::Bucket(bucket) => bucket.ours().await,
+        }
+    }
+
+    /// Removes what uploads that were begun before this moment left behind; gives their number.
+    ///
+    /// It would also remove those that still run. In a directory there is something to find only on file systems without
+    /// unnamed files (`O_TMPFILE`).
+    ///
+    /// # Errors
+    /// [`BlobError::Io`] when the staging directory can't be read or cleared; those of the object store.
+    pub async fn sweep(&self, before: Moment) -> Result<usize, BlobError> {
+        match &self.0 {
+            Arm::Directory { root, .. } => {
+                let root = Arc::clone(root);
+                let swept = in_background(move || root.sweep(before)).await;
+                swept.map_err(BlobError::io("clearing the staging directory"))
+            }
+            Arm::Bucket(bucket) => bucket::sweep(bucket, before).await,
+        }
     }
 
     /// Begins a new content.
     pub fn stage(&self) -> Staged {
-        Staged::new(Arc::clone(&self.root))
+        Staged::new(match &self.0 {
+            Arm::Directory { root, .. } => Upload::Directory(directory::Upload::new(Arc::clone(root))),
+            Arm::Bucket(bucket) => Upload::Bucket(Box::new(bucket::Upload::new(Arc::clone(bucket)))),
+        })
     }
 
-    /// Opens a blob whose recorded length is `size` bytes.
+    /// The bytes of `range`, cut to its length, of a blob whose recorded length is `size` bytes. Once begun, they come
+    /// whole also when the blob is deleted meanwhile, as far as the object store allows.
     ///
     /// # Errors
-    /// [`BlobError::Damaged`] when the file is missing or has another length.
-    pub async fn open_read(&self, id: &BlobId, size: u64) -> Result<Reader, BlobError> {
-        Reader::open(Arc::clone(&self.root), Arc::clone(&self.buffers), *id, size).await
+    /// [`BlobError::Damaged`] when the blob is missing or has another length; [`BlobError::Away`].
+    pub async fn read(&self, id: &BlobId, size: u64, range: Range<u64>) -> Result<ByteStream, BlobError> {
+        Ok(ByteStream(match &self.0 {
+            Arm::Directory { root, buffers } => {
+                let (root, buffers) = (Arc::clone(root), Arc::clone(buffers));
+                Stretch::Directory(directory::Stretch::open(root, buffers, *id, size, range).await?)
+            }
+            Arm::Bucket(bucket) => {
+                Stretch::Bucket(Box::pin(bucket::Stretch::open(Arc::clone(bucket), *id, size, range)).await?)
+            }
+        }))
     }
 
-    /// Removes a blob; `false` when it is not there.
+    /// Removes a blob; `false` when it is known that it was not there.
     ///
     /// The removal is not synced: a blob that comes back after a power cut is one that no row names.
     ///
     /// # Errors
-    /// [`BlobError::Io`] when the file system refuses.
+    /// [`BlobError::Io`] when the file system refuses; [`BlobError::Away`].
     pub async fn delete(&self, id: &BlobId) -> Result<bool, BlobError> {
-        let path = self.root.path_of(id);
-        in_background(move || match std::fs::remove_file(path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(BlobError::io("deleting a blob")(error)),
-        })
-        .await
+        match &self.0 {
+            Arm::Directory { root, .. } => {
+                let (root, id) = (Arc::clone(root), *id);
+                in_background(move || root.delete(&id)).await
+            }
+            Arm::Bucket(bucket) => bucket.delete(id).await.map(|()| true),
+        }
     }
 
     /// Every blob with its length in bytes, in no particular order and in constant memory. Other files are passed over.
-    ///
-    /// The iterator reads directories as it goes: run it off the async threads.
-    pub fn list(&self) -> impl Iterator<Item = io::Result<(BlobId, u64)>> + use<> {
-        inspect::list(self.root.path())
+    pub fn list(&self) -> impl Stream<Item = Result<(BlobId, u64), BlobError>> + Send + Unpin + use<> {
+        match &self.0 {
+            Arm::Directory { root, .. } => directory::list(root).boxed(),
+            Arm::Bucket(bucket) => Arc::clone(bucket).list().boxed(),
+        }
     }
 
-    /// Reads a whole blob and compares its length in bytes and BLAKE3 hash with the recorded ones.
+    /// Reads a whole blob and compares its length in bytes and BLAKE3 hash with the recorded ones. Gives what is wrong
+    /// with it, or nothing.
     ///
     /// # Errors
-    /// [`Damage`] says what is wrong with it.
-    pub async fn verify(&self, id: &BlobId, size: u64, hash: [u8; 32]) -> Result<(), Damage> {
-        let path = self.root.path_of(id);
-        in_background(move || inspect::verify(&path, size, hash)).await
+    /// [`BlobError::Away`]: that can't be told now.
+    pub async fn verify(&self, id: &BlobId, size: u64, hash: [u8; 32]) -> Result<Option<Damage>, BlobError> {
+        match &self.0 {
+            Arm::Directory { root, .. } => Ok(directory::verify(root, *id, size, hash).await),
+            Arm::Bucket(bucket) => bucket::verify(Arc::clone(bucket), *id, size, hash).await,
+        }
     }
 
-    /// Bytes that an upload may still take on the file system of the store.
+    /// Bytes that an upload may still take: those of the file system; of an object store, which doesn't say, 1 PiB.
     ///
     /// # Errors
     /// [`BlobError::Io`] when the file system doesn't say.
     pub fn free_bytes(&self) -> Result<u64, BlobError> {
-        let stat = rustix::fs::statvfs(self.root.path())
-            .map_err(|errno| BlobError::io("asking for free space")(errno.into()))?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        match &self.0 {
+            Arm::Directory { root, .. } => root.free_bytes(),
+            Arm::Bucket(_) => Ok(BOUNDLESS_BYTES),
+        }
     }
 
     /// Whether a sync has failed since the store was opened. Nothing is accepted from then on: after a failed sync the
-    /// kernel may have dropped the bytes and call the next sync a success, so that none can be believed.
+    /// kernel may have dropped the bytes and call the next sync a success, so that none can be believed. An object store
+    /// answers for its own disks.
     pub fn is_failed(&self) -> bool {
-        self.root.is_failed()
+        match &self.0 {
+            Arm::Directory { root, .. } => root.is_failed(),
+            Arm::Bucket(_) => false,
+        }
+    }
+}
+
+/// The bytes of a blob, or of a part of it, in order. An error ends it, and whoever passes them on must break off.
+pub struct ByteStream(Stretch);
+
+enum Stretch {
+    Directory(directory::Stretch),
+    Bucket(bucket::Stretch),
+}
+
+impl Stream for ByteStream {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut self.get_mut().0 {
+            Stretch::Directory(stretch) => Pin::new(stretch).poll_next(context),
+            Stretch::Bucket(stretch) => Pin::new(stretch).poll_next(context).map_err(io::Error::other),
+        }
+    }
+}
+
+/// What is wrong with a blob.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// There is no such file.
+    #[error("it is missing")]
+    Missing,
+    /// The file has another length.
+    #[error("it has {found} bytes instead of {recorded}")]
+    Length {
+        /// Bytes that were stored.
+        recorded: u64,
+        /// Bytes in the file.
+        found: u64,
+    },
+    /// The bytes are others: their BLAKE3 hash is not the recorded one.
+    #[error("its bytes have changed")]
+    Bytes,
+    /// The disk doesn't give the bytes.
+    #[error("it can't be read: {0}")]
+    Unreadable(io::Error),
+}
+
+impl From<io::Error> for Damage {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound { Self::Missing } else { Self::Unreadable(error) }
     }
 }
 
@@ -132,6 +253,20 @@ pub enum BlobError {
         /// What is wrong with it.
         damage: Damage,
     },
+    /// The object store gives no answer, or none that can be used, though it may later.
+    #[error("the object store fails at {doing}: {why}")]
+    Away {
+        /// What was asked of it.
+        doing: &'static str,
+        /// What it said, or that it said nothing. Never a credential.
+        why: String,
+    },
+    /// The bucket has no part for this site.
+    #[error("`{0}` doesn't hold the contents of this site: is it the right bucket, and were they brought there?")]
+    Foreign(String),
+    /// The settings of the object store can't work.
+    #[error("`storage.s3`: {0}")]
+    Settings(String),
     /// Any other answer of the operating system.
     #[error("{doing}: {source}")]
     Io {

@@ -1,4 +1,4 @@
-//! The byte store on a real file system.
+//! The byte store on a real file system and, where `COMMONHOLD_TEST_BLOBS` names one (`tests/seaweed.sh`), in a real bucket.
 
 use std::{
     fs,
@@ -20,6 +20,28 @@ fn store() -> (TempDir, Blobs) {
     let dir = tempfile::tempdir().unwrap();
     let blobs = Blobs::open(&dir.path().join("blobs"), Durability::Full).unwrap();
     (dir, blobs)
+}
+
+/// A part of the bucket for a new site, when there is a bucket.
+pub(super) async fn in_bucket() -> Option<Blobs> {
+    let url = std::env::var("COMMONHOLD_TEST_BLOBS").ok()?.parse().unwrap();
+    let site = uuid::Uuid::new_v4().simple().to_string();
+    let blobs = Blobs::in_bucket(&url, &S3::default(), &site).unwrap();
+    blobs.found().await.unwrap();
+    Some(blobs)
+}
+
+/// Every kind of store there is; they all have to do the same.
+async fn stores() -> (TempDir, Vec<Blobs>) {
+    let (dir, blobs) = store();
+    (dir, [blobs].into_iter().chain(in_bucket().await).collect())
+}
+
+fn root(blobs: &Blobs) -> &Root {
+    match &blobs.0 {
+        Arm::Directory { root, .. } => root,
+        Arm::Bucket(_) => panic!("not a directory"),
+    }
 }
 
 /// Bytes without a short period, so that a chunk lost or swapped shows.
@@ -45,9 +67,8 @@ fn file(sealed: &Sealed) -> BlobId {
 }
 
 async fn read(blobs: &Blobs, sealed: &Sealed, range: std::ops::Range<u64>) -> io::Result<Vec<u8>> {
-    let reader = blobs.open_read(&file(sealed), sealed.size).await.unwrap();
-    reader
-        .stream(range)
+    let stream = blobs.read(&file(sealed), sealed.size, range).await.unwrap();
+    stream
         .try_fold(Vec::new(), async |mut all, chunk| {
             all.extend_from_slice(&chunk);
             Ok(all)
@@ -66,49 +87,58 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn content_of_every_length_comes_back_whole() {
-    let (_dir, blobs) = store();
-    let chunk = 256 * 1024;
-    for len in [INLINE_BYTES_MAX + 1, chunk - 1, chunk, chunk + 1, 2 * chunk, 5 * MIB + 7] {
-        let content = content(len);
-        let sealed = store_in_pieces(&blobs, &content, 10_007).await;
-        assert_eq!(sealed.size, len as u64);
-        assert_eq!(sealed.hash, *blake3::hash(&content).as_bytes());
-        assert!(read(&blobs, &sealed, 0..sealed.size).await.unwrap() == content, "{len} bytes");
-        blobs.verify(&file(&sealed), sealed.size, sealed.hash).await.unwrap();
+    let (_dir, stores) = stores().await;
+    let (chunk, part) = (256 * 1024, 8 * MIB);
+    let lengths =
+        [INLINE_BYTES_MAX + 1, chunk - 1, chunk, chunk + 1, 2 * chunk, part, part + 1, 3 * part, 5 * part + chunk + 7];
+    for blobs in &stores {
+        for len in lengths {
+            let content = content(len);
+            let sealed = store_in_pieces(blobs, &content, 100_007).await;
+            assert_eq!(sealed.size, len as u64);
+            assert_eq!(sealed.hash, *blake3::hash(&content).as_bytes());
+            assert!(read(blobs, &sealed, 0..sealed.size).await.unwrap() == content, "{len} bytes");
+            let damage = blobs.verify(&file(&sealed), sealed.size, sealed.hash).await.unwrap();
+            assert!(damage.is_none(), "{damage:?}");
+        }
     }
 }
 
 #[tokio::test]
 async fn small_content_is_no_file() {
-    let (dir, blobs) = store();
-    for len in [0, 1, INLINE_BYTES_MAX] {
-        let content = content(len);
-        let sealed = store_in_pieces(&blobs, &content, 1000).await;
-        assert_eq!(sealed.hash, *blake3::hash(&content).as_bytes());
-        assert!(matches!(sealed.place, Place::Inline(bytes) if bytes == content));
+    let (dir, stores) = stores().await;
+    for blobs in &stores {
+        for len in [0, 1, INLINE_BYTES_MAX] {
+            let content = content(len);
+            let sealed = store_in_pieces(blobs, &content, 1000).await;
+            assert_eq!(sealed.hash, *blake3::hash(&content).as_bytes());
+            assert!(matches!(sealed.place, Place::Inline(bytes) if bytes == content));
+        }
+        assert_eq!(listed(blobs).await, []);
     }
     assert_eq!(files(dir.path()), [] as [PathBuf; 0]);
 }
 
 #[tokio::test]
 async fn a_range_gives_its_bytes_and_no_others() {
-    let (_dir, blobs) = store();
-    let content = content(MIB);
-    let sealed = store_in_pieces(&blobs, &content, MIB).await;
-    let reader = blobs.open_read(&file(&sealed), sealed.size).await.unwrap();
-    for (range, expected) in [
-        (0..1, 0..1),
-        (100..300_000, 100..300_000),
-        (MIB - 1..MIB, MIB - 1..MIB),
-        (MIB - 5..MIB + 100, MIB - 5..MIB),
-        (MIB + 5..MIB + 9, MIB..MIB),
-    ] {
-        let got = read(&blobs, &sealed, range.start as u64..range.end as u64).await.unwrap();
-        assert!(got == content[expected], "{range:?}");
+    let (_dir, stores) = stores().await;
+    let len = 9 * MIB;
+    let content = content(len);
+    for blobs in &stores {
+        let sealed = store_in_pieces(blobs, &content, MIB).await;
+        for (range, expected) in [
+            (0..1, 0..1),
+            (100..300_000, 100..300_000),
+            (8 * MIB - 1..8 * MIB + 1, 8 * MIB - 1..8 * MIB + 1),
+            (len - 1..len, len - 1..len),
+            (len - 5..len + 100, len - 5..len),
+            (len + 5..len + 9, len..len),
+            (70..70, 70..70),
+        ] {
+            let got = read(blobs, &sealed, range.start as u64..range.end as u64).await.unwrap();
+            assert!(got == content[expected], "{range:?}");
+        }
     }
-    let some = reader.read_at(70_000, 1000).await.unwrap();
-    assert!(!some.is_empty() && content[70_000..71_000].starts_with(&some));
-    assert!(reader.read_at(MIB as u64, 1000).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -116,7 +146,7 @@ async fn content_that_is_not_in_memory_is_read_from_the_disk_in_order() {
     let (_dir, blobs) = store();
     let content = content(3 * MIB + 11);
     let sealed = store_in_pieces(&blobs, &content, MIB).await;
-    let file = fs::File::open(blobs.root.path_of(&file(&sealed))).unwrap();
+    let file = fs::File::open(root(&blobs).path_of(&file(&sealed))).unwrap();
     // The pages are clean after the sync of `finish`, so the kernel can drop them all.
     rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
     assert!(read(&blobs, &sealed, 5..sealed.size).await.unwrap() == content[5..]);
@@ -126,7 +156,7 @@ async fn content_that_is_not_in_memory_is_read_from_the_disk_in_order() {
 fn an_upload_that_ends_early_leaves_nothing_behind() {
     let (dir, blobs) = store();
     for unnamed in [true, false] {
-        blobs.root.unnamed_files.store(unnamed, Ordering::Relaxed);
+        root(&blobs).unnamed_files.store(unnamed, Ordering::Relaxed);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let mut staged = blobs.stage();
@@ -142,11 +172,11 @@ fn an_upload_that_ends_early_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_file_system_without_unnamed_files_stores_as_well() {
     let (dir, blobs) = store();
-    blobs.root.unnamed_files.store(false, Ordering::Relaxed);
+    root(&blobs).unnamed_files.store(false, Ordering::Relaxed);
     let content = content(MIB);
     let sealed = store_in_pieces(&blobs, &content, 100_000).await;
     assert!(read(&blobs, &sealed, 0..sealed.size).await.unwrap() == content);
-    assert_eq!(files(dir.path()), [blobs.root.path_of(&file(&sealed))]);
+    assert_eq!(files(dir.path()), [root(&blobs).path_of(&file(&sealed))]);
 }
 
 #[tokio::test]
@@ -154,32 +184,39 @@ async fn what_a_killed_upload_left_is_swept() {
     let (dir, blobs) = store();
     let sealed = store_in_pieces(&blobs, &content(MIB), MIB).await;
     fs::write(dir.path().join("blobs/staging/01926a4f00007000800000000000abcd.part"), "half").unwrap();
-    assert_eq!(blobs.sweep().unwrap(), 1);
-    assert_eq!(files(dir.path()), [blobs.root.path_of(&file(&sealed))]);
+    assert_eq!(blobs.sweep(Moment(0)).await.unwrap(), 0, "it was begun later");
+    assert_eq!(blobs.sweep(Moment::now()).await.unwrap(), 1);
+    assert_eq!(files(dir.path()), [root(&blobs).path_of(&file(&sealed))]);
+}
+
+async fn listed(blobs: &Blobs) -> Vec<(BlobId, u64)> {
+    let mut listed: Vec<_> = blobs.list().try_collect().await.unwrap();
+    listed.sort();
+    listed
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_uploads_at_once_all_arrive() {
-    let (_dir, blobs) = store();
-    let uploads: Vec<_> = (0..100)
-        .map(|n| {
-            let blobs = blobs.clone();
-            tokio::spawn(async move {
-                let content = content(INLINE_BYTES_MAX + 1 + n * 5000);
-                (store_in_pieces(&blobs, &content, 64 * 1024).await, content)
+    let (_dir, stores) = stores().await;
+    for blobs in &stores {
+        let uploads: Vec<_> = (0..100)
+            .map(|n| {
+                let blobs = blobs.clone();
+                tokio::spawn(async move {
+                    let content = content(INLINE_BYTES_MAX + 1 + n * 5000);
+                    (store_in_pieces(&blobs, &content, 64 * 1024).await, content)
+                })
             })
-        })
-        .collect();
-    let mut expected = Vec::new();
-    for upload in uploads {
-        let (sealed, content) = upload.await.unwrap();
-        assert!(read(&blobs, &sealed, 0..sealed.size).await.unwrap() == content);
-        expected.push((file(&sealed), sealed.size));
+            .collect();
+        let mut expected = Vec::new();
+        for upload in uploads {
+            let (sealed, content) = upload.await.unwrap();
+            assert!(read(blobs, &sealed, 0..sealed.size).await.unwrap() == content);
+            expected.push((file(&sealed), sealed.size));
+        }
+        expected.sort();
+        assert_eq!(listed(blobs).await, expected);
     }
-    expected.sort();
-    let mut listed: Vec<_> = blobs.list().map(|blob| blob.unwrap()).collect();
-    listed.sort();
-    assert_eq!(listed, expected);
 }
 
 #[tokio::test]
@@ -187,12 +224,43 @@ async fn a_deleted_blob_is_gone_but_who_reads_it_may_finish() {
     let (_dir, blobs) = store();
     let content = content(MIB);
     let sealed = store_in_pieces(&blobs, &content, MIB).await;
-    let reader = blobs.open_read(&file(&sealed), sealed.size).await.unwrap();
+    let stream = blobs.read(&file(&sealed), sealed.size, 0..sealed.size).await.unwrap();
     assert!(blobs.delete(&file(&sealed)).await.unwrap());
     assert!(!blobs.delete(&file(&sealed)).await.unwrap());
-    assert_eq!(blobs.list().count(), 0);
-    let chunks: Vec<Bytes> = reader.stream(0..sealed.size).try_collect().await.unwrap();
+    let chunks: Vec<Bytes> = stream.try_collect().await.unwrap();
     assert!(chunks.concat() == content);
+}
+
+#[tokio::test]
+async fn a_deleted_blob_is_gone() {
+    let (_dir, stores) = stores().await;
+    for blobs in &stores {
+        let [kept, gone] =
+            [store_in_pieces(blobs, &content(MIB), MIB).await, store_in_pieces(blobs, &content(MIB), MIB).await];
+        assert!(blobs.delete(&file(&gone)).await.unwrap());
+        blobs.delete(&file(&gone)).await.unwrap();
+        assert_eq!(listed(blobs).await, [(file(&kept), kept.size)]);
+        let read = blobs.read(&file(&gone), gone.size, 0..1).await.map(drop);
+        assert!(matches!(read, Err(BlobError::Damaged { damage: Damage::Missing, .. })), "{read:?}");
+        let found = blobs.verify(&file(&gone), gone.size, gone.hash).await.unwrap();
+        assert!(matches!(found, Some(Damage::Missing)), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_is_not_what_was_recorded_is_found_and_not_given_out() {
+    let (_dir, stores) = stores().await;
+    for blobs in &stores {
+        let sealed = store_in_pieces(blobs, &content(MIB), MIB).await;
+        let (id, size) = (file(&sealed), sealed.size);
+        assert!(matches!(blobs.verify(&id, size, [0; 32]).await.unwrap(), Some(Damage::Bytes)));
+        for recorded in [size - 1, size + 1] {
+            let found = blobs.verify(&id, recorded, sealed.hash).await.unwrap();
+            assert!(matches!(found, Some(Damage::Length { found, .. }) if found == size), "{found:?}");
+            let read = blobs.read(&id, recorded, 0..10).await.map(drop);
+            assert!(matches!(read, Err(BlobError::Damaged { damage: Damage::Length { .. }, .. })), "{read:?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -200,21 +268,16 @@ async fn damage_of_every_kind_is_found_and_named() {
     let (_dir, blobs) = store();
     let sealed = store_in_pieces(&blobs, &content(MIB), MIB).await;
     let (id, size, hash) = (file(&sealed), sealed.size, sealed.hash);
-    let on_disk = fs::File::options().write(true).open(blobs.root.path_of(&id)).unwrap();
+    let on_disk = fs::File::options().write(true).open(root(&blobs).path_of(&id)).unwrap();
 
     let mut flipped = [0];
-    fs::File::open(blobs.root.path_of(&id)).unwrap().read_exact_at(&mut flipped, 500_000).unwrap();
+    fs::File::open(root(&blobs).path_of(&id)).unwrap().read_exact_at(&mut flipped, 500_000).unwrap();
     on_disk.write_all_at(&[flipped[0] ^ 1], 500_000).unwrap();
-    assert!(matches!(blobs.verify(&id, size, hash).await, Err(Damage::Bytes)));
+    assert!(matches!(blobs.verify(&id, size, hash).await.unwrap(), Some(Damage::Bytes)));
 
     on_disk.set_len(size - 1).unwrap();
-    let short = blobs.verify(&id, size, hash).await;
-    assert!(matches!(short, Err(Damage::Length { recorded, found }) if recorded == size && found == size - 1));
-    assert!(matches!(blobs.open_read(&id, size).await, Err(BlobError::Damaged { damage: Damage::Length { .. }, .. })));
-
-    fs::remove_file(blobs.root.path_of(&id)).unwrap();
-    assert!(matches!(blobs.verify(&id, size, hash).await, Err(Damage::Missing)));
-    assert!(matches!(blobs.open_read(&id, size).await, Err(BlobError::Damaged { damage: Damage::Missing, .. })));
+    let short = blobs.verify(&id, size, hash).await.unwrap();
+    assert!(matches!(short, Some(Damage::Length { recorded, found }) if recorded == size && found == size - 1));
 }
 
 #[tokio::test]
@@ -222,10 +285,9 @@ async fn a_file_cut_while_it_is_read_breaks_the_stream_off() {
     let (_dir, blobs) = store();
     let content = content(MIB);
     let sealed = store_in_pieces(&blobs, &content, MIB).await;
-    let reader = blobs.open_read(&file(&sealed), sealed.size).await.unwrap();
-    let on_disk = fs::File::options().write(true).open(blobs.root.path_of(&file(&sealed))).unwrap();
+    let mut stream = blobs.read(&file(&sealed), sealed.size, 0..sealed.size).await.unwrap();
+    let on_disk = fs::File::options().write(true).open(root(&blobs).path_of(&file(&sealed))).unwrap();
     on_disk.set_len(600_000).unwrap();
-    let mut stream = reader.stream(0..sealed.size);
     let mut got = Vec::new();
     let error = loop {
         match stream.try_next().await {

@@ -256,16 +256,19 @@ impl Context {
 
     /// A site with nothing in it: a new one, or what is left of an `init` that was cut off.
     async fn empty_site(&self) -> Result<Site, Failure> {
-        if !Site::exists(&self.data, &self.config) {
-            return Ok(Site::create(&self.data, &self.config).await?.sealed_by(self.deed.clone()));
-        }
-        let site = self.site().await?;
-        let first = organization::first(&mut site.db.read().await?).await;
-        match first {
-            Err(DirectoryError::NoOrganization) => Ok(site),
-            Err(other) => Err(other.into()),
-            Ok(_) => Err(SiteError::Exists(self.data.clone()).into()),
-        }
+        let site = if Site::exists(&self.data, &self.config) {
+            let site = self.site().await?;
+            let first = organization::first(&mut site.db.read().await?).await;
+            match first {
+                Err(DirectoryError::NoOrganization) => site,
+                Err(other) => return Err(other.into()),
+                Ok(_) => return Err(SiteError::Exists(self.data.clone()).into()),
+            }
+        } else {
+            Site::create(&self.data, &self.config).await?.sealed_by(self.deed.clone())
+        };
+        site.blobs.found().await.map_err(SiteError::from)?;
+        Ok(site)
     }
 }
 

@@ -146,8 +146,7 @@ async fn body(x: &Exchange, node: &Node, part: Option<(u64, u64)>) -> Result<Bod
         return Ok(Body::bytes(bytes.slice(range.start as usize..range.end as usize)));
     }
     let id = BlobId::from_bytes(*content.0.as_bytes());
-    let reader = Box::pin(x.app.blobs.open_read(&id, node.size)).await?;
-    Ok(Body::stream(reader.stream(range)))
+    Ok(Body::stream(Box::pin(x.app.blobs.read(&id, node.size, range)).await?))
 }
 
 /// `ETag` and `Last-Modified`, the same in every answer about a state.

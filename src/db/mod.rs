@@ -201,6 +201,12 @@ impl Db {
         Ok(Some(Claim { _conn: conn }))
     }
 
+    /// By which the site is known where others are too: 32 hexadecimal digits, made with its tables.
+    pub async fn site_id(&self) -> Result<String, DbError> {
+        let mut tx = self.read().await?;
+        query_scalar("select value from site where key = 'id'").fetch_one(tx.conn()).await
+    }
+
     /// Whether a server keeps it.
     pub fn is_server(&self) -> bool {
         self.writer.is_on_server()

@@ -1,47 +1,31 @@
-//! Looking at the whole store: every blob there is, and whether the bytes of one are still what was stored.
+//! Looking at the whole directory: every blob there is, and whether the bytes of one are still what was stored.
 
 use std::{
     fs::{self, File, ReadDir},
     io::{self, Read},
     path::Path,
+    sync::Arc,
 };
 
-use super::BlobId;
+use futures_util::{Stream, TryStreamExt, stream};
+
+use super::{super::in_background, BlobError, BlobId, Root};
+use crate::blobs::Damage;
 
 /// Bytes hashed at once.
 const CHUNK_BYTES: usize = 1024 * 1024;
 /// Directories between the store and a blob.
 const DEPTH: usize = 2;
+/// Blobs listed by one job of the blocking pool.
+const PAGE: usize = 1000;
 
-/// What is wrong with a blob.
-#[derive(Debug, thiserror::Error)]
-pub enum Damage {
-    /// There is no such file.
-    #[error("it is missing")]
-    Missing,
-    /// The file has another length.
-    #[error("it has {found} bytes instead of {recorded}")]
-    Length {
-        /// Bytes that were stored.
-        recorded: u64,
-        /// Bytes in the file.
-        found: u64,
-    },
-    /// The bytes are others: their BLAKE3 hash is not the recorded one.
-    #[error("its bytes have changed")]
-    Bytes,
-    /// The disk doesn't give the bytes.
-    #[error("it can't be read: {0}")]
-    Unreadable(io::Error),
+/// Reads a whole blob; what is wrong with it, if anything.
+pub(in crate::blobs) async fn verify(root: &Arc<Root>, id: BlobId, size: u64, hash: [u8; 32]) -> Option<Damage> {
+    let path = root.path_of(&id);
+    in_background(move || compare(&path, size, hash)).await.err()
 }
 
-impl From<io::Error> for Damage {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::NotFound { Self::Missing } else { Self::Unreadable(error) }
-    }
-}
-
-pub(super) fn verify(path: &Path, size: u64, hash: [u8; 32]) -> Result<(), Damage> {
+fn compare(path: &Path, size: u64, hash: [u8; 32]) -> Result<(), Damage> {
     let mut file = File::open(path)?;
     let found = file.metadata()?.len();
     if found != size {
@@ -60,19 +44,39 @@ pub(super) fn verify(path: &Path, size: u64, hash: [u8; 32]) -> Result<(), Damag
     if hasher.finalize() == hash { Ok(()) } else { Err(Damage::Bytes) }
 }
 
-pub(super) fn list(root: &Path) -> impl Iterator<Item = io::Result<(BlobId, u64)>> + use<> {
-    Walk::of(root).filter_map(|entry| match entry {
-        Err(error) => Some(Err(error)),
-        Ok(entry) => {
-            let id = entry.file_name().to_str()?.parse().ok()?;
-            match entry.metadata() {
-                Ok(metadata) => Some(Ok((id, metadata.len()))),
-                // Deleted since its directory was read.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-                Err(error) => Some(Err(error)),
-            }
+/// Every blob with its length, read page by page on the blocking pool.
+pub(in crate::blobs) fn list(root: &Arc<Root>) -> impl Stream<Item = Result<(BlobId, u64), BlobError>> + Send + use<> {
+    let root = Arc::clone(root);
+    stream::try_unfold(None, move |walk| {
+        let root = Arc::clone(&root);
+        async move {
+            let (page, walk) = in_background(move || {
+                let mut walk = walk.unwrap_or_else(|| Walk::of(root.path()));
+                let page: io::Result<Vec<_>> = walk.by_ref().filter_map(blob).take(PAGE).collect();
+                page.map(|page| (page, walk))
+            })
+            .await
+            .map_err(BlobError::io("listing the byte store"))?;
+            let more = !page.is_empty();
+            Ok(more.then_some((stream::iter(page.into_iter().map(Ok)), Some(walk))))
         }
     })
+    .try_flatten()
+}
+
+/// What a file is as a blob; files of other names are none.
+fn blob(entry: io::Result<fs::DirEntry>) -> Option<io::Result<(BlobId, u64)>> {
+    let entry = match entry {
+        Err(error) => return Some(Err(error)),
+        Ok(entry) => entry,
+    };
+    let id = entry.file_name().to_str()?.parse().ok()?;
+    match entry.metadata() {
+        Ok(metadata) => Some(Ok((id, metadata.len()))),
+        // Deleted since its directory was read.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some(Err(error)),
+    }
 }
 
 /// The files [`DEPTH`] directories below one; holds one open directory a level.

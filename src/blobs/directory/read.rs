@@ -20,7 +20,10 @@ use parking_lot::Mutex;
 use rustix::io::{Errno, ReadWriteFlags};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{BlobError, BlobId, Damage, directory::Root, in_background, joined};
+use super::{
+    super::{Damage, in_background, joined},
+    BlobError, BlobId, Root,
+};
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -35,10 +38,9 @@ const CROWDED_READ_BYTES: usize = 16 * 1024;
 
 /// A blob open for reading. It stays readable when the blob is deleted.
 #[derive(Clone)]
-pub struct Reader {
+struct Reader {
     file: Arc<OpenFile>,
     buffers: Arc<Buffers>,
-    size: u64,
 }
 
 struct OpenFile {
@@ -48,7 +50,7 @@ struct OpenFile {
 }
 
 impl Reader {
-    pub(super) async fn open(root: Arc<Root>, buffers: Arc<Buffers>, id: BlobId, size: u64) -> Result<Self, BlobError> {
+    async fn open(root: Arc<Root>, buffers: Arc<Buffers>, id: BlobId, size: u64) -> Result<Self, BlobError> {
         let file = match root.open_cached(&id) {
             Some(file) => file,
             None => {
@@ -63,40 +65,7 @@ impl Reader {
             return Err(BlobError::Damaged { id, damage: Damage::Length { recorded: size, found } });
         }
         let file = Arc::new(OpenFile { file, reads_cached: AtomicBool::new(true) });
-        Ok(Self { file, buffers, size })
-    }
-
-    /// Bytes of the blob.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// Reads at least one byte and at most `max` from `offset` on, fewer where fewer are at hand; nothing only at the
-    /// end of the blob or for `max` 0.
-    ///
-    /// # Errors
-    /// `UnexpectedEof` when the file has become shorter than its blob, else the error of the disk.
-    pub async fn read_at(&self, offset: u64, max: usize) -> io::Result<Bytes> {
-        let want = self.want(offset, self.size, max);
-        if want == 0 {
-            return Ok(Bytes::new());
-        }
-        match self.read_cached(offset, want) {
-            Some(result) => result,
-            None => joined(self.read_in_background(offset, want).await),
-        }
-    }
-
-    /// The bytes of `range`, cut to the size of the blob, as a stream of chunks.
-    pub fn stream(self, range: Range<u64>) -> ByteStream {
-        let end = range.end.min(self.size);
-        ByteStream { next: range.start.min(end), end, reader: self, ahead: None }
-    }
-
-    /// Bytes to ask for at `offset`: at most `max`, not beyond `end`, no more than one chunk.
-    fn want(&self, offset: u64, end: u64, max: usize) -> usize {
-        let left = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
-        left.min(max).min(CHUNK_BYTES)
+        Ok(Self { file, buffers })
     }
 
     /// Reads what the page cache holds; `None` when that is not the first byte.
@@ -135,8 +104,8 @@ fn cut_short() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "the blob is shorter than it was")
 }
 
-/// The bytes of a blob in order. An error ends it.
-pub struct ByteStream {
+/// The bytes of a stretch of a blob in order. An error ends it.
+pub(in crate::blobs) struct Stretch {
     reader: Reader,
     /// Offset of the next byte to give.
     next: u64,
@@ -145,14 +114,23 @@ pub struct ByteStream {
     ahead: Option<JoinHandle<io::Result<Bytes>>>,
 }
 
-impl ByteStream {
-    /// Bytes still to come.
-    pub fn remaining(&self) -> u64 {
-        self.end - self.next
+impl Stretch {
+    /// Opens a blob whose recorded length is `size`, for the bytes of `range`, cut to that size.
+    pub(in crate::blobs) async fn open(
+        root: Arc<Root>,
+        buffers: Arc<Buffers>,
+        id: BlobId,
+        size: u64,
+        range: Range<u64>,
+    ) -> Result<Self, BlobError> {
+        let reader = Reader::open(root, buffers, id, size).await?;
+        let end = range.end.min(size);
+        Ok(Self { next: range.start.min(end), end, reader, ahead: None })
     }
 
+    /// Bytes to ask for next.
     fn want(&self) -> usize {
-        self.reader.want(self.next, self.end, usize::MAX)
+        usize::try_from(self.end - self.next).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES))
     }
 
     fn read_ahead(&mut self) -> JoinHandle<io::Result<Bytes>> {
@@ -160,7 +138,7 @@ impl ByteStream {
     }
 }
 
-impl Stream for ByteStream {
+impl Stream for Stretch {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -197,7 +175,7 @@ impl Stream for ByteStream {
 
 /// The buffers of all readers. Kept ones are warm memory: a fresh chunk costs its page faults each time.
 #[derive(Default)]
-pub(super) struct Buffers(Mutex<Shelf>);
+pub(in crate::blobs) struct Buffers(Mutex<Shelf>);
 
 #[derive(Default)]
 struct Shelf {

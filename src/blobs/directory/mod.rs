@@ -1,5 +1,9 @@
-//! The directories of the store on the disk: where a blob lies, how a finished file gets its name, and what is synced
-//! when. Nothing here is async; callers bring a thread that may block.
+//! The store as a directory on a disk: where a blob lies, how a finished file gets its name, and what is synced when.
+//! Nothing in this file is async; [`write`] and [`read`] bring threads that may block.
+
+mod inspect;
+mod read;
+mod write;
 
 use std::{
     fs::{self, File},
@@ -18,11 +22,16 @@ use rustix::{
 };
 use tokio::sync::Semaphore;
 
+pub(super) use inspect::{list, verify};
+pub(super) use read::{Buffers, Stretch};
+pub(super) use write::Upload;
+
 use super::{BlobError, BlobId, is_full};
+use crate::clock::Moment;
 use crate::config::Durability;
 
 /// Uploads that may write or sync at the same time; the others wait with one chunk in memory.
-pub(super) const DISK_JOBS_MAX: usize = 64;
+const DISK_JOBS_MAX: usize = 64;
 
 /// Files of uploads under way, on file systems without `O_TMPFILE`.
 const STAGING: &str = "staging";
@@ -42,7 +51,7 @@ pub(super) struct Root {
     /// The directory of the newest blobs.
     newest: Mutex<Option<Arc<Directory>>>,
     /// One permit for each of [`DISK_JOBS_MAX`].
-    pub(super) disk_jobs: Arc<Semaphore>,
+    disk_jobs: Arc<Semaphore>,
 }
 
 impl Root {
@@ -86,11 +95,32 @@ impl Root {
         rustix::fs::openat2(&self.handle, relative(id), flags, Mode::empty(), ResolveFlags::CACHED).ok().map(File::from)
     }
 
-    pub(super) fn sweep(&self) -> io::Result<usize> {
+    /// Bytes that an upload may still take on its file system.
+    pub(super) fn free_bytes(&self) -> Result<u64, BlobError> {
+        let stat =
+            rustix::fs::statvfs(&self.path).map_err(|errno| BlobError::io("asking for free space")(errno.into()))?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// Removes a blob; `false` when it is not there.
+    pub(super) fn delete(&self, id: &BlobId) -> Result<bool, BlobError> {
+        match fs::remove_file(self.path_of(id)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(BlobError::io("deleting a blob")(error)),
+        }
+    }
+
+    /// Removes what uploads that were begun before this moment left; gives their number.
+    pub(super) fn sweep(&self, before: Moment) -> io::Result<usize> {
         let mut swept = 0;
         for entry in fs::read_dir(self.path.join(STAGING))? {
-            fs::remove_file(entry?.path())?;
-            swept += 1;
+            let path = entry?.path();
+            let begun = path.file_stem().and_then(|name| name.to_str()?.parse::<BlobId>().ok()).map(|id| id.begun());
+            if begun.is_none_or(|begun| begun < before) {
+                fs::remove_file(path)?;
+                swept += 1;
+            }
         }
         Ok(swept)
     }
@@ -157,7 +187,7 @@ struct Directory {
 }
 
 /// A file that has no lasting name yet. Dropped, it is gone.
-pub(super) struct StagingFile {
+struct StagingFile {
     file: File,
     id: BlobId,
     root: Arc<Root>,
@@ -167,7 +197,7 @@ pub(super) struct StagingFile {
 }
 
 impl StagingFile {
-    pub(super) fn create(root: Arc<Root>) -> Result<Self, BlobError> {
+    fn create(root: Arc<Root>) -> Result<Self, BlobError> {
         root.check()?;
         let id = BlobId::fresh();
         let directory = root.directory_for(&id)?;
@@ -192,12 +222,12 @@ impl StagingFile {
     }
 
     /// Writes behind what was written before.
-    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
         io::Write::write_all(&mut self.file, bytes).map_err(BlobError::io("writing an upload"))
     }
 
     /// Makes it a blob: bytes synced, then named, then the name synced. This order is the promise of the store.
-    pub(super) fn publish(mut self) -> Result<BlobId, BlobError> {
+    fn publish(mut self) -> Result<BlobId, BlobError> {
         self.root.check()?;
         self.root.sync_file(&self.file)?;
         self.name().map_err(BlobError::io("naming a blob"))?;
