@@ -42,6 +42,8 @@ pub struct Config {
     pub audit: Audit,
     /// The access log.
     pub access_log: AccessLog,
+    /// What the server does by itself.
+    pub jobs: Jobs,
 }
 
 /// `[server]`
@@ -119,6 +121,8 @@ pub struct Storage {
     pub min_free_bytes: u64,
     /// How an object store is reached.
     pub s3: S3,
+    /// Hours that a content waits before it goes, from when nothing names it any more.
+    pub gc_grace_h: u32,
 }
 
 impl Default for Storage {
@@ -129,6 +133,7 @@ impl Default for Storage {
             durability: Durability::Full,
             min_free_bytes: 256 << 20,
             s3: S3::default(),
+            gc_grace_h: 48,
         }
     }
 }
@@ -293,6 +298,22 @@ impl Default for AccessLog {
     }
 }
 
+/// `[jobs]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Jobs {
+    /// Days in which every content is read once and compared with its hash; 0: never.
+    pub scrub_days: u32,
+    /// Bytes that this reads in a second at the most.
+    pub scrub_bytes_per_s: u64,
+}
+
+impl Default for Jobs {
+    fn default() -> Self {
+        Self { scrub_days: 30, scrub_bytes_per_s: 16 << 20 }
+    }
+}
+
 /// How a line of the access log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -436,6 +457,7 @@ impl Config {
                 self.auth.argon2_memory_kib / 8 >= self.auth.argon2_parallelism,
                 "at least 8 times `auth.argon2_parallelism`",
             ),
+            ("jobs.scrub_bytes_per_s", self.jobs.scrub_bytes_per_s >= 1, positive),
             ("auth.proof_cache_max", self.auth.proof_cache_max >= 1, positive),
             ("auth.throttle_burst", self.auth.throttle_burst >= 1, positive),
             ("auth.throttle_refill_s", self.auth.throttle_refill_s >= 1, positive),

@@ -8,6 +8,7 @@ pub mod blobs;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod contents;
 pub mod dav;
 pub mod db;
 pub mod directory;

@@ -23,6 +23,7 @@ const DOMAIN: &[&str] = &[
     "src/shares",
     "src/grants",
     "src/tree",
+    "src/contents",
     "src/revisions",
     "src/locks",
     "src/audit",

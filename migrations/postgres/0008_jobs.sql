@@ -52,6 +52,17 @@ for each row execute function content_is_dropped();
 create trigger revision_changes_content after update of content_id on revision
 for each row when (old.content_id is distinct from new.content_id) execute function content_is_dropped();
 
+-- A blob that was doomed as the rest of an upload may be gone already.
+create function content_is_not_collected() returns trigger language plpgsql as $$
+begin
+    if exists (select 1 from gc where content_id = new.id and doomed = 1) then
+        raise exception 'the content has been collected: its upload took too long';
+    end if;
+    return new;
+end $$;
+create trigger content_is_not_collected before insert on content
+for each row execute function content_is_not_collected();
+
 insert into gc (content_id)
 select id from content
 where not exists (select 1 from node where node.content_id = content.id)

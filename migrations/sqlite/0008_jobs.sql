@@ -50,6 +50,13 @@ begin
     on conflict (content_id) do update set not_before = null where doomed = 0;
 end;
 
+-- A blob that was doomed as the rest of an upload may be gone already.
+create trigger content_is_not_collected before insert on content
+when exists (select 1 from gc where content_id = new.id and doomed = 1)
+begin
+    select raise(abort, 'the content has been collected: its upload took too long');
+end;
+
 insert into gc (content_id)
 select id from content
 where not exists (select 1 from node where node.content_id = content.id)

@@ -86,6 +86,7 @@ mod tests {
         assert_eq!(id.to_string(), TEXT);
         assert_eq!(BlobId::from_bytes(*id.as_bytes()), id);
         assert_eq!(id.directory(), ["0192", "6a4"]);
+        assert_eq!(id.begun(), Moment(0x0192_6a4f_0000));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::jobs::claim::Claim;
 use crate::jobs::{self, Chores, Job, JobError, Pace, Standing, carry_out};
 use crate::net;
+use crate::site::Site;
 
 #[derive(Subcommand)]
 pub(super) enum JobCommand {
@@ -84,14 +85,17 @@ pub(super) async fn run_now(context: &Context, job: Job) -> Result<String, Failu
         let by = holder.map_or_else(|| "somebody else".to_owned(), |(by, _)| format!("`{by}`"));
         return Err(Failure::new(format!("the job `{}` is being run by {by}", job.name())));
     };
-    let head_file = site.head_file(&context.config.audit);
-    let site = site.unsealed();
-    let (db, blobs) = (site.db.clone(), site.blobs.clone());
-    let chores = Chores { db, blobs, config: context.config.clone(), head_file, runner };
+    let chores = chores(context, site);
     let stop = net::stop_on_signal()?;
     let ended: Result<String, JobError> = carry_out(&chores, claim, &Pace::until(stop)).await?;
-    site.close().await;
     Ok(ended?)
+}
+
+/// What jobs work with in this process. Their transactions leave their own records.
+pub(super) fn chores(context: &Context, site: Site) -> Chores {
+    let head_file = site.head_file(&context.config.audit);
+    let Site { db, blobs, .. } = site.unsealed();
+    Chores { db, blobs, config: context.config.clone(), head_file, runner: jobs::runner() }
 }
 
 #[derive(Serialize)]

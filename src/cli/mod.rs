@@ -14,6 +14,7 @@ mod department;
 mod device;
 mod door;
 mod explain;
+mod gc;
 mod grant;
 mod group;
 mod import;
@@ -137,6 +138,7 @@ enum Command {
     /// What the server does by itself: when it last did it, when it will again, and what it did
     #[command(subcommand)]
     Job(job::JobCommand),
+    Gc(gc::Gc),
     Verify(verify::Verify),
     Completions(completions::Completions),
 }
@@ -203,6 +205,7 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
             Command::Explain(explain) => explain.run(context).await,
             Command::Audit(audit) => audit.run(context).await,
             Command::Job(job) => job.run(context).await,
+            Command::Gc(gc) => gc.run(context).await,
             Command::Verify(verify) => verify.run(context).await,
             Command::Completions(completions) => Ok(completions.run()),
         };

@@ -6,6 +6,7 @@
 //! no other.
 
 pub mod claim;
+pub mod gc;
 mod pace;
 mod retain;
 mod sql;
@@ -23,7 +24,7 @@ pub use pace::Pace;
 pub use retain::retain_once;
 pub use sweep::sweep_once;
 
-use crate::audit::{self, Head};
+use crate::audit::{self, Actor, Head, Line, Record};
 use crate::blobs::{BlobError, Blobs};
 use crate::clock::Moment;
 use crate::config::Config;
@@ -47,17 +48,23 @@ pub enum Job {
     SweepLocks,
     /// Old records of the audit.
     RetainAudit,
+    /// Contents that nothing names.
+    Gc,
+    /// Blobs that no row names.
+    FindStrays,
 }
 
 impl Job {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 2] = [Self::SweepLocks, Self::RetainAudit];
+    pub const ALL: [Self; 4] = [Self::SweepLocks, Self::RetainAudit, Self::Gc, Self::FindStrays];
 
     /// The name in commands and in the database.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SweepLocks => "sweep-locks",
             Self::RetainAudit => "retain-audit",
+            Self::Gc => "gc",
+            Self::FindStrays => "find-strays",
         }
     }
 
@@ -66,6 +73,8 @@ impl Job {
         match self {
             Self::SweepLocks => "removes locks that have ended, and empty files that a lock made",
             Self::RetainAudit => "removes records of the audit that are older than `audit.keep_days`",
+            Self::Gc => "removes contents that nothing names any more, after `storage.gc_grace_h`",
+            Self::FindStrays => "looks in the store for what uploads left that were cut off, for `gc`",
         }
     }
 
@@ -78,7 +87,8 @@ impl Job {
     pub fn every(self, _config: &Config) -> Duration {
         match self {
             Self::SweepLocks => Duration::from_secs(30),
-            Self::RetainAudit => Duration::from_secs(60 * 60),
+            Self::RetainAudit | Self::Gc => Duration::from_secs(60 * 60),
+            Self::FindStrays => Duration::from_secs(24 * 60 * 60),
         }
     }
 
@@ -87,6 +97,8 @@ impl Job {
         match self {
             Self::SweepLocks => sweep::run(run).await,
             Self::RetainAudit => retain::run(run).await,
+            Self::Gc => gc::run(run).await,
+            Self::FindStrays => gc::find_strays(run).await,
         }
     }
 }
@@ -143,6 +155,19 @@ struct Run<'r> {
     pace: &'r Pace,
     /// When it began.
     now: Moment,
+}
+
+/// Leaves a record of what a run did.
+async fn tell(run: &Run<'_>, verb: &'static str, done: &str) -> Result<(), JobError> {
+    let record = Record { note: Some(Line::note(done)), ..Record::new(Moment::now(), Actor::server(), verb) };
+    let db = run.chores.db.clone();
+    let appended = run.chores.db.work(async move {
+        let mut tx = db.write().await?;
+        tx.protect().await?;
+        audit::append(&mut tx, &record).await?;
+        tx.commit().await
+    });
+    Ok(appended.await.map_err(|_| JobError::BrokeDown)??)
 }
 
 /// Runs every job when it is due, until `stop`.

@@ -1,0 +1,10 @@
+//! What becomes of contents: those that nothing names any more are collected ([`collect`]).
+//!
+//! A content is named by nodes and revisions; who names it is not counted but looked up. Here is what must be decided about rows; the bytes
+//! are `blobs/`, and what goes over all of them is a job (`jobs/gc.rs`).
+
+pub mod collect;
+mod sql;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! The statements about contents that nothing names.
+
+use serde_json::json;
+
+use crate::clock::Moment;
+use crate::db::{Conn, DbError, Query, Row, Sql, query, query_scalar};
+use crate::ids::ContentId;
+
+type Result<T> = std::result::Result<T, DbError>;
+
+/// Whether anything names the content that the enclosing statement calls so. Whoever adds a table that names contents adds it here, and its
+/// triggers to the migration; a test compares this with the schema.
+macro_rules! named {
+    ($content:literal) => {
+        concat!(
+            "(exists (select 1 from node where node.content_id = ",
+            $content,
+            ") or exists (select 1 from revision where revision.content_id = ",
+            $content,
+            "))"
+        )
+    };
+}
+
+/// A statement in which `LIST` stands for the ids of a list that is bound as JSON.
+macro_rules! about_these {
+    ($before:expr, $after:expr) => {
+        query(Sql::two(
+            concat!($before, "(select unhex(value) from json_each(?))", $after),
+            concat!($before, "(select unhex(value) from json_texts(?))", $after),
+        ))
+    };
+}
+
+fn list(contents: &[ContentId]) -> String {
+    json!(contents.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string()
+}
+
+fn content(row: &Row) -> Result<ContentId> {
+    let id = uuid::Uuid::from_slice(row.try_get(0)?);
+    id.map(ContentId).map_err(|_| DbError::Statement("a content's id has not 16 bytes".into()))
+}
+
+async fn contents(query: Query<'_>, conn: &mut Conn) -> Result<Vec<ContentId>> {
+    query.fetch_all(conn).await?.iter().map(content).collect()
+}
+
+pub(super) async fn give_grace(conn: &mut Conn, not_before: Moment, limit: i64) -> Result<u64> {
+    let done = query(
+        "update gc set not_before = ?
+         where content_id in (select content_id from gc where not_before is null order by content_id limit ?)",
+    );
+    Ok(done.bind(not_before.0).bind(limit).execute(conn).await?.rows_affected())
+}
+
+/// Those whose grace is over.
+pub(super) async fn due(conn: &mut Conn, now: Moment, limit: i64) -> Result<Vec<ContentId>> {
+    let due =
+        query("select content_id from gc where not_before <= ? and doomed = 0 order by not_before, content_id limit ?");
+    contents(due.bind(now.0).bind(limit), conn).await
+}
+
+/// Of these, those that something names are no candidates any more.
+pub(super) async fn spare(conn: &mut Conn, these: &[ContentId]) -> Result<u64> {
+    let done = about_these!("delete from gc where content_id in ", concat!(" and ", named!("gc.content_id")));
+    Ok(done.bind(list(these)).execute(conn).await?.rows_affected())
+}
+
+/// Of these, those that still are candidates.
+pub(super) async fn not_spared(conn: &mut Conn, these: &[ContentId]) -> Result<Vec<ContentId>> {
+    let left = about_these!("select content_id from gc where content_id in ", " order by content_id");
+    contents(left.bind(list(these)), conn).await
+}
+
+/// How many of these have rows, and their bytes.
+pub(super) async fn sizes(conn: &mut Conn, these: &[ContentId]) -> Result<(u64, u64)> {
+    let row = about_these!("select count(*), cast(coalesce(sum(size), 0) as bigint) from content where id in ", "");
+    counted(&row.bind(list(these)).fetch_one(conn).await?)
+}
+
+fn counted(row: &Row) -> Result<(u64, u64)> {
+    Ok((row.try_get::<i64>(0)?.unsigned_abs(), row.try_get::<i64>(1)?.unsigned_abs()))
+}
+
+/// Removes the rows of contents, and with them the bytes of those that are inline; the others are doomed.
+pub(super) async fn remove(conn: &mut Conn, these: &[ContentId]) -> Result<()> {
+    let ids = list(these);
+    about_these!(
+        "delete from gc where content_id in ",
+        " and exists (select 1 from content where content.id = gc.content_id and content.inline = 1)"
+    )
+    .bind(&ids)
+    .execute(conn)
+    .await?;
+    about_these!("update gc set doomed = 1 where content_id in ", "").bind(&ids).execute(conn).await?;
+    about_these!("delete from content_inline where content_id in ", "").bind(&ids).execute(conn).await?;
+    about_these!("delete from damage where content_id in ", "").bind(&ids).execute(conn).await?;
+    about_these!("delete from content where id in ", "").bind(&ids).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn doomed(conn: &mut Conn, after: Option<ContentId>, limit: i64) -> Result<Vec<ContentId>> {
+    let after = after.map_or(Vec::new(), |id| id.0.as_bytes().to_vec());
+    let doomed = query("select content_id from gc where doomed = 1 and content_id > ? order by content_id limit ?");
+    contents(doomed.bind(after).bind(limit), conn).await
+}
+
+pub(super) async fn forget(conn: &mut Conn, gone: &[ContentId]) -> Result<()> {
+    let forget = about_these!("delete from gc where content_id in ", " and doomed = 1");
+    forget.bind(list(gone)).execute(conn).await?;
+    Ok(())
+}
+
+/// Blobs without a row become candidates.
+pub(super) async fn suspect(conn: &mut Conn, blobs: &[ContentId], not_before: Moment) -> Result<u64> {
+    macro_rules! suspect {
+        ($list:literal) => {
+            concat!(
+                "insert into gc (content_id, not_before) select unhex(j.value), cast(? as bigint) from ",
+                $list,
+                " j where not exists (select 1 from content where content.id = unhex(j.value))
+                  on conflict (content_id) do nothing"
+            )
+        };
+    }
+    let done = query(Sql::two(suspect!("json_each(?)"), suspect!("json_texts(?)")));
+    Ok(done.bind(not_before.0).bind(list(blobs)).execute(conn).await?.rows_affected())
+}
+
+/// Of these, those without a row.
+pub(super) async fn unknown(conn: &mut Conn, blobs: &[ContentId]) -> Result<Vec<ContentId>> {
+    macro_rules! unknown {
+        ($list:literal) => {
+            concat!(
+                "select unhex(j.value) from ",
+                $list,
+                " j where not exists (select 1 from content where content.id = unhex(j.value)) order by j.value"
+            )
+        };
+    }
+    let unknown = query(Sql::two(unknown!("json_each(?)"), unknown!("json_texts(?)")));
+    contents(unknown.bind(list(blobs)), conn).await
+}
+
+/// Number and bytes of the candidates that nothing names and whose grace is over within this time, both ends included; that of fresh ones
+/// ends at `fresh`.
+pub(super) async fn unnamed(conn: &mut Conn, (from, to): (Moment, Moment), fresh: Moment) -> Result<(u64, u64)> {
+    let row = query(concat!(
+        "select count(*), cast(coalesce(sum(content.size), 0) as bigint)
+         from gc left join content on content.id = gc.content_id
+         where gc.doomed = 0 and coalesce(gc.not_before, ?) between ? and ? and not ",
+        named!("gc.content_id")
+    ));
+    counted(&row.bind(fresh.0).bind(from.0).bind(to.0).fetch_one(conn).await?)
+}
+
+/// When the grace of the first candidate ends that still waits.
+pub(super) async fn first_after(conn: &mut Conn, now: Moment, fresh: Moment) -> Result<Option<Moment>> {
+    let first: Option<i64> =
+        query_scalar("select min(coalesce(not_before, ?)) from gc where doomed = 0 and coalesce(not_before, ?) > ?")
+            .bind(fresh.0)
+            .bind(fresh.0)
+            .bind(now.0)
+            .fetch_one(conn)
+            .await?;
+    Ok(first.map(Moment))
+}

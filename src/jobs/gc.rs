@@ -1,0 +1,149 @@
+//! The jobs `gc` and `find-strays`: contents that nothing names any more go, rows and bytes.
+
+use std::time::{Duration, Instant};
+
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::{JobError, Run, tell};
+use crate::blobs::{BlobError, BlobId, Blobs};
+use crate::clock::Moment;
+use crate::contents::collect::{self, Judged};
+use crate::db::{Db, DbError};
+use crate::ids::ContentId;
+
+/// The grace of a site's contents.
+pub fn grace(hours: u32) -> Duration {
+    Duration::from_secs(60 * 60) * hours
+}
+
+/// `gc`.
+pub(super) async fn run(run: &Run<'_>) -> Result<String, JobError> {
+    let (db, now) = (&run.chores.db, run.now);
+    let until = now.plus(grace(run.chores.config.storage.gc_grace_h));
+    run.pace.slices(db, |db| give_grace(db, until)).await?;
+    let mut all = Judged { more: true, ..Judged::default() };
+    while all.more {
+        let begun = Instant::now();
+        let slice = run.pace.slice(db, judge(db.clone(), now)).await?;
+        let Judged { spared, removed, bytes, .. } = all;
+        let (spared, removed, bytes) = (spared + slice.spared, removed + slice.removed, bytes + slice.bytes);
+        all = Judged { spared, removed, bytes, more: slice.more };
+        run.pace.rest(begun.elapsed()).await?;
+    }
+    let left = delete_blobs(run).await?;
+    let mut done = format!("removed {} contents, {} bytes", all.removed, all.bytes);
+    if left > 0 {
+        done.push_str(&format!("; {left} blobs could not be deleted and are tried again"));
+    }
+    if all.removed > 0 {
+        tell(run, "gc", &done).await?;
+    }
+    Ok(done)
+}
+
+/// Deletes the blobs of what is doomed, also of earlier runs that were broken off. Gives how many could not be deleted.
+async fn delete_blobs(run: &Run<'_>) -> Result<u64, JobError> {
+    let (mut after, mut left) = (None, 0);
+    loop {
+        let begun = Instant::now();
+        let page = collect::doomed(&mut run.chores.db.read().await?, after).await?;
+        let Some(last) = page.last() else { return Ok(left) };
+        after = Some(*last);
+        let mut gone = Vec::with_capacity(page.len());
+        for content in page {
+            let id = BlobId::from_bytes(*content.0.as_bytes());
+            match run.chores.blobs.delete(&id).await {
+                Ok(_) => gone.push(content),
+                Err(error) => {
+                    tracing::warn!(blob = %id, %error, "a blob that nothing names could not be deleted");
+                    left += 1;
+                }
+            }
+        }
+        run.pace.slice(&run.chores.db, forget(run.chores.db.clone(), gone)).await?;
+        run.pace.rest(begun.elapsed()).await?;
+    }
+}
+
+/// `find-strays`.
+pub(super) async fn find_strays(run: &Run<'_>) -> Result<String, JobError> {
+    let grace = grace(run.chores.config.storage.gc_grace_h);
+    let until = run.now.plus(grace);
+    let (mut listed, mut found) = (0, 0);
+    let mut blobs = Strays::of(&run.chores.blobs, grace, run.now);
+    loop {
+        let begun = Instant::now();
+        let page = blobs.next().await?;
+        if page.is_empty() {
+            break;
+        }
+        listed += page.len() as u64;
+        found += run.pace.slice(&run.chores.db, suspect(run.chores.db.clone(), page, until)).await?;
+        run.pace.rest(begun.elapsed()).await?;
+    }
+    Ok(format!("looked at {listed} blobs and found {found} that no row names"))
+}
+
+/// How many blobs there are in the store that no row names and that are old enough to go, but for those that are collected already.
+pub async fn count_strays(chores: &super::Chores, now: Moment) -> Result<u64, JobError> {
+    let mut blobs = Strays::of(&chores.blobs, grace(chores.config.storage.gc_grace_h), now);
+    let mut found = 0;
+    loop {
+        let page = blobs.next().await?;
+        if page.is_empty() {
+            return Ok(found);
+        }
+        found += collect::unknown(&mut chores.db.read().await?, &page).await?.len() as u64;
+    }
+}
+
+/// The blobs of the store that are old enough to be strays, page by page.
+struct Strays {
+    list: BoxStream<'static, Result<(BlobId, u64), BlobError>>,
+    grace: Duration,
+    now: Moment,
+}
+
+impl Strays {
+    fn of(blobs: &Blobs, grace: Duration, now: Moment) -> Self {
+        Self { list: blobs.list().boxed(), grace, now }
+    }
+
+    /// The next page; empty at the end.
+    async fn next(&mut self) -> Result<Vec<ContentId>, JobError> {
+        let mut page = Vec::new();
+        while page.len() < collect::SLICE {
+            let Some((blob, _)) = self.list.try_next().await? else { break };
+            page.extend(collect::old_enough(&blob, self.grace, self.now));
+        }
+        Ok(page)
+    }
+}
+
+async fn give_grace(db: Db, until: Moment) -> Result<bool, DbError> {
+    let mut tx = db.write().await?;
+    let more = collect::give_grace(&mut tx, until).await?;
+    tx.commit().await?;
+    Ok(more)
+}
+
+async fn judge(db: Db, now: Moment) -> Result<Judged, DbError> {
+    let mut tx = db.write().await?;
+    let judged = collect::judge(&mut tx, now).await?;
+    tx.commit().await?;
+    Ok(judged)
+}
+
+async fn forget(db: Db, gone: Vec<ContentId>) -> Result<(), DbError> {
+    let mut tx = db.write().await?;
+    collect::forget(&mut tx, &gone).await?;
+    tx.commit().await
+}
+
+async fn suspect(db: Db, blobs: Vec<ContentId>, until: Moment) -> Result<u64, DbError> {
+    let mut tx = db.write().await?;
+    let found = collect::suspect(&mut tx, &blobs, until).await?;
+    tx.commit().await?;
+    Ok(found)
+}
