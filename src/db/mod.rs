@@ -7,6 +7,7 @@
 
 mod checkpoint;
 mod conn;
+pub mod copy;
 mod epochs;
 mod postgres;
 mod query;
@@ -112,6 +113,11 @@ impl Db {
     ///
     /// `durable`: sync every commit. Errors: [`DbError::Newer`] for a schema this binary doesn't know.
     pub async fn open(path: &Path, create: bool, durable: bool) -> Result<Self, DbError> {
+        Self::open_at(path, create, durable, None).await
+    }
+
+    /// The same with the schema of an older server, if a version is named: for rows that have it, before they are brought up to date.
+    pub async fn open_at(path: &Path, create: bool, durable: bool, version: Option<i64>) -> Result<Self, DbError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(create)
@@ -119,7 +125,11 @@ impl Db {
             .foreign_keys(true)
             .optimize_on_close(false, None);
         let mut migrating = SqliteConnection::connect_with(&options).await?;
-        sqlx::migrate!("migrations/sqlite").run(&mut migrating).await?;
+        let migrations = sqlx::migrate!("migrations/sqlite");
+        match version {
+            None => migrations.run(&mut migrating).await?,
+            Some(version) => migrations.run_to(version, &mut migrating).await?,
+        }
         let source = Source::File(path.to_owned());
         let purpose = if durable { Purpose::WriteDurably } else { Purpose::WriteRelaxed };
         let conn = source.open(purpose).await?;
@@ -136,8 +146,13 @@ impl Db {
     ///
     /// Errors: [`DbError::Newer`]; [`DbError::Lost`] when it can't be reached.
     pub async fn connect(address: &Address) -> Result<Self, DbError> {
+        Self::connect_at(address, None).await
+    }
+
+    /// The same with the schema of an older server, as [`Self::open_at`].
+    pub async fn connect_at(address: &Address, version: Option<i64>) -> Result<Self, DbError> {
         let source = Source::Server(Box::new(address.clone()));
-        postgres::migrate(address).await?;
+        postgres::migrate(address, version).await?;
         let conn = source.open(Purpose::WriteDurably).await?;
         let readers = Arc::new(Readers::open(source.clone()).await?);
         let epochs = Arc::new(epochs::Epochs::of_table(Arc::clone(&readers)));

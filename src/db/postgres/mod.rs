@@ -290,10 +290,14 @@ fn read(row: &PgRow) -> Result<Row, DbError> {
     (0..row.len()).map(value).collect::<Result<_, _>>().map(Row)
 }
 
-/// Brings the schema up to date; one node at a time does, sqlx sees to that. Errors: [`DbError::Newer`] for a schema that this binary doesn't know.
-pub(super) async fn migrate(address: &Address) -> Result<(), DbError> {
+/// Brings the schema up to date, or to a version; one node at a time does, sqlx sees to that. Errors: [`DbError::Newer`] for a schema that this binary doesn't know.
+pub(super) async fn migrate(address: &Address, version: Option<i64>) -> Result<(), DbError> {
     let mut conn = PgConn::open(address).await?;
-    sqlx::migrate!("migrations/postgres").run(conn.inner()).await?;
+    let migrations = sqlx::migrate!("migrations/postgres");
+    match version {
+        None => migrations.run(conn.inner()).await?,
+        Some(version) => migrations.run_to(version, conn.inner()).await?,
+    }
     conn.close().await;
     Ok(())
 }
