@@ -18,6 +18,7 @@ use crate::jobs::Chores;
 use crate::site::{HeadFile, Site, SiteError};
 use crate::trail::{Trail, batch};
 use crate::tree::cache::TreeCache;
+use crate::tree::reservation::Reservations;
 use crate::{jobs, net, router};
 
 /// What every request shares.
@@ -32,6 +33,8 @@ pub struct App {
     pub auth: Auth,
     /// Where paths lead, and small contents.
     pub tree: TreeCache,
+    /// Room that uploads on their way have been promised.
+    pub reservations: Arc<Reservations>,
     /// What is recorded behind the answers.
     pub trail: Trail,
     /// Where a line for each answer goes, if anywhere.
@@ -114,6 +117,7 @@ pub async fn serve(
         guard: Guard::default(),
         auth: Auth::new(&config.auth),
         tree: TreeCache::default(),
+        reservations: Arc::default(),
         trail,
         access_log,
         config,

@@ -11,11 +11,12 @@ use super::import::UserImport;
 use super::output::{Answer, Failure, facts, rfc3339, table, way};
 use super::password::NewPassword;
 use super::principal::Inside;
-use super::switch::Switch;
+use super::switch::{Limit, Switch};
 use crate::clock::Moment;
+use crate::db::WriteTx;
 use crate::directory::app_password::{self, AppPassword, Credential};
 use crate::directory::user::{self, NewUser, Removed, User};
-use crate::directory::{DirectoryName, department, device, group, organization};
+use crate::directory::{Administrator, DirectoryName, department, device, group, organization};
 use crate::ids::OrgId;
 use crate::{locks, shares};
 
@@ -94,6 +95,9 @@ pub(super) struct Add {
     department: Option<String>,
     #[command(flatten)]
     inside: Inside,
+    /// The most that the home may take: files, their revisions and its trash together
+    #[arg(long, value_name = "BYTES", conflicts_with = "guest")]
+    quota: Option<u64>,
     /// Read the password from the first line of standard input
     #[arg(long)]
     password_stdin: bool,
@@ -104,6 +108,7 @@ pub(super) struct Add {
 #[command(after_help = "\
 Examples:
   commonhold user set ana --email ana@example.com
+  commonhold user set ana --quota 10000000000          10 GB for the home; `none` for no limit but the organization's
   commonhold user set ana --new-password               makes one up and prints it once")]
 pub(super) struct Set {
     /// The login name
@@ -124,6 +129,9 @@ struct Change {
     /// Whether the user administers the whole site
     #[arg(long, value_name = "on|off", hide_possible_values = true)]
     admin: Option<Switch>,
+    /// The most that the home may take: files, their revisions and its trash together
+    #[arg(long, value_name = "BYTES|none", value_parser = Limit::parse)]
+    quota: Option<Limit>,
     /// Make up a new password and print it once
     #[arg(long, conflicts_with = "password_stdin")]
     new_password: bool,
@@ -202,6 +210,10 @@ impl Add {
             password_hash: Some(&password.hash),
         };
         user::create(&mut tx, &by, &new, Moment::now()).await?;
+        if let Some(bytes) = self.quota {
+            let user = user::named(&mut tx, name.as_str()).await?;
+            set_quota(&mut tx, &by, &user, Some(bytes)).await?;
+        }
         tx.commit().await?;
         Ok(Answer::said(format!("added the user `{}`\n{}", name.as_str(), password.told())))
     }
@@ -209,7 +221,7 @@ impl Add {
 
 impl Set {
     async fn run(self, context: Context) -> Result<Answer, Failure> {
-        let Change { email, display, admin, new_password, password_stdin } = self.change;
+        let Change { email, display, admin, quota, new_password, password_stdin } = self.change;
         let site = context.site().await?;
         let password = match new_password || password_stdin {
             true => Some(NewPassword::take(password_stdin, &context.config.auth)?),
@@ -222,6 +234,9 @@ impl Set {
         if let Some(admin) = admin {
             user::set_admin(&mut tx, &by, &user, admin.is_on()).await?;
         }
+        if let Some(Limit(bytes)) = quota {
+            set_quota(&mut tx, &by, &user, bytes).await?;
+        }
         if let Some(password) = &password {
             user::set_password(&mut tx, &by, &user, &password.hash).await?;
         }
@@ -229,6 +244,15 @@ impl Set {
         let told = password.as_ref().map(NewPassword::told).unwrap_or_default();
         Ok(Answer::said(format!("changed the user `{}`\n{told}", user.name)))
     }
+}
+
+/// Limits a user's home. Errors: guests have none.
+async fn set_quota(tx: &mut WriteTx, by: &Administrator, user: &User, bytes: Option<u64>) -> Result<(), Failure> {
+    let Some(home) = shares::home::of(tx, user.id).await? else {
+        return Err(Failure::new(format!("`{}` is a guest, and guests have no home", user.name)));
+    };
+    let settings = shares::Settings { quota_bytes: Some(bytes), ..shares::Settings::default() };
+    Ok(shares::set(tx, by, &home, &settings).await?)
 }
 
 impl AppPasswordArgs {
@@ -343,7 +367,9 @@ async fn show(context: Context, name: &str, json: bool) -> Result<Answer, Failur
     });
     let departments = department::of_user(&mut tx, user.id).await?;
     let devices = device::list(&mut tx, user.id).await?;
+    let home = shares::home::of(&mut tx, user.id).await?;
     let shown = UserFacts {
+        home: home.map(|home| HomeRow { used_bytes: home.used_bytes, quota_bytes: home.quota_bytes }),
         user: UserRow::new(user, organization),
         departments: departments.into_iter().map(|department| department.path).collect(),
         devices: devices.into_iter().map(DeviceRow::from).collect(),
@@ -425,9 +451,17 @@ struct ShareRow {
 }
 
 #[derive(Serialize)]
+struct HomeRow {
+    used_bytes: u64,
+    quota_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
 struct UserFacts {
     #[serde(flatten)]
     user: UserRow,
+    /// Guests have none.
+    home: Option<HomeRow>,
     departments: Vec<String>,
     /// For each group the way to it.
     groups: Vec<Vec<String>>,
@@ -449,6 +483,8 @@ impl UserFacts {
             ("state", self.user.state().to_owned()),
             ("organization", self.user.organization.clone()),
             ("departments", self.departments.join(", ")),
+            ("home's bytes", self.home.as_ref().map(|home| home.used_bytes.to_string()).unwrap_or_default()),
+            ("home's quota", self.home.as_ref().map(|home| Limit::told(home.quota_bytes)).unwrap_or_default()),
             ("created", self.user.created.clone()),
             ("groups", groups.join(", ")),
             ("app passwords", labels.join(", ")),

@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::conditions::{Conditions, View};
 use super::headers::{Depth, Destination, Header, Origin, Overwrite};
-use super::{Deed, Exchange, PREFIX, Spot, inside, lock, refused, root_is_fixed};
+use super::{Deed, Exchange, PREFIX, Spot, inside, lock, refused, root_is_fixed, taken};
 use crate::db::WriteTx;
 use crate::error::HttpError;
 use crate::guard::{self, Refused, Taking, item};
@@ -21,8 +21,9 @@ use crate::tree::transfer::Target;
 /// at the destination.
 ///
 /// Errors: 400 malformed; 403 onto itself, above or below itself, at the top level, or without the permissions; 404;
-/// 409 the destination's parent is missing; 412 a condition, or Overwrite: F and something is there; 502 another
-/// server; 507.
+/// an extension
+/// that is not taken; 409 the destination's parent is missing; 412 a condition, or Overwrite: F and something is there; 502 another
+/// server; 413 from another share; 507.
 pub async fn copy(x: Exchange) -> Result<Reply, HttpError> {
     let deep = match Depth::parse(&x.head.headers)? {
         None | Some(Depth::Infinity) => true,
@@ -81,6 +82,7 @@ async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
         permit(way, &from, &to, source, Landing::Free).map(drop).map_err(refuse)?;
     }
     let permit = permit(way, &from, &to, source, landing).map_err(refuse)?;
+    taken::confirm_brought(&to.reached, name.as_str(), source)?;
     confirm_inside(&mut tx, way, (&from, source), (&to, landing)).await?;
     if matches!(way, Way::Move { shallow: true }) && source.is_collection() {
         return Err(HttpError::bad_request("A collection is moved with Depth: infinity only."));

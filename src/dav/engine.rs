@@ -30,7 +30,7 @@ use crate::error::HttpError;
 use crate::net::RequestBody;
 use crate::path::{RelPath, encode_segment};
 use crate::reply::{Body, Reply};
-use crate::tree::{Kind, Node};
+use crate::tree::{Kind, Node, TreeError};
 
 static ENGINE: LazyLock<DavHandler<Arc<Errand>>> =
     LazyLock::new(|| DavHandler::builder().filesystem(Box::new(Adapter)).build_handler());
@@ -59,6 +59,8 @@ pub struct Upload {
     pub expected: Option<u64>,
     /// How many there may be.
     pub bytes_max: u64,
+    /// How many the quota has room for, as it was when the upload began.
+    pub room: Option<u64>,
     /// Commits them: the only moment at which anything changes.
     pub commit: Box<dyn FnOnce(Sealed) -> Step<Node> + Send + Sync>,
 }
@@ -213,13 +215,16 @@ impl Receiving {
         if upload.expected.is_some_and(|expected| self.taken > expected) {
             return Err(self.errand.fail(wrong_length()));
         }
+        if let Some(available) = upload.room.filter(|room| self.taken > *room) {
+            return Err(self.errand.fail(TreeError::OverQuota { wanted: self.taken, available }));
+        }
         upload.staged.write(bytes).await.map_err(|error| self.errand.fail(error))
     }
 }
 
 /// 413.
 pub fn too_large(bytes_max: u64) -> HttpError {
-    let text = format!("A file may have {bytes_max} bytes at most on this server.");
+    let text = format!("A file may have {bytes_max} bytes at most here.");
     HttpError::new(http::StatusCode::PAYLOAD_TOO_LARGE, text)
 }
 

@@ -15,7 +15,7 @@ use super::headers::{Depth, Header, LockToken, Timeout};
 use super::propfind::XML_TYPE;
 use super::props::write_locks;
 use super::xml::{QName, XmlWriter};
-use super::{Deed, Exchange, PREFIX, Spot, inside, nowhere, put, refused, root_is_fixed, shielded, small_body};
+use super::{Deed, Exchange, PREFIX, Spot, inside, nowhere, put, refused, root_is_fixed, shielded, small_body, taken};
 use crate::db::{Reads, WriteTx};
 use crate::error::{Condition, HttpError};
 use crate::guard::{self, Access, Reached, Taking};
@@ -101,6 +101,7 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
             let text = "A name that ends in `/` is a collection's; a lock makes files only.";
             return Err(HttpError::new(StatusCode::CONFLICT, text));
         }
+        taken::confirm_name(&spot.reached, name.as_str())?;
         confirm(&mut tx, &spot, &chain, keys, &x).await?;
         // The file comes before its lock, and the lock may be refused.
         tx.protect().await?;

@@ -29,6 +29,7 @@ mod proppatch;
 mod props;
 mod put;
 mod report;
+mod taken;
 pub mod xml;
 
 use std::sync::Arc;

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use commonhold_acl::{Object, Operation, Permit, Scene};
 use headers::{ContentLength, HeaderMapExt};
-use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
+use http::header::{CONTENT_ENCODING, EXPECT, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
 use super::conditions::{Conditions, View};
 use super::engine::{self, Errand, Upload};
 use super::get::validators;
 use super::headers::{ExpectedLength, Header, OcMtime, has_content_range};
-use super::{Deed, Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded};
+use super::{Deed, Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded, taken};
 use crate::blobs::{Place, Sealed};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
@@ -27,6 +27,7 @@ use crate::net::RequestBody;
 use crate::path::Name;
 use crate::reply::{self, Reply};
 use crate::tree::change::{Change, Fresh};
+use crate::tree::reservation::{self, Reservation};
 use crate::tree::{self, Node};
 
 /// Bodies from this size on are refused before they are sent, as far as conditions and locks go.
@@ -38,13 +39,16 @@ const COLLISIONS_MAX: u32 = 999;
 /// X-OC-Mtime sets the time. Out: 201 new, 204 over; ETag and Last-Modified of what was stored.
 ///
 /// Errors: 400 malformed, another length than announced, or Content-Range; 403 at the top level or without `create`
-/// (new) or `write` (over); 405 a collection; 409 the parent is missing; 412; 413; 507.
+/// (new) or `write` (over), or an extension that is not taken; 405 a collection; 409 the parent is missing; 412; 413; 507.
 pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let terms = Terms::parse(&x)?;
-    // A small body is no longer than the question whether it may come; a large one is refused before it is sent.
-    if terms.expected.is_none_or(|bytes| bytes > EARLY_BYTES_MIN) {
-        Box::pin(early(&x, &terms.conditions)).await?;
-    }
+    // A small body is no longer than the question whether it may come; a large one is refused before it is sent, and so is
+    // one that waits to be asked for.
+    let waits = x.head.headers.contains_key(EXPECT);
+    let promised = match waits || terms.expected.is_none_or(|bytes| bytes > EARLY_BYTES_MIN) {
+        true => Box::pin(early(&x, &terms)).await?,
+        false => Promised { bytes_max: x.app.config.limits.upload_bytes_max, room: None, reservation: None },
+    };
     confirm_room(&x, terms.expected)?;
 
     let x = Arc::new(x);
@@ -55,8 +59,11 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let upload = Upload {
         staged: x.app.blobs.stage(),
         expected,
-        bytes_max: x.app.config.limits.upload_bytes_max,
+        bytes_max: promised.bytes_max,
+        room: promised.room,
         commit: Box::new(move |sealed| {
+            // From here on the transaction decides, and counts the bytes itself.
+            drop(promised.reservation);
             Box::pin(async move { shielded(&commits.app.db, commit(Arc::clone(&commits), terms, sealed, new)).await })
         }),
     };
@@ -73,17 +80,32 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
 }
 
 /// The courtesy of refusing before the body is sent what would be refused afterwards.
-async fn early(x: &Exchange, conditions: &Conditions) -> Result<(), HttpError> {
+async fn early(x: &Exchange, terms: &Terms) -> Result<Promised, HttpError> {
     let access = x.app.guard.access(&x.app.db, &x.caller).await?;
     let mut tx = x.app.db.read().await?;
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(&x.path))?;
     decide(x, &spot)?;
-    if let Err(refusal) = confirm(&mut tx, x, conditions, &access, &spot).await
-        && !keeps_late_save(&mut tx, x, conditions, &spot).await?
+    if let Err(refusal) = confirm(&mut tx, x, &terms.conditions, &access, &spot).await
+        && !keeps_late_save(&mut tx, x, &terms.conditions, &spot).await?
     {
         return Err(refusal);
     }
-    Ok(())
+    taken::confirm_size(&spot.reached, terms.expected.unwrap_or(0))?;
+    let bytes_max = x.app.config.limits.upload_bytes_max;
+    let bytes_max = spot.reached.measures().max_file_bytes().map_or(bytes_max, |policy| policy.min(bytes_max));
+    if spot.located.usage().quota_bytes.is_none() {
+        return Ok(Promised { bytes_max, room: None, reservation: None });
+    }
+    let rooms = reservation::rooms(&mut tx, spot.reached.share.id).await?;
+    let reservation = x.app.reservations.promise(&rooms, terms.expected.unwrap_or(0))?;
+    Ok(Promised { bytes_max, room: rooms.iter().map(|room| room.bytes).min(), reservation: Some(reservation) })
+}
+
+/// What may come, as far as can be said before it does.
+struct Promised {
+    bytes_max: u64,
+    room: Option<u64>,
+    reservation: Option<Reservation>,
 }
 
 /// What the headers ask for.
@@ -146,6 +168,7 @@ fn decide(x: &Exchange, spot: &Spot) -> Result<Permit, HttpError> {
     if spot.located.node().is_some_and(Node::is_collection) {
         return Err(is_collection);
     }
+    taken::confirm_name(&spot.reached, x.path.name().expect("the root was refused").as_str())?;
     if x.path.trailing_slash() {
         let text = "A name that ends in `/` is a collection's; make it with MKCOL.";
         return Err(HttpError::new(StatusCode::CONFLICT, text));
@@ -189,6 +212,7 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
         }
         return Err(refusal);
     }
+    taken::confirm_size(&spot.reached, content.size)?;
     let name = x.path.name().expect("the root was refused");
     let ancestors = spot.located.ancestors();
     let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);

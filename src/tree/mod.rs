@@ -9,6 +9,7 @@ pub mod change;
 pub mod check;
 pub mod list;
 pub mod props;
+pub mod reservation;
 pub mod scratch;
 mod sql;
 pub mod transfer;
@@ -142,6 +143,11 @@ impl Located {
     /// The last name of the path, when only that leads nowhere.
     pub fn missing_name(&self) -> Option<&Name> {
         if self.missing.len() == 1 { self.missing.first() } else { None }
+    }
+
+    /// What the share holds and may hold.
+    pub fn usage(&self) -> Usage {
+        self.share.usage
     }
 
     /// Whether there is any lock in the share, ended or not; if there is none, nobody need ask which.

@@ -19,6 +19,13 @@ pub fn is_save_scratch(name: &str) -> bool {
         || lower.contains(".sb-")
 }
 
+/// Whether rules about extensions leave it alone, since an editor needs it for a moment to save a document.
+pub fn is_exempt(name: &str) -> bool {
+    // Whatever else begins with a tilde may be a program by another name.
+    let is_temporary = !name.starts_with('~') || name.to_ascii_lowercase().ends_with(".tmp");
+    is_owner_file(name) || is_save_scratch(name) && is_temporary
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,6 +38,10 @@ mod tests {
         for name in ["plan.txt", "Report.docx", "1a2b3c4d5", "budget", "tmp.txt"] {
             assert!(!is_save_scratch(name), "{name}");
         }
+        for name in ["~WRL0001.tmp", "~$setup.exe", ".~lock.setup.exe#", "setup.exe~", "setup.exe.sb-1a2b-x"] {
+            assert!(is_exempt(name), "{name}");
+        }
+        assert!(!is_exempt("setup.exe") && !is_exempt("~setup.exe"));
         assert!(is_owner_file("~$port.docx") && is_owner_file(".~lock.a.odt#"));
         assert!(!is_owner_file("~WRL0001.tmp") && !is_owner_file(".~lock.a.odt"));
     }

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::change::{Fresh, Journal, State};
+use super::reservation::{Limited, Room};
 use super::{Kind, Node, ShareState, Usage};
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, Query, Row, Sql, query, query_scalar};
-use crate::ids::{ContentId, NodeId, ShareId, UserId};
+use crate::ids::{ContentId, NodeId, OrgId, ShareId, UserId};
 
 type Result<T> = std::result::Result<T, DbError>;
 
@@ -264,6 +265,40 @@ pub(super) async fn usage(conn: &mut Conn, share: ShareId) -> Result<Option<Usag
         })
     })
     .transpose()
+}
+
+/// What the quota of a share and the limits of the organizations above it have left.
+pub(super) async fn rooms(conn: &mut Conn, share: ShareId) -> Result<Vec<Room>> {
+    let rows = query(
+        "with recursive above (id) as (
+             select org_id from share where id = ?1
+             union all
+             select organization.parent_id
+             from above join organization on organization.id = above.id where organization.parent_id is not null
+         )
+         select share.id, cast(null as bigint), share.quota_bytes - share.used_bytes
+         from share where share.id = ?1 and share.quota_bytes is not null
+         union all
+         select cast(null as bigint), limited.id, limited.quota_bytes - (
+             with recursive below (id) as (
+                 select limited.id
+                 union all
+                 select organization.id from below join organization on organization.parent_id = below.id
+             )
+             select cast(coalesce(sum(counted.used_bytes), 0) as bigint)
+             from share counted where counted.org_id in (select id from below)
+         )
+         from above join organization limited on limited.id = above.id where limited.quota_bytes is not null",
+    );
+    let rows = rows.bind(share.0).fetch_all(conn).await?;
+    let room = |row: &Row| {
+        let of = match row.try_get::<Option<i64>>(0)? {
+            Some(share) => Limited::Share(ShareId(share)),
+            None => Limited::Organization(OrgId(row.try_get(1)?)),
+        };
+        Ok(Room { of, bytes: row.try_get::<i64>(2)?.max(0).unsigned_abs() })
+    };
+    rows.iter().map(room).collect()
 }
 
 fn ids(nodes: &[NodeId]) -> String {

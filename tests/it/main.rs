@@ -32,6 +32,7 @@ mod office_saves;
 mod paths;
 mod policies;
 mod principals;
+mod quotas;
 mod ranges;
 mod revoke;
 mod roles;
