@@ -444,6 +444,7 @@ impl Config {
                 self.storage.s3.endpoint.is_empty() || is_origin(&self.storage.s3.endpoint),
                 "empty, or `http://` or `https://` with a host and perhaps a port, and nothing behind",
             ),
+            ("storage.s3.answer_timeout_s", (1..3600).contains(&self.storage.s3.answer_timeout_s), "from 1 to 3599"),
             (
                 "storage.s3.upload_memory_mib",
                 (S3::UPLOAD_MEMORY_MIB_MIN..1 << 20).contains(&self.storage.s3.upload_memory_mib),

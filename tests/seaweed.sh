@@ -69,9 +69,9 @@ export AWS_ENDPOINT_URL="http://127.0.0.1:$port" AWS_ALLOW_HTTP=true
 server=$!
 for _ in $(seq 600); do
     kill -0 "$server" 2>/dev/null || { cat "$work/log" >&2; exit 1; }
-    # A bucket can be made as soon as all its parts have found each other.
+    # It takes an object, and makes the bucket for it, as soon as all its parts have found each other.
     if curl --silent --fail --output /dev/null --aws-sigv4 aws:amz:us-east-1:s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
-        --request PUT "$AWS_ENDPOINT_URL/commonhold"; then
+        --header "x-amz-content-sha256: UNSIGNED-PAYLOAD" --data-binary x --request PUT "$AWS_ENDPOINT_URL/commonhold/started"; then
         ready=1
         break
     fi

@@ -26,6 +26,8 @@ pub struct S3 {
     pub allow_http: bool,
     /// What the store compares each upload with.
     pub checksum: S3Checksum,
+    /// Seconds that a request may take, tries included, and that a download may give nothing.
+    pub answer_timeout_s: u64,
     /// Memory of all uploads together, in MiB.
     pub upload_memory_mib: usize,
 }
@@ -52,6 +54,7 @@ impl Default for S3 {
             path_style: true,
             allow_http: false,
             checksum: S3Checksum::Sha256,
+            answer_timeout_s: 15,
             upload_memory_mib: 512,
         }
     }

@@ -27,6 +27,7 @@ mod lock_model;
 mod lock_races;
 mod locks;
 mod model;
+mod object_store;
 mod office;
 mod office_saves;
 mod paths;

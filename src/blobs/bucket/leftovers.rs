@@ -14,7 +14,7 @@ use object_store::{
 };
 use quick_xml::{Reader, events::Event};
 
-use super::{ANSWER_TIMEOUT, Bucket, CONNECT_TIMEOUT, answered, timed};
+use super::{Bucket, CONNECT_TIMEOUT, answered, timed};
 use crate::blobs::{BlobError, BlobId};
 use crate::clock::Moment;
 
@@ -27,7 +27,7 @@ const PAGES_MAX: usize = 1000;
 /// Gives up the uploads of this site that were begun before `before`; gives their number.
 pub(in crate::blobs) async fn sweep(bucket: &Arc<Bucket>, before: Moment) -> Result<usize, BlobError> {
     bucket.ours().await?;
-    let options = ClientOptions::new().with_connect_timeout(CONNECT_TIMEOUT).with_timeout(ANSWER_TIMEOUT);
+    let options = ClientOptions::new().with_connect_timeout(CONNECT_TIMEOUT).with_timeout(bucket.patience);
     // The address is the store's own, which may be plain HTTP only if the settings allowed that.
     let client = ReqwestConnector::default().connect(&options.with_allow_http(true));
     let client = client.map_err(|error| BlobError::Settings(super::why(&error)))?;
@@ -38,7 +38,7 @@ pub(in crate::blobs) async fn sweep(bucket: &Arc<Bucket>, before: Moment) -> Res
             let path = Path::from(key);
             let begun = path.filename().and_then(|name| name.parse::<BlobId>().ok()).map(|id| id.begun());
             if path.prefix_matches(&bucket.root) && begun.is_some_and(|begun| begun < before) {
-                answered("giving up an upload", ANSWER_TIMEOUT, bucket.store.abort_multipart(&path, &upload)).await?;
+                answered("giving up an upload", bucket.patience, bucket.store.abort_multipart(&path, &upload)).await?;
                 swept += 1;
             }
         }
@@ -72,18 +72,18 @@ async fn page(bucket: &Bucket, client: &HttpClient, after: Option<Unfinished>) -
     }
     let query = SignedUrlOptions::default().with_query(query);
     let top = Path::default();
-    let url = bucket.store.signed_url_opts(Method::GET, &top, ANSWER_TIMEOUT, &query);
-    let url = answered(DOING, ANSWER_TIMEOUT, url).await?;
+    let url = bucket.store.signed_url_opts(Method::GET, &top, bucket.patience, &query);
+    let url = answered(DOING, bucket.patience, url).await?;
     let mut request = HttpRequest::new(HttpRequestBody::empty());
     // The address carries the signature, so that no error may show it.
     let away = |why: &str| BlobError::Away { doing: DOING, why: why.to_owned() };
     *request.uri_mut() = url.as_str().parse().map_err(|_| away("the address can't be used"))?;
-    let answer = timed(DOING, ANSWER_TIMEOUT, client.execute(request)).await?;
+    let answer = timed(DOING, bucket.patience, client.execute(request)).await?;
     let answer = answer.map_err(|error| away(&format!("{:?}", error.kind())))?;
     if !answer.status().is_success() {
         return Err(away(&format!("the store answers {}", answer.status())));
     }
-    let body = timed(DOING, ANSWER_TIMEOUT, Limited::new(answer.into_body(), PAGE_BYTES_MAX).collect()).await?;
+    let body = timed(DOING, bucket.patience, Limited::new(answer.into_body(), PAGE_BYTES_MAX).collect()).await?;
     let body: Bytes = body.map_err(|_| away("the answer breaks off or is too long"))?.to_bytes();
     parse(&body).map_err(away)
 }

@@ -29,10 +29,6 @@ use crate::config;
 
 /// A connection that isn't there after this time never will be.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// What a request without much of a body may take, all its tries together.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
-/// A download that gives nothing for so long has broken off.
-const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Tries of a request after the first, where trying again may help; with the pauses between them about three seconds.
 const RETRIES_MAX: usize = 4;
 /// The first pause, at least; later ones are longer, each of a random length.
@@ -52,6 +48,8 @@ pub(super) struct Bucket {
     told: String,
     /// The site's id, which is what the marker holds.
     site: String,
+    /// What a request without much of a body may take, all its tries together; and for how long a download may give nothing.
+    patience: Duration,
     /// A permit for each MiB that uploads may have in memory.
     room: Arc<Semaphore>,
     /// Set once the marker was seen.
@@ -62,9 +60,10 @@ impl Bucket {
     /// Asks nothing of the store yet. Credentials and whatever the settings leave open come from the variables that S3's
     /// clients share (`AWS_ACCESS_KEY_ID` and so on), a web identity, or the machine's own.
     pub(super) fn new(url: &config::BucketUrl, settings: &config::S3, site: &str) -> Result<Self, BlobError> {
+        let patience = Duration::from_secs(settings.answer_timeout_s);
         let client = ClientOptions::new().with_connect_timeout(CONNECT_TIMEOUT).with_timeout_disabled();
         let backoff = BackoffConfig { init_backoff: PAUSE_MIN, max_backoff: PAUSE_MAX, base: 2.0 };
-        let retry = RetryConfig { backoff, max_retries: RETRIES_MAX, retry_timeout: ANSWER_TIMEOUT };
+        let retry = RetryConfig { backoff, max_retries: RETRIES_MAX, retry_timeout: patience };
         // First the options, since the variables may add to them.
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(url.bucket()).with_retry(retry);
         let allow_http = builder
@@ -86,7 +85,7 @@ impl Bucket {
         let store = builder.build().map_err(|error| BlobError::Settings(why(&error)))?;
         let root = url.prefix().chain([site]).collect();
         let room = Arc::new(Semaphore::new(settings.upload_memory_mib));
-        Ok(Self { store, root, told: url.to_string(), site: site.to_owned(), room, ours: OnceCell::new() })
+        Ok(Self { store, root, told: url.to_string(), site: site.to_owned(), patience, room, ours: OnceCell::new() })
     }
 
     fn path(&self, id: &BlobId) -> Path {
@@ -102,7 +101,7 @@ impl Bucket {
         let marker = self.marker();
         let payload = PutPayload::from(self.site.clone());
         let put = self.store.put(&marker, payload);
-        answered("marking the bucket", ANSWER_TIMEOUT, put).await?;
+        answered("marking the bucket", self.patience, put).await?;
         self.ours().await
     }
 
@@ -110,7 +109,7 @@ impl Bucket {
     pub(super) async fn ours(&self) -> Result<(), BlobError> {
         let look = || async {
             let found = async { self.store.get(&self.marker()).await?.bytes().await };
-            match timed("looking at the bucket", ANSWER_TIMEOUT, found).await? {
+            match timed("looking at the bucket", self.patience, found).await? {
                 Ok(bytes) if bytes == self.site.as_bytes() => Ok(()),
                 Ok(_) => Err(BlobError::Foreign(self.told.clone())),
                 Err(error) if is_missing(&error) => Err(BlobError::Foreign(self.told.clone())),
@@ -125,7 +124,7 @@ impl Bucket {
         self.ours().await?;
         let path = self.path(id);
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        match timed("reading a blob", ANSWER_TIMEOUT, self.store.get_opts(&path, options)).await? {
+        match timed("reading a blob", self.patience, self.store.get_opts(&path, options)).await? {
             Ok(found) => {
                 self.confirm_size(id, size, &found.meta)?;
                 Ok(found)
@@ -146,7 +145,7 @@ impl Bucket {
     pub(super) async fn delete(&self, id: &BlobId) -> Result<(), BlobError> {
         self.ours().await?;
         let path = self.path(id);
-        match timed("deleting a blob", ANSWER_TIMEOUT, self.store.delete(&path)).await? {
+        match timed("deleting a blob", self.patience, self.store.delete(&path)).await? {
             Ok(()) => Ok(()),
             Err(error) if is_missing(&error) => Ok(()),
             Err(error) => Err(BlobError::Away { doing: "deleting a blob", why: why(&error) }),
@@ -156,12 +155,13 @@ impl Bucket {
     /// Every blob with its length, page by page.
     pub(super) fn list(self: Arc<Self>) -> impl Stream<Item = Result<(BlobId, u64), BlobError>> + Send + use<> {
         const DOING: &str = "listing the bucket";
+        let patience = self.patience;
         stream::once(async move { self.ours().await.map(|()| self.store.list(Some(&self.root))) })
-            .flat_map(|objects| match objects {
+            .flat_map(move |objects| match objects {
                 Err(error) => stream::iter([Err(error)]).boxed(),
-                Ok(objects) => stream::unfold(Some(objects), |objects| async move {
+                Ok(objects) => stream::unfold(Some(objects), move |objects| async move {
                     let mut objects = objects?;
-                    match timed(DOING, ANSWER_TIMEOUT, objects.next()).await {
+                    match timed(DOING, patience, objects.next()).await {
                         Ok(None) => None,
                         Ok(Some(Ok(object))) => Some((Ok(object), Some(objects))),
                         Ok(Some(Err(error))) => Some((Err(BlobError::Away { doing: DOING, why: why(&error) }), None)),

@@ -14,7 +14,7 @@ use futures_util::{Stream, TryStreamExt, stream::BoxStream};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Bucket, SILENCE_TIMEOUT, why};
+use super::{Bucket, why};
 use crate::blobs::{BlobError, BlobId, Damage};
 
 /// Chunks that a download may be ahead of its reader. One has what a read of the connection gave, at most some 400 KiB.
@@ -110,12 +110,12 @@ impl Pump {
 
     /// The next bytes; or why there are none, though there should be.
     async fn chunk(&mut self) -> Result<Bytes, String> {
-        match tokio::time::timeout(SILENCE_TIMEOUT, self.body.try_next()).await {
+        match tokio::time::timeout(self.bucket.patience, self.body.try_next()).await {
             Ok(Ok(Some(bytes))) if bytes.len() as u64 <= self.end - self.next => Ok(bytes),
             Ok(Ok(Some(_))) => Err("the answer is too long".to_owned()),
             Ok(Ok(None)) => Err("the answer is too short".to_owned()),
             Ok(Err(error)) => Err(why(&error)),
-            Err(_) => Err(format!("no byte within {} seconds", SILENCE_TIMEOUT.as_secs())),
+            Err(_) => Err(format!("no byte within {} seconds", self.bucket.patience.as_secs())),
         }
     }
 }

@@ -11,7 +11,7 @@ use object_store::{
 };
 use tokio::{runtime::Handle, sync::OwnedSemaphorePermit, task::JoinSet};
 
-use super::{ANSWER_TIMEOUT, Bucket, answered};
+use super::{Bucket, answered};
 use crate::blobs::{BlobError, BlobId, joined};
 
 const MIB: usize = 1024 * 1024;
@@ -112,7 +112,7 @@ impl Upload {
             None => {
                 self.bucket.ours().await?;
                 let part = std::mem::take(&mut self.part);
-                let (path, most) = (self.bucket.path(&self.id), part.timeout());
+                let (path, most) = (self.bucket.path(&self.id), part.timeout(self.bucket.patience));
                 answered("storing a blob", most, self.bucket.store.put(&path, part.payload())).await?;
             }
             Some(mut parts) => {
@@ -121,7 +121,7 @@ impl Upload {
                 }
                 parts.complete().await?;
                 let path = self.bucket.path(&self.id);
-                let found = answered("looking at a blob", ANSWER_TIMEOUT, self.bucket.store.head(&path)).await?;
+                let found = answered("looking at a blob", self.bucket.patience, self.bucket.store.head(&path)).await?;
                 self.bucket.confirm_size(&self.id, self.size, &found)?;
             }
         }
@@ -134,8 +134,9 @@ impl Part {
         self.chunks.iter().cloned().collect()
     }
 
-    fn timeout(&self) -> Duration {
-        ANSWER_TIMEOUT + Duration::from_secs((self.bytes / SLOWEST_BYTES_PER_S) as u64)
+    /// What sending it may take.
+    fn timeout(&self, patience: Duration) -> Duration {
+        patience + Duration::from_secs((self.bytes / SLOWEST_BYTES_PER_S) as u64)
     }
 }
 
@@ -143,7 +144,7 @@ impl Parts {
     async fn begin(bucket: &Arc<Bucket>, id: &BlobId) -> Result<Self, BlobError> {
         bucket.ours().await?;
         let path = bucket.path(id);
-        let upload = answered("beginning an upload", ANSWER_TIMEOUT, bucket.store.create_multipart(&path)).await?;
+        let upload = answered("beginning an upload", bucket.patience, bucket.store.create_multipart(&path)).await?;
         let upload = Some(upload.into());
         Ok(Self { bucket: Arc::clone(bucket), path, upload, going: JoinSet::new(), arrived: Vec::new() })
     }
@@ -162,7 +163,7 @@ impl Parts {
         let upload = self.upload.as_ref().map(ToString::to_string).unwrap_or_default();
         self.going.spawn(async move {
             let sent = bucket.store.put_part(&path, &upload, place, part.payload());
-            (place, answered("storing a part of a blob", part.timeout(), sent).await)
+            (place, answered("storing a part of a blob", part.timeout(bucket.patience), sent).await)
         });
         Ok(())
     }
@@ -202,7 +203,7 @@ impl Drop for Parts {
             going.shutdown().await;
             let upload = upload.to_string();
             let gone = bucket.store.abort_multipart(&path, &upload);
-            if let Err(error) = answered("giving up an upload", ANSWER_TIMEOUT, gone).await {
+            if let Err(error) = answered("giving up an upload", bucket.patience, gone).await {
                 tracing::debug!(%error, "parts of an upload stay until they are swept");
             }
         });

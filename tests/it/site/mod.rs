@@ -8,6 +8,7 @@ pub mod database;
 pub mod http;
 pub mod reply;
 pub mod rng;
+pub mod store;
 pub mod xml;
 
 use std::fs::File;
@@ -29,6 +30,7 @@ pub use database::is_elsewhere;
 pub use http::{Connection, chunk};
 pub use reply::Reply;
 pub use rng::Rng;
+pub use store::{Does, Line, Store};
 pub use xml::dav;
 
 /// The binary under test.
@@ -148,6 +150,9 @@ impl Site {
         let mut command = command();
         if let Some(database) = &self.database {
             command.env("COMMONHOLD_DATABASE", database.url());
+        }
+        if let Some(bucket) = store::bucket() {
+            command.env("COMMONHOLD_BLOBS", bucket);
         }
         command.current_dir(self.folder.path()).args(args).arg("--data").arg(&self.data);
         if let Some(config) = &self.config {
