@@ -17,6 +17,11 @@ impl Moment {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// This moment less `span`; saturating.
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// How much later this is than `before`; nothing if it isn't.
     pub fn since(self, before: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(before.0)).unwrap_or(0))

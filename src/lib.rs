@@ -18,6 +18,7 @@ pub mod guard;
 pub mod ids;
 pub mod jobs;
 pub mod locks;
+pub mod migrate;
 pub mod net;
 pub mod path;
 pub mod reply;

@@ -120,7 +120,7 @@ impl HeadFile {
 /// The right to be the site's server, as long as it is kept; the system takes it back when the process dies.
 #[derive(Debug)]
 pub struct Claim {
-    _lock: File,
+    _lock: Option<File>,
     _rows: db::Claim,
 }
 
@@ -158,7 +158,26 @@ impl Site {
         !config.storage.database.is_empty() || folder.join(DATABASE).exists()
     }
 
+    /// A place for the site with this id, in which its rows and contents are still to be put. What is there of an earlier try is taken again.
+    pub async fn prepare(folder: &Path, config: &Config, id: &str) -> Result<Self, SiteError> {
+        make_folder(folder)?;
+        let (db, blobs) = Self::stores(folder, config, true, Some(id)).await?;
+        Ok(Self { db, blobs, folder: folder.to_owned(), shared: config.storage.is_shared() })
+    }
+
+    /// Where contents lie in the folder of a site, as an absolute path.
+    pub fn folder_of_blobs(folder: &Path) -> Result<PathBuf, SiteError> {
+        let folder = std::path::absolute(folder).map_err(|error| SiteError::Folder(folder.to_owned(), error))?;
+        Ok(folder.join(BLOBS))
+    }
+
     async fn attach(folder: &Path, config: &Config, create: bool) -> Result<Self, SiteError> {
+        let (db, blobs) = Self::stores(folder, config, create, None).await?;
+        Ok(Self { db, blobs, folder: folder.to_owned(), shared: config.storage.is_shared() })
+    }
+
+    /// The rows, and the contents of the site with the id, or of the one whose rows they are.
+    async fn stores(folder: &Path, config: &Config, create: bool, id: Option<&str>) -> Result<(Db, Blobs), SiteError> {
         let durability = config.storage.durability;
         let db = match config.storage.database.as_str() {
             "" => Db::open(&folder.join(DATABASE), create, durability == Durability::Full).await?,
@@ -167,9 +186,15 @@ impl Site {
         let blobs = match config.storage.place_of_blobs().map_err(SiteError::Place)? {
             PlaceOfBlobs::WithTheSite => Blobs::open(&folder.join(BLOBS), durability)?,
             PlaceOfBlobs::Folder(elsewhere) => Blobs::open(&elsewhere, durability)?,
-            PlaceOfBlobs::Bucket(url) => Blobs::in_bucket(&url, &config.storage.s3, &db.site_id().await?)?,
+            PlaceOfBlobs::Bucket(url) => {
+                let id = match id {
+                    Some(id) => id.to_owned(),
+                    None => db.site_id().await?,
+                };
+                Blobs::in_bucket(&url, &config.storage.s3, &id)?
+            }
         };
-        Ok(Self { db, blobs, folder: folder.to_owned(), shared: config.storage.is_shared() })
+        Ok((db, blobs))
     }
 
     /// Whether other servers may serve it at the same time, each from a folder of its own.
@@ -180,6 +205,23 @@ impl Site {
     /// Takes the site for a server. Errors: [`SiteError::InUse`] when another one has it.
     /// [`SiteError::DatabaseInUse`]: it has the rows, and its contents or ours lie where the other doesn't see them.
     pub async fn claim(&self) -> Result<Claim, SiteError> {
+        let lock = self.lock_folder()?;
+        Ok(Claim { _lock: Some(lock), ..self.claim_rows(self.shared).await? })
+    }
+
+    /// The same for one that must be alone, also where servers may share. Errors: as of [`Self::claim`].
+    pub async fn claim_alone(&self) -> Result<Claim, SiteError> {
+        let lock = self.lock_folder()?;
+        Ok(Claim { _lock: Some(lock), ..self.claim_rows(false).await? })
+    }
+
+    /// Takes the rows only, beside others if `shared`.
+    pub async fn claim_rows(&self, shared: bool) -> Result<Claim, SiteError> {
+        let rows = self.db.claim(shared).await?.ok_or(SiteError::DatabaseInUse)?;
+        Ok(Claim { _lock: None, _rows: rows })
+    }
+
+    fn lock_folder(&self) -> Result<File, SiteError> {
         let failed = |error| SiteError::Folder(self.folder.join(SERVER_LOCK), error);
         let path = self.folder.join(SERVER_LOCK);
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
@@ -193,8 +235,7 @@ impl Site {
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
         writeln!(file, "{}", std::process::id()).and_then(|()| file.sync_data()).map_err(failed)?;
-        let rows = self.db.claim(self.shared).await?.ok_or(SiteError::DatabaseInUse)?;
-        Ok(Claim { _lock: file, _rows: rows })
+        Ok(file)
     }
 
     /// Where the end of the audit is kept.

@@ -23,13 +23,15 @@ part() {
     report+=$(printf '%-12s %-6s %5d s' "$name" "$verdict" $((SECONDS - began)))$'\n'
 }
 
-# SQLite is compiled from its C source, one test watches the server's system calls, and litmus/run.sh has its clients.
-part packages tests/need.sh gcc libc6-dev strace litmus cadaver curl
+# SQLite is compiled from its C source, one test watches the server's system calls, litmus/run.sh has its clients, and the object store
+# comes from PyPI.
+part packages tests/need.sh gcc libc6-dev strace litmus cadaver curl python3 python3-pip
 part fmt cargo fmt --all --check
 part clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 part tests cargo test --workspace --locked --no-fail-fast
-# Every conversation over again, with the rows on a server.
-part postgres tests/postgres.sh cargo test --locked --no-fail-fast --test it
+# Every conversation over again, and the tests of the byte store, with the rows on a server and the contents in a bucket.
+part elsewhere tests/postgres.sh tests/seaweed.sh cargo test --locked --no-fail-fast --test it
+part bucket tests/seaweed.sh cargo test --locked --no-fail-fast --lib blobs
 part bench-fmt cargo fmt --manifest-path benches/peers/Cargo.toml --check
 part bench-lint cargo clippy --manifest-path benches/peers/Cargo.toml --all-targets --locked -- -D warnings
 part release cargo build --release --locked

@@ -22,7 +22,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 
 pub use id::BlobId;
 pub use stage::{INLINE_BYTES_MAX, Place, Sealed, Staged};
@@ -108,10 +108,48 @@ impl Blobs {
 
     /// Begins a new content.
     pub fn stage(&self) -> Staged {
+        self.stage_as(BlobId::fresh())
+    }
+
+    fn stage_as(&self, id: BlobId) -> Staged {
         Staged::new(match &self.0 {
-            Arm::Directory { root, .. } => Upload::Directory(directory::Upload::new(Arc::clone(root))),
-            Arm::Bucket(bucket) => Upload::Bucket(Box::new(bucket::Upload::new(Arc::clone(bucket)))),
+            Arm::Directory { root, .. } => Upload::Directory(directory::Upload::new(Arc::clone(root), id)),
+            Arm::Bucket(bucket) => Upload::Bucket(Box::new(bucket::Upload::new(Arc::clone(bucket), id))),
         })
+    }
+
+    /// Brings a blob of another store here under its name, unless it is here already, and compares what is here then with
+    /// the recorded hash. Gives what is wrong with it there, or nothing.
+    ///
+    /// # Errors
+    /// Those of reading there and of writing here.
+    pub async fn bring(
+        &self,
+        from: &Self,
+        id: &BlobId,
+        size: u64,
+        hash: [u8; 32],
+    ) -> Result<Option<Damage>, BlobError> {
+        match self.verify(id, size, hash).await? {
+            None => return Ok(None),
+            Some(Damage::Missing) => {}
+            // What an earlier try left.
+            Some(_) => drop(self.delete(id).await?),
+        }
+        let mut bytes = match from.read(id, size, 0..size).await {
+            Ok(bytes) => bytes,
+            Err(BlobError::Damaged { damage, .. }) => return Ok(Some(damage)),
+            Err(error) => return Err(error),
+        };
+        let mut staged = self.stage_as(*id);
+        while let Some(chunk) = bytes.try_next().await.map_err(BlobError::io("reading a blob"))? {
+            staged.write(chunk).await?;
+        }
+        if staged.finish_as_blob().await? != hash {
+            self.delete(id).await?;
+            return Ok(Some(Damage::Bytes));
+        }
+        self.verify(id, size, hash).await
     }
 
     /// The bytes of `range`, cut to its length, of a blob whose recorded length is `size` bytes. Once begun, they come

@@ -64,10 +64,7 @@ impl Staged {
             self.filling.extend_from_slice(&bytes.split_to(room.min(bytes.len())));
             if self.filling.len() == CHUNK_BYTES {
                 let chunk = std::mem::take(&mut self.filling);
-                self.filling = match &mut self.upload {
-                    Upload::Directory(upload) => upload.append(chunk).await?,
-                    Upload::Bucket(upload) => upload.append(chunk).await?,
-                };
+                self.filling = self.upload.append(chunk).await?;
             }
         }
         Ok(())
@@ -84,10 +81,28 @@ impl Staged {
             let hash = *blake3::hash(&filling).as_bytes();
             return Ok(Sealed { size, hash, place: Place::Inline(filling.into()) });
         }
-        let (id, hash) = match upload {
-            Upload::Directory(upload) => upload.finish(filling).await?,
-            Upload::Bucket(upload) => upload.finish(filling).await?,
-        };
+        let (id, hash) = upload.finish(filling).await?;
         Ok(Sealed { size, hash, place: Place::File(id) })
+    }
+
+    /// The same for a blob that has its name already, however small.
+    pub(super) async fn finish_as_blob(self) -> Result<[u8; 32], BlobError> {
+        self.upload.finish(self.filling).await.map(|(_, hash)| hash)
+    }
+}
+
+impl Upload {
+    async fn append(&mut self, chunk: Vec<u8>) -> Result<Vec<u8>, BlobError> {
+        match self {
+            Self::Directory(upload) => upload.append(chunk).await,
+            Self::Bucket(upload) => upload.append(chunk).await,
+        }
+    }
+
+    async fn finish(self, last: Vec<u8>) -> Result<(BlobId, [u8; 32]), BlobError> {
+        match self {
+            Self::Directory(upload) => upload.finish(last).await,
+            Self::Bucket(upload) => upload.finish(last).await,
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! What a command leaves in the audit: one record for each transaction in which it changes something.
 //!
 //! No command does anything for it: the site that it opens is sealed with its words, and the record is written as the last
-//! thing before each commit. Passwords and tokens are never arguments, so the words hold no secret.
+//! thing before each commit. Passwords and tokens are never arguments, and one in a URL is left out, so the words hold no secret.
 
 use std::pin::Pin;
 
 use clap::ArgMatches;
 use parking_lot::Mutex;
 
+use super::migrate::without_password;
 use super::output::Failure;
 use crate::audit::{self, Actor, Line, Outcome, Record};
 use crate::clock::Moment;
@@ -50,7 +51,7 @@ impl Deed {
             }
         }
         let path = path(&verb, &kept);
-        let words: Vec<String> = kept.into_iter().map(quoted).collect();
+        let words: Vec<String> = kept.into_iter().map(|word| quoted(&without_password(word))).collect();
         Self { verb: verb.join(" "), words: words.join(" "), path, acting: Mutex::default() }
     }
 
@@ -125,6 +126,12 @@ mod tests {
         let (verb, words, path) = deed(&line);
         assert_eq!((verb.as_str(), words.as_str()), ("share subscribe", "share subscribe \"Team Plans\" --user ben"));
         assert_eq!(path.as_deref(), Some("/Team Plans"));
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_recorded() {
+        let (_, words, _) = deed(&["migrate", "--to", "postgres://me:secret@db/site"]);
+        assert_eq!(words, "migrate --to postgres://me@db/site");
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod import;
 mod init;
 mod job;
 mod lock;
+mod migrate;
 mod moment;
 mod org;
 mod output;
@@ -140,6 +141,7 @@ enum Command {
     Job(job::JobCommand),
     Gc(gc::Gc),
     Verify(verify::Verify),
+    Migrate(migrate::Migrate),
     Completions(completions::Completions),
 }
 
@@ -207,6 +209,7 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
             Command::Job(job) => job.run(context).await,
             Command::Gc(gc) => gc.run(context).await,
             Command::Verify(verify) => verify.run(context).await,
+            Command::Migrate(migrate) => migrate.run(context).await,
             Command::Completions(completions) => Ok(completions.run()),
         };
         if let Err(failure) = &answered

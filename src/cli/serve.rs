@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::Context;
 use super::output::{self, Answer, Failure};
+use crate::directory::{DirectoryError, organization};
 use crate::{app, telemetry};
 
 /// Serve the site until SIGTERM or Ctrl-C; then finish what runs and end
@@ -27,6 +28,14 @@ impl Serve {
     pub async fn run(self, context: Context) -> Result<Answer, Failure> {
         telemetry::start(&context.config.log)?;
         let site = context.site().await?.unsealed();
+        if let Err(error) = organization::first(&mut site.db.read().await?).await {
+            return Err(match error {
+                DirectoryError::NoOrganization => {
+                    Failure::new("there is no site yet: neither `init` nor `migrate` has come to its end here")
+                }
+                other => other.into(),
+            });
+        }
         let listen = self.listen.unwrap_or(context.config.server.listen);
         app::serve(site, context.config, listen, |address| announce("", address)).await?;
         Ok(Answer::said(""))

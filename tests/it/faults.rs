@@ -8,7 +8,7 @@ use std::process::Command;
 use sqlx::{Connection, Executor};
 use tempfile::TempDir;
 
-use crate::site::{Client, Depth, Ran, Site, is_elsewhere};
+use crate::site::{Client, Depth, Ran, Site, is_elsewhere, is_in_bucket};
 
 #[test]
 fn a_second_server_on_the_same_site_refuses_to_start() {
@@ -55,6 +55,10 @@ fn an_idle_server_stops_at_once_though_clients_keep_their_connections() {
 /// Only root may mount a small file system; for others the test says so and ends.
 #[test]
 fn a_full_disk_is_507_and_the_old_bytes_stay() {
+    if is_in_bucket() {
+        println!("skipped: the contents are on no disk of ours");
+        return;
+    }
     let Some(disk) = SmallDisk::mount() else {
         println!("skipped: mounting a small disk needs root");
         return;
@@ -108,6 +112,10 @@ impl Drop for SmallDisk {
 
 #[test]
 fn verify_finds_a_flipped_bit_and_a_lost_file() {
+    if is_in_bucket() {
+        println!("skipped: the contents are in no file of ours");
+        return;
+    }
     let (mut site, ana) = share();
     let marker: Vec<u8> = (0..100_003_u32).map(|n| (n % 241) as u8).collect();
     ana.put("/Projects/a.bin", marker.clone()).status(201);

@@ -26,6 +26,7 @@ mod lock_admin;
 mod lock_model;
 mod lock_races;
 mod locks;
+mod migrate;
 mod model;
 mod object_store;
 mod office;

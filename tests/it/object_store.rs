@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::site::{Client, Connection, Depth, Does, Line, Rng, Site, Store, store};
+use crate::site::{Client, Connection, Depth, Does, Line, Rng, Site, Store, rng::number_from_env, store};
 
 /// More than the database keeps in its rows.
 const LARGE: usize = 300_000;
@@ -224,6 +224,39 @@ fn a_store_that_is_killed_takes_nothing_that_was_acknowledged_along() {
     ana.put("/Projects/kept.bin", new.clone()).status(204);
     ana.get("/Projects/kept.bin").status(200).body(&new);
     site.is_consistent();
+}
+
+/// 1 GiB with `COMMONHOLD_LARGE_MIB=1024`.
+#[test]
+fn a_large_file_comes_and_goes_in_flat_memory() {
+    if there_is_none() {
+        return;
+    }
+    let mib = number_from_env("COMMONHOLD_LARGE_MIB").unwrap_or(192) as usize;
+    let piece = bytes(1 << 20);
+    let site = Site::start();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    ana.put("/Projects/large.bin", bytes(LARGE)).status(201);
+    ana.get("/Projects/large.bin").status(200);
+    let before = site.memory_peak_mib();
+
+    let mut upload = ana.connect();
+    let length = (mib << 20).to_string();
+    upload.write(&ana.ask("PUT", "/Projects/large.bin").with("Content-Length", length).head()).expect("it reads");
+    for _ in 0..mib {
+        upload.write(&piece).expect("the server reads");
+    }
+    assert_eq!(upload.read_answer("PUT").expect("an answer").status, 204);
+    let uploaded = site.memory_peak_mib();
+    let mut download = begin_download(&ana, "/Projects/large.bin", 0);
+    for _ in 0..mib {
+        assert!(download.read_exactly(piece.len()).expect("the next MiB") == piece);
+    }
+    let downloaded = site.memory_peak_mib();
+    println!("{mib} MiB: {before} MiB before, {uploaded} after the upload, {downloaded} after the download");
+    // Four parts of 8 MiB, and what the connections hold.
+    assert!(uploaded - before < 80, "{before} MiB before, {uploaded} after");
+    assert!(downloaded - uploaded < 16, "{uploaded} MiB before, {downloaded} after");
 }
 
 #[test]

@@ -134,9 +134,14 @@ fn character(name: &quick_xml::events::BytesRef<'_>) -> Result<String, &'static 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use futures_util::TryStreamExt;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::blobs::{Arm, Blobs, Place, tests::in_bucket};
+    use crate::config;
 
     #[test]
     fn a_page_of_unfinished_uploads_is_read() {
@@ -150,6 +155,62 @@ mod tests {
         assert_eq!(parse(xml), Ok(Page { uploads: vec![unfinished("a&b/1", "one"), two()], next: Some(two()) }));
         let last = b"<R><IsTruncated>false</IsTruncated><NextKeyMarker>k</NextKeyMarker></R>";
         assert_eq!(parse(last), Ok(Page::default()));
+    }
+
+    /// What the store lists as unfinished.
+    async fn unfinished(bucket: &Bucket) -> usize {
+        let options = ClientOptions::new().with_allow_http(true);
+        let client = ReqwestConnector::default().connect(&options).unwrap();
+        page(bucket, &client, None).await.unwrap().uploads.len()
+    }
+
+    #[tokio::test]
+    async fn what_cut_off_uploads_left_is_swept_once_it_is_old_enough() {
+        let Some(blobs) = in_bucket().await else { return };
+        let Arm::Bucket(bucket) = &blobs.0 else { panic!("it is a bucket") };
+        let ids: Vec<_> = (0..3).map(|_| BlobId::fresh()).collect();
+        for id in &ids {
+            bucket.store.create_multipart(&bucket.path(id)).await.unwrap();
+        }
+        assert_eq!(unfinished(bucket).await, 3);
+        assert_eq!(blobs.sweep(ids[0].begun()).await.unwrap(), 0, "all were begun then or later");
+        assert_eq!(unfinished(bucket).await, 3);
+        assert_eq!(blobs.sweep(Moment(ids[2].begun().0 + 1)).await.unwrap(), 3);
+        assert_eq!(unfinished(bucket).await, 0);
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_is_given_up_leaves_no_parts() {
+        let Some(blobs) = in_bucket().await else { return };
+        let Arm::Bucket(bucket) = &blobs.0 else { panic!("it is a bucket") };
+        let mut staged = blobs.stage();
+        staged.write(vec![7; 20 << 20].into()).await.unwrap();
+        assert_eq!(unfinished(bucket).await, 1);
+        drop(staged);
+        let gone = async {
+            while unfinished(bucket).await > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), gone).await.expect("it is given up in the background");
+        assert_eq!(blobs.list().try_collect::<Vec<_>>().await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn two_sites_in_one_bucket_never_meet() {
+        let (Some(ours), Some(theirs)) = (in_bucket().await, in_bucket().await) else { return };
+        let mut staged = ours.stage();
+        staged.write(vec![7; 20_000].into()).await.unwrap();
+        let sealed = staged.finish().await.unwrap();
+        let Place::File(id) = sealed.place else { panic!("it is a blob") };
+        assert_eq!(theirs.list().try_collect::<Vec<_>>().await.unwrap(), []);
+        theirs.delete(&id).await.unwrap();
+        assert!(ours.verify(&id, sealed.size, sealed.hash).await.unwrap().is_none());
+        // Nobody has made a third part of it.
+        let url = std::env::var("COMMONHOLD_TEST_BLOBS").unwrap().parse().unwrap();
+        let nobodys = Blobs::in_bucket(&url, &config::S3::default(), "0123").unwrap();
+        let refused = nobodys.read(&id, sealed.size, 0..1).await.map(drop);
+        assert!(matches!(refused, Err(BlobError::Foreign(_))), "{refused:?}");
     }
 
     proptest! {

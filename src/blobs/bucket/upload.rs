@@ -65,9 +65,8 @@ struct Parts {
 }
 
 impl Upload {
-    pub(in crate::blobs) fn new(bucket: Arc<Bucket>) -> Self {
-        let (id, hasher) = (BlobId::fresh(), blake3::Hasher::new());
-        Self { bucket, id, hasher, size: 0, part: Part::default(), parts: None }
+    pub(in crate::blobs) fn new(bucket: Arc<Bucket>, id: BlobId) -> Self {
+        Self { bucket, id, hasher: blake3::Hasher::new(), size: 0, part: Part::default(), parts: None }
     }
 
     /// Takes a full chunk and gives an empty buffer back. Waits while too much is under way, this upload's or others'.

@@ -197,9 +197,8 @@ struct StagingFile {
 }
 
 impl StagingFile {
-    fn create(root: Arc<Root>) -> Result<Self, BlobError> {
+    fn create(root: Arc<Root>, id: BlobId) -> Result<Self, BlobError> {
         root.check()?;
-        let id = BlobId::fresh();
         let directory = root.directory_for(&id)?;
         let doing = "beginning an upload";
         if root.unnamed_files.load(Ordering::Relaxed) {
@@ -369,11 +368,11 @@ mod tests {
     fn a_failed_sync_ends_the_stores_life() {
         let dir = tempfile::tempdir().unwrap();
         let root = Arc::new(Root::open(dir.path(), Durability::Full).unwrap());
-        let mut file = StagingFile::create(Arc::clone(&root)).unwrap();
+        let mut file = StagingFile::create(Arc::clone(&root), BlobId::fresh()).unwrap();
         file.append(b"bytes").unwrap();
         root.fail(io::Error::from(io::ErrorKind::Other));
         assert!(root.is_failed());
         assert!(matches!(file.publish(), Err(BlobError::Failed)));
-        assert!(matches!(StagingFile::create(root), Err(BlobError::Failed)));
+        assert!(matches!(StagingFile::create(root, BlobId::fresh()), Err(BlobError::Failed)));
     }
 }

@@ -12,6 +12,7 @@ use super::{super::joined, BlobError, BlobId, Root, StagingFile};
 /// A file that is being written. Dropped before [`Upload::finish`], it leaves nothing behind.
 pub(in crate::blobs) struct Upload {
     root: Arc<Root>,
+    id: BlobId,
     sink: Sink,
 }
 
@@ -34,8 +35,8 @@ struct Written {
 }
 
 impl Upload {
-    pub(in crate::blobs) fn new(root: Arc<Root>) -> Self {
-        Self { root, sink: Sink::Nothing }
+    pub(in crate::blobs) fn new(root: Arc<Root>, id: BlobId) -> Self {
+        Self { root, id, sink: Sink::Nothing }
     }
 
     /// Gives a full chunk to the disk and an empty buffer back.
@@ -43,10 +44,10 @@ impl Upload {
         let mut written = self.written().await?;
         let permit = disk_permit(&self.root).await;
         let spare = written.as_mut().map(|written| mem::take(&mut written.spare)).unwrap_or_default();
-        let root = Arc::clone(&self.root);
+        let (root, id) = (Arc::clone(&self.root), self.id);
         self.sink = Sink::Writing(spawn_blocking(move || {
             let _permit = permit;
-            append(root, written, chunk)
+            append(root, id, written, chunk)
         }));
         Ok(spare)
     }
@@ -55,11 +56,11 @@ impl Upload {
     pub(in crate::blobs) async fn finish(mut self, last: Vec<u8>) -> Result<(BlobId, [u8; 32]), BlobError> {
         let written = self.written().await?;
         let permit = disk_permit(&self.root).await;
-        let root = self.root;
+        let Self { root, id, .. } = self;
         joined(
             spawn_blocking(move || {
                 let _permit = permit;
-                let Written { file, hasher, .. } = append(root, written, last)?;
+                let Written { file, hasher, .. } = append(root, id, written, last)?;
                 let hash = *hasher.finalize().as_bytes();
                 Ok((file.publish()?, hash))
             })
@@ -79,10 +80,10 @@ impl Upload {
 }
 
 /// One chunk to the disk; the first one makes the file.
-fn append(root: Arc<Root>, written: Option<Written>, mut chunk: Vec<u8>) -> Result<Written, BlobError> {
+fn append(root: Arc<Root>, id: BlobId, written: Option<Written>, mut chunk: Vec<u8>) -> Result<Written, BlobError> {
     let (mut file, mut hasher) = match written {
         Some(Written { file, hasher, .. }) => (file, hasher),
-        None => (StagingFile::create(root)?, blake3::Hasher::new()),
+        None => (StagingFile::create(root, id)?, blake3::Hasher::new()),
     };
     hasher.update(&chunk);
     file.append(&chunk)?;

@@ -30,7 +30,7 @@ pub use database::is_elsewhere;
 pub use http::{Connection, chunk};
 pub use reply::Reply;
 pub use rng::Rng;
-pub use store::{Does, Line, Store};
+pub use store::{Does, Line, Store, is_in_bucket};
 pub use xml::dav;
 
 /// The binary under test.
@@ -218,6 +218,15 @@ impl Site {
     #[track_caller]
     pub fn is_consistent(&self) {
         self.cli(&["verify"]).ok();
+    }
+
+    /// The most memory that the running server has had at once, in MiB.
+    #[track_caller]
+    pub fn memory_peak_mib(&self) -> u64 {
+        let pid = self.running().pid.as_raw_nonzero();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the server runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel says it");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
     }
 
     #[track_caller]

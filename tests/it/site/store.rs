@@ -26,6 +26,11 @@ pub fn bucket() -> Option<String> {
     std::env::var(BUCKET).ok().filter(|bucket| !bucket.is_empty())
 }
 
+/// Whether the contents of this run are in a bucket: then what is about files of contents has nothing to look at.
+pub fn is_in_bucket() -> bool {
+    bucket().is_some()
+}
+
 /// Where the store of this run is.
 pub fn endpoint() -> SocketAddr {
     let url = std::env::var(ENDPOINT).expect("tests/seaweed.sh sets it");
