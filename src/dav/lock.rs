@@ -110,6 +110,7 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
             size: 0,
             hash: *blake3::hash(b"").as_bytes(),
             inline: Some(Default::default()),
+            sums: Vec::new(),
         };
         let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
         chain.push(change.create_file(&permit, spot.located.ancestors(), name, &empty, None).await?);

@@ -66,7 +66,8 @@ fn a_running_upload_keeps_its_room_until_it_ends() {
     site.cli(&["share", "add", "Plans", "--owner", "ana"]).ok();
     site.cli(&["org", "set", "Acme", "--quota", &(LARGE * 3 / 2).to_string()]).ok();
     let mut running = ana.connect();
-    let put = ana.ask("PUT", "/Projects/a.bin").with("Content-Length", LARGE.to_string()).with("Expect", "100-continue");
+    let put =
+        ana.ask("PUT", "/Projects/a.bin").with("Content-Length", LARGE.to_string()).with("Expect", "100-continue");
     running.write(&put.head()).expect("the server reads");
     assert_eq!(running.read_head().expect("an interim answer").0, 100);
     assert_eq!(early(&ben, "/Projects/b.bin", LARGE), 507);
