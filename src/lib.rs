@@ -15,6 +15,7 @@ pub mod directory;
 pub mod error;
 pub mod grants;
 pub mod guard;
+pub mod history;
 pub mod ids;
 pub mod jobs;
 pub mod locks;

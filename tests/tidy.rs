@@ -24,7 +24,7 @@ const DOMAIN: &[&str] = &[
     "src/grants",
     "src/tree",
     "src/contents",
-    "src/revisions",
+    "src/history",
     "src/locks",
     "src/audit",
     "src/links",

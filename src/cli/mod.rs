@@ -17,6 +17,7 @@ mod explain;
 mod gc;
 mod grant;
 mod group;
+mod history;
 mod import;
 mod init;
 mod job;
@@ -29,12 +30,16 @@ mod password;
 mod place;
 mod policy;
 mod principal;
+mod revision;
 mod role;
+mod rollback;
 mod serve;
 mod share;
 mod sheet;
+mod snapshot;
 mod span;
 mod switch;
+mod trash;
 mod user;
 mod verify;
 
@@ -133,6 +138,14 @@ enum Command {
     /// What users and groups were given or refused on folders and files
     #[command(subcommand)]
     Grant(grant::GrantCommand),
+    /// What was deleted: who, when, from where; restore it, purge it
+    #[command(subcommand)]
+    Trash(trash::TrashCommand),
+    /// What files were before: list, fetch, restore, keep and trim their revisions
+    #[command(subcommand)]
+    Revision(revision::RevisionCommand),
+    Rollback(rollback::Rollback),
+    Snapshot(snapshot::TakeSnapshot),
     Access(access::Access),
     Explain(explain::Explain),
     Audit(audit::Audit),
@@ -158,6 +171,10 @@ impl Command {
                 | Self::Share(_)
                 | Self::Role(_)
                 | Self::Policy(_)
+                | Self::Trash(_)
+                | Self::Revision(_)
+                | Self::Rollback(_)
+                | Self::Snapshot(_)
         )
     }
 }
@@ -180,7 +197,8 @@ pub fn main() -> ExitCode {
 fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
     if place.acting.is_some() && !command.takes_actor() {
         return Err(Failure::new(
-            "`--as` is for the commands about organizations, departments, groups, users, devices, shares, roles and policies",
+            "`--as` is for the commands about organizations, departments, groups, users, devices, shares, roles, policies, \
+             the trash, revisions, rolling back and snapshots",
         ));
     }
     let config = Config::load(place.config.as_deref())?;
@@ -203,6 +221,10 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
             Command::Policy(policy) => policy.run(context).await,
             Command::Lock(lock) => lock.run(context).await,
             Command::Grant(grant) => grant.run(context).await,
+            Command::Trash(trash) => trash.run(context).await,
+            Command::Revision(revision) => revision.run(context).await,
+            Command::Rollback(rollback) => rollback.run(context).await,
+            Command::Snapshot(snapshot) => snapshot.run(context).await,
             Command::Access(access) => access.run(context).await,
             Command::Explain(explain) => explain.run(context).await,
             Command::Audit(audit) => audit.run(context).await,

@@ -74,6 +74,11 @@ impl Failure {
         Self { text: text.into(), is_denial: false }
     }
 
+    /// What the one in whose name the command was run may not do.
+    pub fn denied(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_denial: true }
+    }
+
     /// Whether the one in whose name the command was run may not do that.
     pub fn is_denial(&self) -> bool {
         self.is_denial

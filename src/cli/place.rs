@@ -78,15 +78,38 @@ impl TreePath {
         matches!(self.top, Top::Home(None))
     }
 
+    /// The path above it, and its last name; `None` for a share.
+    pub fn split_last(&self) -> Option<(Self, Name)> {
+        let (last, above) = self.below.split_last()?;
+        Some((Self { top: self.top.clone(), below: above.to_vec() }, last.clone()))
+    }
+
+    /// The share that it leads into, and the names below that, whatever is there; `/Home` is that of `whose`.
+    pub async fn share(&self, tx: &mut impl Reads, whose: Option<&User>) -> Result<(Share, Vec<Name>), Failure> {
+        Ok((self.top(tx, whose).await?.0, self.below.clone()))
+    }
+
     /// What it leads to; `/Home` is that of `whose`.
     pub async fn find(&self, tx: &mut impl Reads, whose: Option<&User>) -> Result<Found, Failure> {
-        let missing = || Failure::new(format!("there is no `{self}`"));
-        let (share, top) = match &self.top {
+        let (share, top) = self.top(tx, whose).await?;
+        let located = tree::locate(tx, share.root, &self.below).await?;
+        located.node().ok_or_else(|| self.missing())?;
+        let shown = shown(&top, located.chain());
+        Ok(Found { share, located, shown, top })
+    }
+
+    fn missing(&self) -> Failure {
+        Failure::new(format!("there is no `{self}`"))
+    }
+
+    /// The share, and how its root is shown.
+    async fn top(&self, tx: &mut impl Reads, whose: Option<&User>) -> Result<(Share, String), Failure> {
+        Ok(match &self.top {
             Top::Root => {
                 return Err(Failure::new("`/` lists the shares of whoever asks; name a share, such as `/Projects`"));
             }
             Top::Share(name) => {
-                let share = shares::find(tx, name).await?.ok_or_else(missing)?;
+                let share = shares::find(tx, name).await?.ok_or_else(|| self.missing())?;
                 let top = format!("/{}", share.name);
                 (share, top)
             }
@@ -102,11 +125,7 @@ impl TreePath {
                 let home = home.ok_or_else(|| Failure::new(format!("`{}` has no home", owner.name)))?;
                 (home, format!("~{}", owner.name))
             }
-        };
-        let located = tree::locate(tx, share.root, &self.below).await?;
-        located.node().ok_or_else(missing)?;
-        let shown = shown(&top, located.chain());
-        Ok(Found { share, located, shown, top })
+        })
     }
 }
 

@@ -13,7 +13,6 @@ use crate::locks::{self, Keys};
 use crate::path::{Prefixed, RelPath, split_prefix};
 use crate::reply::{self, Reply};
 use crate::tree::Node;
-use crate::tree::change::Change;
 use crate::tree::scratch::is_save_scratch;
 use crate::tree::transfer::Target;
 
@@ -108,7 +107,7 @@ async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
     }
 
     let target = Target { at: &to.located, name: &name, landing };
-    let mut change = Change::begin(&mut tx, &to.located, x.caller.user.id, x.now);
+    let mut change = x.saving(&mut tx, &to);
     let placed = match way {
         Way::Copy { deep } => {
             let seen = deep.then(|| from.reached.view(from.chain()));

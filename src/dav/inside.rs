@@ -52,6 +52,7 @@ pub async fn confirm(tx: &mut impl Reads, spot: &Spot, taking: Taking) -> Result
         Taking::Away | Taking::ToAnotherShare => "You may not take this away from its place.",
         Taking::Copied => "You may not read this.",
         Taking::Locked => "You may not lock this.",
+        Taking::RolledBack | Taking::Trimmed | Taking::Snapshot => "You may not do this here.",
     };
     Err(HttpError::new(StatusCode::FORBIDDEN, text).blocked_by(blockers))
 }

@@ -23,7 +23,7 @@ use crate::ids::ContentId;
 use crate::locks::{self, Keys, Lock, LockError, Refusal, Release, Wish};
 use crate::net::RequestBody;
 use crate::reply::{self, Body, Reply};
-use crate::tree::change::{Change, Fresh};
+use crate::tree::change::Fresh;
 use crate::tree::{self, Node};
 
 /// A lock body has to be no longer.
@@ -110,9 +110,8 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
             size: 0,
             hash: *blake3::hash(b"").as_bytes(),
             inline: Some(Default::default()),
-            sums: Vec::new(),
         };
-        let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
+        let mut change = x.change(&mut tx, &spot.located);
         chain.push(change.create_file(&permit, spot.located.ancestors(), name, &empty, None).await?);
     }
     let wish = Wish {
@@ -194,7 +193,7 @@ pub async fn unlock(x: Exchange) -> Result<Reply, HttpError> {
             // Another shared lock may still hold the file that this one made.
             let others = locks::covering(&mut tx, spot.located.chain(), x.now).await.map_err(of_tree)?;
             if others.iter().all(|other| other.node != node.id) {
-                let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
+                let mut change = x.change(&mut tx, &spot.located);
                 change.discard(&node, spot.located.ancestors()).await?;
             }
         }

@@ -33,6 +33,7 @@ mod taken;
 pub mod xml;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use commonhold_acl::{Denial, DenialKind, Effective, Object, Permission, Reason, Scene};
@@ -51,6 +52,7 @@ use crate::net::{BodyError, RequestBody};
 use crate::path::RelPath;
 use crate::reply::Reply;
 use crate::trail::Trace;
+use crate::tree::change::Change;
 use crate::tree::{self, Located, Node};
 
 pub use answers::{blockers_body, error_body, error_page, propfind_top};
@@ -98,6 +100,17 @@ impl Deed {
 }
 
 impl Exchange {
+    /// Takes the share that `located` lies in for changes of the caller.
+    fn change<'t>(&self, tx: &'t mut WriteTx, located: &Located) -> Change<'t> {
+        Change::begin(tx, located, self.caller.user.id, self.now).through(self.trace.client())
+    }
+
+    /// The same for a save, of which the policy of the share may make one revision with another.
+    fn saving<'t>(&self, tx: &'t mut WriteTx, spot: &Spot) -> Change<'t> {
+        let within = spot.reached.measures().coalesce_revisions_s();
+        self.change(tx, &spot.located).coalescing(within.map(Duration::from_secs))
+    }
+
     /// Commits a change together with the record of it: there is no other way to commit one here.
     async fn commit(&self, mut tx: WriteTx, deed: Deed) -> Result<(), HttpError> {
         let Deed { node: (share, node), status, bytes, note } = deed;

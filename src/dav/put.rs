@@ -16,7 +16,6 @@ use super::engine::{self, Errand, Upload};
 use super::get::validators;
 use super::headers::{ExpectedLength, Header, OcMtime, has_content_range};
 use super::{Deed, Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded, taken};
-use crate::blobs::sums::Sums;
 use crate::blobs::{Place, Sealed};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
@@ -27,7 +26,7 @@ use crate::locks::{self, Keys};
 use crate::net::RequestBody;
 use crate::path::Name;
 use crate::reply::{self, Reply};
-use crate::tree::change::{Change, Fresh};
+use crate::tree::change::Fresh;
 use crate::tree::reservation::{self, Reservation};
 use crate::tree::{self, Node};
 
@@ -216,7 +215,7 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
     taken::confirm_size(&spot.reached, content.size)?;
     let name = x.path.name().expect("the root was refused");
     let ancestors = spot.located.ancestors();
-    let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
+    let mut change = x.saving(&mut tx, &spot);
     let node = match over {
         Some(file) => {
             let blind = !terms.conditions.name_a_state();
@@ -299,7 +298,7 @@ async fn collision_copy(
         if tree::find_exact(&mut tx, &parent, &copy).await?.is_some() {
             continue;
         }
-        let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
+        let mut change = x.change(&mut tx, &spot.located);
         let kept = change.create_file(&permit, spot.located.ancestors(), &copy, content, None).await?;
         let text = format!("Your lock on this file was taken away; what you saved is kept as `{}`.", copy.as_str());
         let deed = Deed { bytes: Some(content.size), note: Some(text.clone()), ..Deed::new(&kept, refusal.status) };
@@ -314,6 +313,5 @@ fn fresh(sealed: Sealed) -> Fresh {
         Place::Inline(bytes) => (ContentId::fresh(), Some(bytes)),
         Place::File(blob) => (ContentId(uuid::Uuid::from_bytes(*blob.as_bytes())), None),
     };
-    let Sums { hash, chunks } = sealed.sums;
-    Fresh { id, size: sealed.size, hash, inline, sums: chunks }
+    Fresh { id, size: sealed.size, hash: sealed.hash, inline }
 }

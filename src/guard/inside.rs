@@ -20,6 +20,12 @@ pub enum Taking {
     Copied,
     /// It is locked.
     Locked,
+    /// Its files get the contents of a time.
+    RolledBack,
+    /// Revisions of its files are trimmed.
+    Trimmed,
+    /// It is copied, with nothing left out.
+    Snapshot,
 }
 
 /// What stands in the way of it.
@@ -66,7 +72,9 @@ fn may(own: &Effective, parent: &Effective, kind: ItemKind, taking: Taking) -> b
     let operation = match taking {
         Taking::Away => Operation::Delete,
         Taking::ToAnotherShare => Operation::MoveMemberToShare(kind),
-        Taking::Copied => Operation::CopyMember(kind),
+        Taking::Copied | Taking::Snapshot => Operation::CopyMember(kind),
+        Taking::RolledBack => Operation::RollBack,
+        Taking::Trimmed => Operation::Trim,
         Taking::Locked => Operation::LockMember(kind),
     };
     // The ids are of no interest: nothing is done by this permit.

@@ -9,6 +9,7 @@
 mod access;
 mod circumstances;
 mod crowd;
+mod deleted;
 mod explain;
 mod inside;
 mod load;
@@ -26,6 +27,7 @@ use quick_cache::sync::Cache;
 
 pub use access::{Access, HOME, OTHERS, Place, Reached, is_fixed};
 pub use crowd::{Crowd, Person, is_owned, people_at};
+pub use deleted::{Deleted, deleted};
 pub use explain::{effective, explain, hidden};
 pub use inside::{Inside, Taking, inside};
 pub use managing::managing;

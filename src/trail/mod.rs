@@ -132,6 +132,19 @@ impl Trace {
         self.agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned())
     }
 
+    /// Through what the request comes, in a few words: the device, the app password's label or the door, and the first
+    /// word of what the client calls itself.
+    pub fn client(&self) -> String {
+        let named = self.caller.get().map(|(caller, how)| match how {
+            How::AppPassword { label, .. } => label.as_ref(),
+            How::Password => caller.channel.name(),
+        });
+        let agent = self.agent_text().unwrap_or_default();
+        let program = agent.split(['/', ' ', '(']).next().unwrap_or_default();
+        let words = [named.unwrap_or_default(), program].into_iter().filter(|word| !word.is_empty());
+        Line::name(&words.collect::<Vec<_>>().join(", ")).as_str().to_owned()
+    }
+
     /// Login name and door of whoever has logged in.
     pub fn caller_names(&self) -> Option<(&str, &'static str)> {
         self.caller.get().map(|(caller, _)| (caller.user.name.as_str(), caller.channel.name()))

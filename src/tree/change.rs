@@ -3,6 +3,8 @@
 //! A [`Change`] is one share taken for writing inside a write transaction: its sequence and quota are known and nobody
 //! else can move them before the commit. Whoever changes anything shows the [`Permit`] that allows it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use commonhold_acl::{Permission, Permit};
 
@@ -30,6 +32,8 @@ pub enum Op {
     Move = 5,
     /// A tree has been copied; the node is the root of the copy.
     Copy = 6,
+    /// A node has come back from the trash, to `parent` and `name`.
+    Restore = 7,
 }
 
 /// A row of the change log and what goes with it.
@@ -56,13 +60,11 @@ pub struct Fresh {
     pub hash: [u8; 32],
     /// The bytes, when small enough to lie in the database.
     pub inline: Option<Bytes>,
-    /// The hashes of its chunks, if it has several.
-    pub sums: Vec<u8>,
 }
 
 /// A state that a file gets.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct State {
+pub(crate) struct State {
     pub content: ContentId,
     pub size: u64,
     pub modified: Moment,
@@ -70,16 +72,24 @@ pub(super) struct State {
     pub blind: bool,
 }
 
+/// Who changes something, when, and through what.
+#[derive(Debug, Clone)]
+pub(crate) struct By {
+    pub user: UserId,
+    pub at: Moment,
+    pub client: String,
+}
+
 /// One share, taken for changes by one person at one moment.
 pub struct Change<'t> {
-    pub(super) tx: &'t mut WriteTx,
+    pub(crate) tx: &'t mut WriteTx,
     /// The share.
     pub share: ShareId,
-    pub(super) trash: NodeId,
-    pub(super) seq: i64,
+    pub(crate) trash: NodeId,
+    pub(crate) seq: i64,
     usage: Usage,
-    pub(super) actor: UserId,
-    pub(super) now: Moment,
+    pub(crate) by: By,
+    coalesces: Option<Duration>,
 }
 
 impl<'t> Change<'t> {
@@ -88,24 +98,34 @@ impl<'t> Change<'t> {
     pub fn begin(tx: &'t mut WriteTx, located: &Located, actor: UserId, now: Moment) -> Self {
         let share = located.chain()[0].share;
         let ShareState { trash, seq, usage, .. } = located.share;
-        Self { tx, share, trash, seq, usage, actor, now }
+        Self { tx, share, trash, seq, usage, by: By { user: actor, at: now, client: String::new() }, coalesces: None }
+    }
+
+    /// Says through what it is made, in a few words for the history.
+    pub fn through(self, client: String) -> Self {
+        Self { by: By { client, ..self.by }, ..self }
+    }
+
+    /// Makes saves of one person within that time one revision.
+    pub fn coalescing(self, within: Option<Duration>) -> Self {
+        Self { coalesces: within, ..self }
     }
 
     /// Refuses what the quota doesn't allow. Errors: [`TreeError::OverQuota`].
-    pub(super) fn confirm_quota(&self, wanted: u64) -> Result<(), TreeError> {
+    pub(crate) fn confirm_quota(&self, wanted: u64) -> Result<(), TreeError> {
         let Some(quota) = self.usage.quota_bytes else { return Ok(()) };
         let available = quota.saturating_sub(self.usage.used_bytes);
         if wanted > available { Err(TreeError::OverQuota { wanted, available }) } else { Ok(()) }
     }
 
     /// Comes before the first write, and after everything that may refuse: what gives up until here disturbs no other job.
-    pub(super) fn touch(&mut self) {
+    pub(crate) fn touch(&mut self) {
         self.tx.touch_share(self.share);
     }
 
     /// Comes before a node leaves its place. Grants hang off nodes, and what they come to depends on where these lie: if any
     /// lies at or below the node, what is known of people's access is no longer true.
-    pub(super) async fn unsettle(&mut self, node: &Node) -> Result<(), TreeError> {
+    pub(crate) async fn unsettle(&mut self, node: &Node) -> Result<(), TreeError> {
         if grants::speaks(self.tx, node).await? {
             self.tx.touch_directory();
         }
@@ -113,14 +133,14 @@ impl<'t> Change<'t> {
     }
 
     /// The sequence that a change of a file of this name gets: the next one, unless the log doesn't tell of such files.
-    pub(super) fn next_seq(&mut self, name: &str) -> i64 {
+    pub(crate) fn next_seq(&mut self, name: &str) -> i64 {
         self.touch();
         self.seq += i64::from(!is_owner_file(name));
         self.seq
     }
 
     /// Writes the change log's row, the share's counters and the ancestors' sequence.
-    pub(super) async fn log(
+    pub(crate) async fn log(
         &mut self,
         op: Op,
         (node, parent, name): (NodeId, Option<NodeId>, &str),
@@ -148,12 +168,12 @@ impl<'t> Change<'t> {
         added_bytes: i64,
         ancestors: &'a [NodeId],
     ) -> Journal<'a> {
-        let (share, seq, actor, at) = (self.share, self.seq, self.actor, self.now);
+        let (share, seq, actor, at) = (self.share, self.seq, self.by.user, self.by.at);
         Journal { share, seq, op, parent, name, actor, at, added_bytes, ancestors }
     }
 
     /// A node that doesn't exist yet, in the last of `ancestors`.
-    pub(super) fn blank(&self, ancestors: &[Node], name: &Name, kind: Kind) -> Node {
+    pub(crate) fn blank(&self, ancestors: &[Node], name: &Name, kind: Kind) -> Node {
         let parent = ancestors.last().expect("a share's root is always an ancestor");
         assert!(parent.is_collection() && parent.share == self.share, "members belong into collections of the share");
         Node {
@@ -164,8 +184,8 @@ impl<'t> Change<'t> {
             kind,
             content: None,
             size: 0,
-            modified: self.now,
-            created: self.now,
+            modified: self.by.at,
+            created: self.by.at,
             seq: self.seq,
             lease: None,
             has_props: false,
@@ -179,10 +199,15 @@ impl<'t> Change<'t> {
         ancestors: &[Node],
         name: &Name,
     ) -> Result<Node, TreeError> {
+        require(permit, Permission::Create, ancestors.last().expect("a share's root is always an ancestor").id);
+        self.add_collection(ancestors, name).await
+    }
+
+    /// The same for whoever has looked whether it may be made.
+    pub(crate) async fn add_collection(&mut self, ancestors: &[Node], name: &Name) -> Result<Node, TreeError> {
         self.next_seq(name.as_str());
         let mut node = self.blank(ancestors, name, Kind::Collection);
-        require(permit, Permission::Create, node.parent.expect("a member has a parent"));
-        node.id = sql::insert_node(self.tx.conn(), &node, name.key().as_str(), self.actor).await?;
+        node.id = sql::insert_node(self.tx.conn(), &node, name.key().as_str(), &self.by).await?;
         self.log(Op::Create, (node.id, node.parent, &node.name), 0, ancestors).await?;
         Ok(node)
     }
@@ -205,19 +230,19 @@ impl<'t> Change<'t> {
         require(permit, Permission::Create, node.parent.expect("a member has a parent"));
         node.content = Some(content.id);
         node.size = content.size;
-        node.modified = modified.unwrap_or(self.now);
-        node.lease = Some((self.actor, self.now.plus(CREATION_LEASE)));
+        node.modified = modified.unwrap_or(self.by.at);
+        node.lease = Some((self.by.user, self.by.at.plus(CREATION_LEASE)));
         let (key, bytes) = (name.key(), content.size.cast_signed());
         if is_owner_file(name.as_str()) {
-            sql::insert_content(self.tx.conn(), content, self.now).await?;
-            node.id = sql::insert_node(self.tx.conn(), &node, key.as_str(), self.actor).await?;
+            sql::insert_content(self.tx.conn(), content, self.by.at).await?;
+            node.id = sql::insert_node(self.tx.conn(), &node, key.as_str(), &self.by).await?;
             self.log(Op::Create, (node.id, node.parent, &node.name), bytes, ancestors).await?;
             return Ok(node);
         }
         self.count(bytes);
         let ancestors: Vec<NodeId> = ancestors.iter().map(|node| node.id).collect();
         let row = self.row(Op::Create, node.parent, &node.name, bytes, &ancestors);
-        node.id = sql::create_file(self.tx.conn(), &node, key.as_str(), self.actor, content, &row).await?;
+        node.id = sql::create_file(self.tx.conn(), &node, key.as_str(), &self.by, content, &row).await?;
         Ok(node)
     }
 
@@ -238,17 +263,23 @@ impl<'t> Change<'t> {
         require(permit, Permission::Write, file.id);
         self.confirm_quota(content.size)?;
         self.touch();
-        sql::insert_content(self.tx.conn(), content, self.now).await?;
-        let modified = modified.unwrap_or(self.now);
+        sql::insert_content(self.tx.conn(), content, self.by.at).await?;
+        let modified = modified.unwrap_or(self.by.at);
         self.set_content(file, ancestors, State { content: content.id, size: content.size, modified, blind }).await
     }
 
     /// The common end of every way to another content: PUT, COPY and MOVE onto a file.
-    pub(super) async fn set_content(&mut self, file: &Node, ancestors: &[Node], new: State) -> Result<Node, TreeError> {
+    pub(crate) async fn set_content(&mut self, file: &Node, ancestors: &[Node], new: State) -> Result<Node, TreeError> {
         let seq = self.next_seq(&file.name);
-        let keep = file.size > 0;
-        sql::replace_content(self.tx.conn(), file.id, &new, (seq, self.actor, self.now), keep).await?;
-        self.log(Op::Write, (file.id, file.parent, &file.name), new.size.cast_signed(), ancestors).await?;
+        let keep = file.size > 0
+            && match self.coalesces {
+                Some(within) => !sql::is_same_save(self.tx.conn(), file.id, &self.by, millis(within)).await?,
+                None => true,
+            };
+        sql::replace_content(self.tx.conn(), file.id, &new, (seq, &self.by), keep).await?;
+        let dropped = if keep { 0 } else { file.size };
+        let added = new.size.cast_signed() - dropped.cast_signed();
+        self.log(Op::Write, (file.id, file.parent, &file.name), added, ancestors).await?;
         let State { content, size, modified, .. } = new;
         Ok(Node { content: Some(content), size, modified, seq, ..file.clone() })
     }
@@ -276,11 +307,22 @@ impl<'t> Change<'t> {
         }
         let seq = self.next_seq(&node.name);
         if node.kind == Kind::File {
-            sql::vacate(self.tx.conn(), node, self.actor, self.now).await?;
+            sql::vacate(self.tx.conn(), node, self.by.user, self.by.at).await?;
         }
-        sql::to_trash(self.tx.conn(), node, self.trash, seq, self.actor, self.now).await?;
+        let path = names_below(ancestors);
+        sql::to_trash(self.tx.conn(), node, (self.trash, &path), seq, self.by.user, self.by.at).await?;
         self.log(Op::Delete, (node.id, node.parent, &node.name), 0, ancestors).await
     }
+}
+
+/// The names from a share's root down to the last of a chain, a `/` between them; of the root itself nothing.
+pub(crate) fn names_below(chain: &[Node]) -> String {
+    let names: Vec<&str> = chain.iter().skip(1).map(|node| node.name.as_str()).collect();
+    names.join("/")
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 pub(super) fn require(permit: &Permit, permission: Permission, item: NodeId) {

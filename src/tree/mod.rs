@@ -15,12 +15,15 @@ mod sql;
 pub mod transfer;
 pub mod view;
 
+pub(crate) use sql::node as node_of_row;
+pub(crate) use transfer::sql as transfer_sql;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::clock::Moment;
-use crate::db::{DbError, Reads};
+use crate::db::{DbError, Reads, WriteTx};
 use crate::ids::{ContentId, NodeId, ShareId, UserId};
 use crate::path::{Name, encode_segment};
 
@@ -178,9 +181,6 @@ pub enum TreeError {
     /// The result would lie deeper than a path may be.
     #[error("the result would lie too deep")]
     TooDeep,
-    /// The bytes of a small content are not what was stored.
-    #[error("content {0} is damaged")]
-    Damaged(ContentId),
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -197,11 +197,8 @@ pub async fn locate(tx: &mut impl Reads, root: NodeId, names: &[Name]) -> Result
 }
 
 /// The bytes of a content, when they are kept in the database; `None` when they are in the blob store.
-///
-/// Errors: [`TreeError::Damaged`].
 pub async fn inline_bytes(tx: &mut impl Reads, content: ContentId) -> Result<Option<Bytes>, TreeError> {
-    let Some((bytes, hash)) = sql::inline_bytes(tx.conn(), content).await? else { return Ok(None) };
-    if blake3::hash(&bytes).as_bytes()[..] == hash[..] { Ok(Some(bytes)) } else { Err(TreeError::Damaged(content)) }
+    Ok(sql::inline_bytes(tx.conn(), content).await?)
 }
 
 /// The nodes from the root of its share down to `node`; they begin with the trash when it lies there.
@@ -262,6 +259,11 @@ pub struct Usage {
     pub used_bytes: u64,
     /// `None`: unlimited.
     pub quota_bytes: Option<u64>,
+}
+
+/// Counts bytes that a share has got or lost without a row in its change log.
+pub(crate) async fn account(tx: &mut WriteTx, share: ShareId, added_bytes: i64) -> Result<(), TreeError> {
+    Ok(sql::account(tx.conn(), share, added_bytes).await?)
 }
 
 /// What `share` holds at the moment. Errors: [`TreeError::ShareGone`].

@@ -3,11 +3,9 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use super::change::{Fresh, Journal, State};
+use super::change::{By, Fresh, Journal, State};
 use super::reservation::{Limited, Room};
 use super::{Kind, Node, ShareState, Usage};
-use crate::blobs::CHUNKS_OF_A_PART;
-use crate::blobs::sums::SUM_BYTES;
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, Query, Row, Sql, query, query_scalar};
 use crate::ids::{ContentId, NodeId, OrgId, ShareId, UserId};
@@ -18,7 +16,8 @@ fn not_an_id() -> DbError {
     DbError::Statement("a content's id has not 16 bytes".into())
 }
 
-fn node(row: &Row) -> Result<Node> {
+/// A node from the first thirteen columns of a row.
+pub(crate) fn node(row: &Row) -> Result<Node> {
     let content: Option<uuid::Uuid> = match row.try_get::<Option<&[u8]>>(5)? {
         Some(bytes) => Some(uuid::Uuid::from_slice(bytes).map_err(|_| not_an_id())?),
         None => None,
@@ -246,17 +245,12 @@ pub(super) async fn count_below(conn: &mut Conn, root: NodeId, limit: i64) -> Re
     .await
 }
 
-/// The bytes of a content that lies in the database, and its hash.
-pub(super) async fn inline_bytes(conn: &mut Conn, content: ContentId) -> Result<Option<(Bytes, Vec<u8>)>> {
-    let row = query(
-        "select content_inline.bytes, content.hash
-         from content_inline join content on content.id = content_inline.content_id
-         where content_inline.content_id = ?",
-    )
-    .bind(content.0.as_bytes().as_slice())
-    .fetch_optional(conn)
-    .await?;
-    row.map(|row| Ok((Bytes::from(row.try_get::<Vec<u8>>(0)?), row.try_get(1)?))).transpose()
+pub(super) async fn inline_bytes(conn: &mut Conn, content: ContentId) -> Result<Option<Bytes>> {
+    let bytes: Option<Vec<u8>> = query_scalar("select bytes from content_inline where content_id = ?")
+        .bind(content.0.as_bytes().as_slice())
+        .fetch_optional(conn)
+        .await?;
+    Ok(bytes.map(Bytes::from))
 }
 
 /// What an active share holds and may hold.
@@ -391,19 +385,6 @@ fn bind_content<'q>(query: Query<'q>, fresh: &'q Fresh, now: Moment) -> Query<'q
 pub(super) async fn insert_content(conn: &mut Conn, fresh: &Fresh, now: Moment) -> Result<()> {
     let statement = if fresh.inline.is_some() { content!(inline) } else { content!(in_store) };
     bind_content(query(statement), fresh, now).execute(conn).await?;
-    insert_sums(conn, fresh.id, &fresh.sums).await
-}
-
-/// The hashes of a content's chunks, so many in a row as are asked for together. Its own row is there.
-pub(super) async fn insert_sums(conn: &mut Conn, content: ContentId, sums: &[u8]) -> Result<()> {
-    for (part, sums) in sums.chunks(CHUNKS_OF_A_PART as usize * SUM_BYTES).enumerate() {
-        query("insert into content_sums (content_id, part, sums) values (?, ?, ?)")
-            .bind(content.0.as_bytes().as_slice())
-            .bind(part as i64)
-            .bind(sums)
-            .execute(conn)
-            .await?;
-    }
     Ok(())
 }
 
@@ -412,7 +393,7 @@ pub(super) async fn create_file(
     conn: &mut Conn,
     n: &Node,
     key: &str,
-    author: UserId,
+    by: &By,
     fresh: &Fresh,
     j: &Journal<'_>,
 ) -> Result<NodeId> {
@@ -421,8 +402,8 @@ pub(super) async fn create_file(
             concat!(
                 content!($place),
                 "insert into node (share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at,
-                                   seq, author_id, lease_user, lease_until)
-                 values (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?) returning id; ",
+                                   seq, author_id, lease_user, lease_until, made_at, written_at, client)
+                 values (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id; ",
                 journal!("last_insert_rowid()")
             )
         };
@@ -438,21 +419,23 @@ pub(super) async fn create_file(
         .bind(n.modified.0)
         .bind(n.created.0)
         .bind(n.seq)
-        .bind(author.0)
+        .bind(by.user.0)
         .bind(n.lease.map(|(user, _)| user.0))
-        .bind(n.lease.map(|(_, until)| until.0));
+        .bind(n.lease.map(|(_, until)| until.0))
+        .bind(by.at.0)
+        .bind(by.at.0)
+        .bind(&by.client);
     // All rows, not the first one: that would leave the statements behind it undone.
     let rows = bind_journal(query, j, None).fetch_all(conn).await?;
-    insert_sums(conn, fresh.id, &fresh.sums).await?;
     rows.first().expect("a new row returns its id").try_get(0).map(NodeId)
 }
 
 /// A new node; gives its id. `n.id` is not looked at.
-pub(super) async fn insert_node(conn: &mut Conn, n: &Node, key: &str, author: UserId) -> Result<NodeId> {
+pub(super) async fn insert_node(conn: &mut Conn, n: &Node, key: &str, by: &By) -> Result<NodeId> {
     let id = query_scalar(
         "insert into node (share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
-                           author_id, lease_user, lease_until)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
+                           author_id, lease_user, lease_until, made_at, written_at, client)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
     )
     .bind(n.share.0)
     .bind(n.parent.map(|id| id.0))
@@ -464,9 +447,12 @@ pub(super) async fn insert_node(conn: &mut Conn, n: &Node, key: &str, author: Us
     .bind(n.modified.0)
     .bind(n.created.0)
     .bind(n.seq)
-    .bind(author.0)
+    .bind(by.user.0)
     .bind(n.lease.map(|(user, _)| user.0))
     .bind(n.lease.map(|(_, until)| until.0))
+    .bind(by.at.0)
+    .bind(by.at.0)
+    .bind(&by.client)
     .fetch_one(conn)
     .await?;
     Ok(NodeId(id))
@@ -478,30 +464,51 @@ pub(super) async fn replace_content(
     conn: &mut Conn,
     file: NodeId,
     new: &State,
-    (seq, author, now): (i64, UserId, Moment),
+    (seq, by): (i64, &By),
     keep: bool,
 ) -> Result<()> {
     query(
-        "insert into revision (node_id, seq, content_id, size, modified_at, author_id, kept_at, collision)
+        "insert into revision (node_id, seq, content_id, size, modified_at, author_id, kept_at, collision,
+                               written_at, revno, client, pinned, label)
          select id, seq, content_id, size, modified_at, author_id, ?,
-                case when ? and author_id is not null and author_id <> ? then 1 else 0 end
+                case when ? and author_id is not null and author_id <> ? then 1 else 0 end,
+                written_at, revno, client, pinned, label
          from node where id = ? and ?;
-         update node set content_id = ?, size = ?, modified_at = ?, seq = ?, author_id = ? where id = ?",
+         update node set content_id = ?, size = ?, modified_at = ?, seq = ?, author_id = ?,
+                         written_at = ?, revno = revno + ?, client = ?, pinned = 0, label = '' where id = ?",
     )
-    .bind(now.0)
+    .bind(by.at.0)
     .bind(new.blind)
-    .bind(author.0)
+    .bind(by.user.0)
     .bind(file.0)
     .bind(keep)
     .bind(new.content.0.as_bytes().as_slice())
     .bind(new.size.cast_signed())
     .bind(new.modified.0)
     .bind(seq)
-    .bind(author.0)
+    .bind(by.user.0)
+    .bind(by.at.0)
+    .bind(keep)
+    .bind(&by.client)
     .bind(file.0)
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Whether a save by `user` at `now` belongs to one that he began less than `within_ms` ago: nothing in between is kept.
+pub(super) async fn is_same_save(conn: &mut Conn, file: NodeId, by: &By, within_ms: i64) -> Result<bool> {
+    query_scalar(
+        "select exists (
+             select 1 from node where id = ? and author_id = ? and pinned = 0 and label = ''
+             and ? - coalesce((select max(kept_at) from revision where node_id = node.id), made_at) < ?)",
+    )
+    .bind(file.0)
+    .bind(by.user.0)
+    .bind(by.at.0)
+    .bind(within_ms)
+    .fetch_one(conn)
+    .await
 }
 
 /// How many revisions of a file there are, and how many of them are marked as collisions.
@@ -514,19 +521,31 @@ pub(super) async fn revisions(conn: &mut Conn, file: NodeId) -> Result<(i64, i64
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
-/// Moves a node below the trash, where its key is its id, so that equal names lie side by side.
+/// Keeps in mind where a node lies that is about to leave its place: binds the moment and the node.
+macro_rules! leave_place {
+    () => {
+        "insert into place (node_id, share_id, parent_id, name, name_key, left_at)
+         select id, share_id, parent_id, name, name_key, ? from node where id = ?; "
+    };
+}
+pub(super) use leave_place;
+
+/// Moves a node below the trash, where its key is its id, so that equal names lie side by side. `path`: the names above it.
 pub(super) async fn to_trash(
     conn: &mut Conn,
     n: &Node,
-    trash: NodeId,
+    (trash, path): (NodeId, &str),
     seq: i64,
     by: UserId,
     now: Moment,
 ) -> Result<()> {
-    query(
+    query(concat!(
+        leave_place!(),
         "update node set parent_id = ?, name_key = '#' || id, seq = ?, lease_user = null where id = ?;
-         insert into trash (node_id, share_id, parent_id, name, deleted_by, deleted_at) values (?, ?, ?, ?, ?, ?)",
-    )
+         insert into trash (node_id, share_id, parent_id, name, deleted_by, deleted_at, path) values (?, ?, ?, ?, ?, ?, ?)"
+    ))
+    .bind(now.0)
+    .bind(n.id.0)
     .bind(trash.0)
     .bind(seq)
     .bind(n.id.0)
@@ -536,6 +555,7 @@ pub(super) async fn to_trash(
     .bind(&n.name)
     .bind(by.0)
     .bind(now.0)
+    .bind(path)
     .execute(conn)
     .await?;
     Ok(())

@@ -12,7 +12,6 @@ use object_store::{
 use tokio::{runtime::Handle, sync::OwnedSemaphorePermit, task::JoinSet};
 
 use super::{Bucket, answered};
-use crate::blobs::sums::{Summing, Sums};
 use crate::blobs::{BlobError, BlobId, joined};
 
 const MIB: usize = 1024 * 1024;
@@ -39,7 +38,7 @@ const fn part_mib(index: usize) -> usize {
 pub(in crate::blobs) struct Upload {
     bucket: Arc<Bucket>,
     id: BlobId,
-    summing: Summing,
+    hasher: blake3::Hasher,
     size: u64,
     part: Part,
     parts: Option<Parts>,
@@ -67,7 +66,7 @@ struct Parts {
 
 impl Upload {
     pub(in crate::blobs) fn new(bucket: Arc<Bucket>, id: BlobId) -> Self {
-        Self { bucket, id, summing: Summing::default(), size: 0, part: Part::default(), parts: None }
+        Self { bucket, id, hasher: blake3::Hasher::new(), size: 0, part: Part::default(), parts: None }
     }
 
     /// Takes a full chunk and gives an empty buffer back. Waits while too much is under way, this upload's or others'.
@@ -85,7 +84,7 @@ impl Upload {
             let room = Arc::clone(&self.bucket.room).acquire_many_owned(wanted).await;
             self.part.room = Some(room.expect("the semaphore is never closed"));
         }
-        self.summing.update(&chunk);
+        self.hasher.update(&chunk);
         self.size += chunk.len() as u64;
         self.part.bytes += chunk.len();
         self.part.chunks.push(chunk.into());
@@ -104,9 +103,9 @@ impl Upload {
         parts.send(std::mem::take(&mut self.part)).await
     }
 
-    /// Takes the last bytes and makes all of them a blob; gives its name and hashes. It is durable as far as the store's
+    /// Takes the last bytes and makes all of them a blob; gives its name and hash. It is durable as far as the store's
     /// word goes.
-    pub(in crate::blobs) async fn finish(mut self, last: Vec<u8>) -> Result<(BlobId, Sums), BlobError> {
+    pub(in crate::blobs) async fn finish(mut self, last: Vec<u8>) -> Result<(BlobId, [u8; 32]), BlobError> {
         self.take(last).await?;
         match self.parts.take() {
             None => {
@@ -125,7 +124,7 @@ impl Upload {
                 self.bucket.confirm_size(&self.id, self.size, &found)?;
             }
         }
-        Ok((self.id, self.summing.finish()))
+        Ok((self.id, *self.hasher.finalize().as_bytes()))
     }
 }
 

@@ -7,13 +7,13 @@ use crate::ids::ContentId;
 
 type Result<T> = std::result::Result<T, DbError>;
 
-/// Id, size, hash, whether its bytes should be in the database, and these.
-type Content = (ContentId, u64, Vec<u8>, bool, Option<Vec<u8>>);
-
 /// What must never be: each row a sentence.
 pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<String>> {
     query_scalar(
-        "select 'node ' || n.id || ' (`' || n.name || '`) hangs below node ' || n.parent_id || ', which is not there'
+        "with recursive gone (id) as (
+             select node_id from detached union all select node.id from gone join node on node.parent_id = gone.id
+         )
+         select 'node ' || n.id || ' (`' || n.name || '`) hangs below node ' || n.parent_id || ', which is not there'
          from node n where n.parent_id is not null and not exists (select 1 from node p where p.id = n.parent_id)
          union all
          select 'node ' || n.id || ' (`' || n.name || '`) is a member of a file'
@@ -35,9 +35,10 @@ pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<S
          from content c where c.inline = 1 and not exists (select 1 from content_inline i where i.content_id = c.id)
          union all
          select 'share `' || s.name || '` counts ' || s.used_bytes || ' bytes and holds ' || held
-         from (select share.*, (select coalesce(sum(size), 0) from node where share_id = share.id)
+         from (select share.*, (select coalesce(sum(size), 0) from node
+                                where share_id = share.id and id not in (select id from gone))
                              + (select coalesce(sum(r.size), 0) from revision r join node n on n.id = r.node_id
-                                where n.share_id = share.id) as held from share) s
+                                where n.share_id = share.id and n.id not in (select id from gone)) as held from share) s
          where s.used_bytes <> held
          union all
          select 'share `' || s.name || '` has a change beyond its sequence'
@@ -49,7 +50,7 @@ pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<S
          select 'node ' || n.id || ' (`' || n.name || '`) can not be reached from a share'
          from node n where n.id not in (
              with recursive walk (id) as (
-                 select root_id from share union all select trash_id from share
+                 select root_id from share union all select trash_id from share union all select node_id from detached
                  union all select node.id from walk join node on node.parent_id = walk.id
              ) select id from walk)
          union all
@@ -58,6 +59,16 @@ pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<S
          union all
          select 'node ' || t.node_id || ' is listed in the trash and does not lie there'
          from trash t join node n on n.id = t.node_id join share s on s.id = t.share_id where n.parent_id <> s.trash_id
+         union all
+         select 'node ' || n.id || ' lies in the trash and is not listed there'
+         from share s join node n on n.parent_id = s.trash_id
+         where not exists (select 1 from trash t where t.node_id = n.id)
+         union all
+         select 'node ' || d.node_id || ' is detached and lies below node ' || n.parent_id
+         from detached d join node n on n.id = d.node_id where n.parent_id is not null
+         union all
+         select 'revision ' || r.revno || ' of node ' || r.node_id || ' is numbered beyond the present state, ' || n.revno
+         from revision r join node n on n.id = r.node_id where r.revno >= n.revno
          union all
          select 'organization `' || o.name || '` is ' || case when o.open = 1 then 'open' else 'closed' end
                 || ' against those above it'
@@ -90,10 +101,14 @@ pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<S
     .await
 }
 
-/// A page of contents: id, size, hash, whether the bytes should be inline, and these bytes.
-pub(super) async fn contents(conn: &mut Conn, after: Option<ContentId>, limit: i64) -> Result<Vec<Content>> {
+/// A page of contents: id, size, hash, and the bytes of those that are inline.
+pub(super) async fn contents(
+    conn: &mut Conn,
+    after: Option<ContentId>,
+    limit: i64,
+) -> Result<Vec<(ContentId, u64, Vec<u8>, Option<Vec<u8>>)>> {
     let rows = query(
-        "select c.id, c.size, c.hash, c.inline, i.bytes from content c left join content_inline i on i.content_id = c.id
+        "select c.id, c.size, c.hash, i.bytes from content c left join content_inline i on i.content_id = c.id
          where c.id > ? order by c.id limit ?",
     )
     .bind(after.map_or(Vec::new(), |id| id.0.as_bytes().to_vec()))
@@ -104,13 +119,7 @@ pub(super) async fn contents(conn: &mut Conn, after: Option<ContentId>, limit: i
         .map(|row| {
             let id = uuid::Uuid::from_slice(row.try_get(0)?)
                 .map_err(|_| DbError::Statement("a content's id has not 16 bytes".into()))?;
-            Ok((
-                ContentId(id),
-                row.try_get::<i64>(1)?.unsigned_abs(),
-                row.try_get(2)?,
-                row.try_get(3)?,
-                row.try_get(4)?,
-            ))
+            Ok((ContentId(id), row.try_get::<i64>(1)?.unsigned_abs(), row.try_get(2)?, row.try_get(3)?))
         })
         .collect()
 }

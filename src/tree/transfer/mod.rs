@@ -4,7 +4,7 @@
 //! a file comes onto keeps its identity and gets a new revision, so that editors which write a temporary file and rename
 //! it don't cut a history off.
 
-pub(super) mod sql;
+pub(crate) mod sql;
 
 use commonhold_acl::{Landing, Permission, Permit};
 
@@ -67,7 +67,7 @@ impl Change<'_> {
             seq,
             ..blank
         };
-        copy.id = sql::copy_planned(self.tx.conn(), source.id, &copy, to.name.key().as_str(), self.actor).await?;
+        copy.id = sql::copy_planned(self.tx.conn(), source.id, &copy, to.name.key().as_str(), &self.by).await?;
         self.log(Op::Copy, (copy.id, copy.parent, &copy.name), bytes, to.at.ancestors()).await?;
         Ok(copy)
     }
@@ -102,7 +102,7 @@ impl Change<'_> {
                 return self.save_as(source, source_ancestors, &document, to).await;
             }
             if is_save_scratch(to.name.as_str()) && to.parent() == old_parent {
-                tree_sql::vacate(self.tx.conn(), source, self.actor, self.now).await?;
+                tree_sql::vacate(self.tx.conn(), source, self.by.user, self.by.at).await?;
             }
         }
         self.clear(permit, to).await?;
@@ -123,7 +123,7 @@ impl Change<'_> {
         from: &Located,
         to: &Target<'_>,
     ) -> Result<Node, TreeError> {
-        let (actor, now, source_ancestors) = (self.actor, self.now, from.ancestors());
+        let (actor, now, source_ancestors) = (self.by.user, self.by.at, from.ancestors());
         let old_parent = source.parent.expect("a share's root is never moved through the tree");
         assert!(may_take(permit, source.id, old_parent), "a permit to take the source away");
         self.unsettle(source).await?;
@@ -150,9 +150,9 @@ impl Change<'_> {
     /// The file that this person took from the destination's name a moment ago: deleted, or moved out of the way. It must
     /// still be where it went, and nobody else's: what has been renamed again, or locked by others, is no backup.
     async fn former(&mut self, to: &Target<'_>) -> Result<Option<Node>, TreeError> {
-        let since = Moment(self.now.0 - VACATED_KEPT.as_millis() as i64);
+        let since = Moment(self.by.at.0 - VACATED_KEPT.as_millis() as i64);
         let key = to.name.key();
-        let Some(id) = sql::vacated(self.tx.conn(), to.parent(), key.as_str(), self.actor, since).await? else {
+        let Some(id) = sql::vacated(self.tx.conn(), to.parent(), key.as_str(), self.by.user, since).await? else {
             return Ok(None);
         };
         let document = tree_sql::chain_up(self.tx.conn(), id).await?.pop();
@@ -191,12 +191,12 @@ impl Change<'_> {
         self.next_seq(backup_name.as_str());
         let blank = self.blank(at.ancestors(), &backup_name, Kind::File);
         let mut backup = Node { content: document.content, size: document.size, modified: document.modified, ..blank };
-        backup.id = tree_sql::insert_node(self.tx.conn(), &backup, backup_name.key().as_str(), self.actor).await?;
+        backup.id = tree_sql::insert_node(self.tx.conn(), &backup, backup_name.key().as_str(), &self.by).await?;
         let kept = document.size.cast_signed();
         self.log(Op::Create, (backup.id, backup.parent, &backup.name), kept, at.ancestors()).await?;
 
-        tree_sql::insert_content(self.tx.conn(), content, self.now).await?;
-        let modified = modified.unwrap_or(self.now);
+        tree_sql::insert_content(self.tx.conn(), content, self.by.at).await?;
+        let modified = modified.unwrap_or(self.by.at);
         let new = State { content: content.id, size: content.size, modified, blind: false };
         self.set_content(&back, at.ancestors(), new).await.map(Some)
     }
@@ -232,8 +232,9 @@ impl Change<'_> {
             let aside = document.parent.expect("only a root has no parent");
             let key = Name::parse(&document.name)
                 .map_or_else(|_| document.name.clone(), |name| name.key().as_str().to_owned());
-            sql::move_node(self.tx.conn(), source.id, aside, &document.name, &key, self.seq).await?;
-            sql::swap_content(self.tx.conn(), source.id, old, document.size, document.modified).await?;
+            sql::move_node(self.tx.conn(), source.id, aside, (&document.name, &key), self.seq, self.by.at).await?;
+            let state = State { content: old, size: document.size, modified: document.modified, blind: false };
+            sql::swap_content(self.tx.conn(), source.id, &state, self.by.at).await?;
             let more = document.size.cast_signed() - source.size.cast_signed();
             self.log(Op::Move, (source.id, Some(aside), &document.name), more, source_ancestors).await?;
         }
@@ -273,7 +274,7 @@ impl Change<'_> {
         let seq = self.next_seq(to.name.as_str());
         let place = self.blank(to.at.ancestors(), to.name, source.kind);
         let key = to.name.key();
-        sql::move_node(self.tx.conn(), source.id, to.parent(), &place.name, key.as_str(), seq).await?;
+        sql::move_node(self.tx.conn(), source.id, to.parent(), (&place.name, key.as_str()), seq, self.by.at).await?;
         Ok(Node { share: self.share, parent: place.parent, name: place.name, seq, ..source.clone() })
     }
 }

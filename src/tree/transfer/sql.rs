@@ -2,8 +2,10 @@
 
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, Sql, query, query_scalar};
-use crate::ids::{ContentId, NodeId, ShareId, UserId};
+use crate::ids::{NodeId, ShareId, UserId};
 use crate::tree::Node;
+use crate::tree::change::{By, State};
+use crate::tree::sql::leave_place;
 
 type Result<T> = std::result::Result<T, DbError>;
 
@@ -43,11 +45,13 @@ pub(super) async fn move_node(
     conn: &mut Conn,
     id: NodeId,
     parent: NodeId,
-    name: &str,
-    key: &str,
+    (name, key): (&str, &str),
     seq: i64,
+    now: Moment,
 ) -> Result<()> {
-    query("update node set parent_id = ?, name = ?, name_key = ?, seq = ? where id = ?")
+    query(concat!(leave_place!(), "update node set parent_id = ?, name = ?, name_key = ?, seq = ? where id = ?"))
+        .bind(now.0)
+        .bind(id.0)
         .bind(parent.0)
         .bind(name)
         .bind(key)
@@ -74,11 +78,15 @@ pub(super) async fn change_share(conn: &mut Conn, root: NodeId, share: ShareId, 
     Ok(())
 }
 
-/// The revisions of `from` become revisions of `to`, then the node `from` goes; both lie in one share.
+/// The revisions of `from` become revisions of `to`, then the node `from` goes; both lie in one share. They are counted on
+/// behind those of `to`, whose present state has just come from `from`, and so comes after all of them.
 pub(super) async fn absorb(conn: &mut Conn, from: NodeId, to: NodeId) -> Result<()> {
-    query("update revision set node_id = ? where node_id = ?; delete from node where id = ?")
+    query(
+        "update revision set node_id = ?1, revno = revno + (select revno from node where id = ?1) - 1 where node_id = ?2;
+         update node set revno = revno + (select f.revno from node f where f.id = ?2) - 1 where id = ?1;
+         delete from node where id = ?2",
+    )
         .bind(to.0)
-        .bind(from.0)
         .bind(from.0)
         .execute(conn)
         .await?;
@@ -86,17 +94,12 @@ pub(super) async fn absorb(conn: &mut Conn, from: NodeId, to: NodeId) -> Result<
 }
 
 /// Gives a file another content without keeping the one it has.
-pub(super) async fn swap_content(
-    conn: &mut Conn,
-    file: NodeId,
-    content: ContentId,
-    size: u64,
-    modified: Moment,
-) -> Result<()> {
-    query("update node set content_id = ?, size = ?, modified_at = ? where id = ?")
-        .bind(content.0.as_bytes().as_slice())
-        .bind(size.cast_signed())
-        .bind(modified.0)
+pub(super) async fn swap_content(conn: &mut Conn, file: NodeId, new: &State, now: Moment) -> Result<()> {
+    query("update node set content_id = ?, size = ?, modified_at = ?, written_at = ? where id = ?")
+        .bind(new.content.0.as_bytes().as_slice())
+        .bind(new.size.cast_signed())
+        .bind(new.modified.0)
+        .bind(now.0)
         .bind(file.0)
         .execute(conn)
         .await?;
@@ -137,7 +140,7 @@ macro_rules! fresh_node_id {
         "nextval(pg_get_serial_sequence('node', 'id'))"
     };
 }
-pub(in crate::tree) use {copy_map, fresh_node_id};
+pub(crate) use {copy_map, fresh_node_id};
 
 /// Writes which nodes a copy of `source` takes and what their new ids are: how many, their bytes, levels below the source.
 pub(super) async fn plan_copy(conn: &mut Conn, source: NodeId, deep: bool) -> Result<(i64, i64, i64)> {
@@ -175,19 +178,13 @@ pub(in crate::tree) async fn planned(conn: &mut Conn) -> Result<(i64, i64, i64)>
 }
 
 /// Carries a planned copy out: `root` says where the copy of `source` comes; gives its id.
-pub(super) async fn copy_planned(
-    conn: &mut Conn,
-    source: NodeId,
-    root: &Node,
-    key: &str,
-    author: UserId,
-) -> Result<NodeId> {
+pub(super) async fn copy_planned(conn: &mut Conn, source: NodeId, root: &Node, key: &str, by: &By) -> Result<NodeId> {
     query(
         "insert into node (id, share_id, parent_id, name, name_key, kind, content_id, size, modified_at, created_at, seq,
-                           author_id, has_props)
+                           author_id, made_at, written_at, client, has_props)
          select m.new, ?, coalesce(p.new, ?), case when n.id = ? then ? else n.name end,
                 case when n.id = ? then ? else n.name_key end, n.kind,
-                n.content_id, n.size, n.modified_at, ?, ?, ?, n.has_props
+                n.content_id, n.size, n.modified_at, ?, ?, ?, ?, ?, ?, n.has_props
          from copy_map m join node n on n.id = m.old left join copy_map p on p.old = n.parent_id;
          insert into prop (node_id, ns, name, value, lang)
          select m.new, ns, name, value, lang from prop join copy_map m on m.old = node_id",
@@ -200,7 +197,10 @@ pub(super) async fn copy_planned(
     .bind(key)
     .bind(root.created.0)
     .bind(root.seq)
-    .bind(author.0)
+    .bind(by.user.0)
+    .bind(by.at.0)
+    .bind(by.at.0)
+    .bind(&by.client)
     .execute(&mut *conn)
     .await?;
     let id = query_scalar("select new from copy_map where old = ?").bind(source.0).fetch_one(conn).await?;
