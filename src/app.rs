@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::access_log::{self, AccessLog};
 use crate::audit::{self, Actor, Line, Record};
-use crate::auth::Auth;
+use crate::auth::{self, Auth};
 use crate::blobs::{BlobError, Blobs};
 use crate::clock::Moment;
 use crate::config::Config;
@@ -15,6 +16,7 @@ use crate::dav::headers::Origin;
 use crate::db::Db;
 use crate::guard::Guard;
 use crate::jobs::Chores;
+use crate::servers::{self, Server};
 use crate::site::{HeadFile, Site, SiteError};
 use crate::trail::{Trail, batch};
 use crate::tree::cache::TreeCache;
@@ -98,7 +100,10 @@ pub async fn serve(
     let listener = net::listen(listen).map_err(|error| ServeError::Listen(listen, error))?;
     let address = listener.local_addr()?;
     let head_file = site.head_file(&config.audit);
-    start_record(&site.db, &head_file, address).await?;
+    let name = if config.server.name.is_empty() { jobs::runner() } else { config.server.name.clone() };
+    start_record(&site.db, &head_file, address, &name).await?;
+    let this = Server::this(name, address.to_string(), Moment::now());
+    servers::say_so(&site.db, &this, Moment::now()).await.map_err(SiteError::from)?;
     let (trail, events) = Trail::new();
     let opened = access_log::open(&config.access_log);
     let opened = opened.map_err(|error| ServeError::AccessLog(config.access_log.to.clone(), error))?;
@@ -108,7 +113,7 @@ pub async fn serve(
         blobs: site.blobs.clone(),
         config: config.clone(),
         head_file: head_file.clone(),
-        runner: jobs::runner(),
+        runner: this.name.clone(),
     };
     let limits = net::Limits::from(&config.limits);
     let app = Arc::new(App {
@@ -125,19 +130,23 @@ pub async fn serve(
     });
     let stop = net::stop_on_signal()?;
     ready(address);
-    tracing::info!(%address, "serving");
+    tracing::info!(%address, name = this.name, "serving");
     let answered = CancellationToken::new();
     let jobs = tokio::spawn(jobs::run(chores, stop.clone()));
+    let presence = tokio::spawn(be_present(site.db.clone(), this.clone(), stop.clone()));
     let batches = tokio::spawn(batch::run(Arc::clone(&app), events, answered.clone()));
     net::serve(listener, limits, stop, router::service(app)).await;
     // Only now is the last answer's event in the queue.
     answered.cancel();
-    for task in [jobs, batches] {
+    for task in [jobs, batches, presence] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a background job broke down");
         }
     }
-    stop_record(&site.db, &head_file).await?;
+    stop_record(&site.db, &head_file, &this.name).await?;
+    if let Err(error) = servers::say_goodbye(&site.db, &this).await {
+        tracing::warn!(%error, "the list of servers still names this one");
+    }
     if let Some(lines) = access_lines {
         lines.finish();
     }
@@ -146,8 +155,28 @@ pub async fn serve(
     Ok(())
 }
 
+/// Says again and again that this server runs, and clears away what all servers have counted together and nobody needs any more.
+async fn be_present(db: Db, this: Server, stop: CancellationToken) {
+    let mut rounds = interval(servers::SAYS_SO);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut outdated = false;
+    while stop.run_until_cancelled(rounds.tick()).await.is_some() {
+        match servers::say_so(&db, &this, Moment::now()).await {
+            Ok(newer) if newer && !outdated => {
+                outdated = true;
+                tracing::warn!("a newer server has changed the schema; this one goes on, and can't be started again");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the other servers can't be told that this one runs"),
+        }
+        if let Err(error) = auth::forget_guesses(&db, Moment::now()).await {
+            tracing::warn!(%error, "old counts of wrong passwords could not be removed");
+        }
+    }
+}
+
 /// Begins the server's part of the audit, with what it finds wrong with the part before.
-async fn start_record(db: &Db, head_file: &HeadFile, address: SocketAddr) -> Result<(), ServeError> {
+async fn start_record(db: &Db, head_file: &HeadFile, address: SocketAddr, name: &str) -> Result<(), ServeError> {
     let now = Moment::now();
     match head_file.read() {
         Ok(Some(kept)) => {
@@ -162,13 +191,14 @@ async fn start_record(db: &Db, head_file: &HeadFile, address: SocketAddr) -> Res
         Ok(None) => {}
         Err(error) => tracing::error!(%error, "the kept end of the audit can't be read"),
     }
-    let note = format!("commonhold {} on {address}", env!("CARGO_PKG_VERSION"));
+    let note = format!("commonhold {} on {address} as {name}", env!("CARGO_PKG_VERSION"));
     append(db, Record { note: Some(Line::note(&note)), ..Record::new(now, Actor::server(), "start") }).await
 }
 
 /// Ends it, and keeps where it ended.
-async fn stop_record(db: &Db, head_file: &HeadFile) -> Result<(), ServeError> {
-    append(db, Record::new(Moment::now(), Actor::server(), "stop")).await?;
+async fn stop_record(db: &Db, head_file: &HeadFile, name: &str) -> Result<(), ServeError> {
+    let stop = Record::new(Moment::now(), Actor::server(), "stop");
+    append(db, Record { note: Some(Line::note(&format!("as {name}"))), ..stop }).await?;
     let head = audit::head(&mut db.read().await.map_err(SiteError::from)?).await.map_err(SiteError::from)?;
     tracing::info!(%head, "the end of the audit");
     if let Err(error) = head_file.write(&head) {

@@ -22,6 +22,9 @@ const DATABASE_VARIABLE: &str = "COMMONHOLD_DATABASE";
 /// Says where the contents are.
 const BLOBS_VARIABLE: &str = "COMMONHOLD_BLOBS";
 
+/// Bytes of a server's name.
+const SERVER_NAME_BYTES_MAX: usize = 64;
+
 /// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -52,6 +55,8 @@ pub struct Config {
 pub struct Server {
     /// Address and port to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// What it is called in lists, in the log and in the audit; empty: machine and process.
+    pub name: String,
     /// The origins under which clients reach this server, such as `https://files.example.org`.
     pub public_origins: Vec<String>,
     /// Whether plain HTTP may leave this machine.
@@ -60,7 +65,8 @@ pub struct Server {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), public_origins: Vec::new(), insecure_http: false }
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
+        Self { listen, name: String::new(), public_origins: Vec::new(), insecure_http: false }
     }
 }
 
@@ -429,6 +435,11 @@ impl Config {
             ("limits.idle_timeout_s", idle_timeout_s >= 1, positive),
             ("limits.body_idle_timeout_s", body_idle_timeout_s >= 1, positive),
             ("limits.write_idle_timeout_s", write_idle_timeout_s >= 1, positive),
+            (
+                "server.name",
+                self.server.name.len() <= SERVER_NAME_BYTES_MAX && !self.server.name.chars().any(char::is_control),
+                "at most 64 bytes of plain text",
+            ),
             (
                 "server.public_origins",
                 self.server.public_origins.iter().all(|origin| is_origin(origin)),

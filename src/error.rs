@@ -214,6 +214,10 @@ impl From<DbError> for HttpError {
                 tracing::error!(version, "the schema is newer than this binary");
                 Self::unavailable("The server is being upgraded.")
             }
+            DbError::Older(servers) => {
+                tracing::error!(%servers, "older servers are in the way of a change of the schema");
+                Self::unavailable("The server is being upgraded.")
+            }
             DbError::Statement(why) => {
                 tracing::error!(%why, "a statement failed");
                 Self::internal()

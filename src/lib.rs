@@ -24,6 +24,7 @@ pub mod net;
 pub mod path;
 pub mod reply;
 pub mod router;
+pub mod servers;
 pub mod shares;
 pub mod site;
 pub mod telemetry;

@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::auth::AuthError;
 use crate::clock::Moment;
 use crate::dav::{self, Exchange, PREFIX, principals};
+use crate::db;
 use crate::error::HttpError;
 use crate::guard::Caller;
 use crate::net::{PeerAddr, RequestBody};
@@ -49,7 +50,7 @@ impl Service<Request<RequestBody>> for Router {
 
     fn call(&self, request: Request<RequestBody>) -> Self::Future {
         let app = Arc::clone(&self.0);
-        Box::pin(async move { Ok(answer(app, request).await) })
+        Box::pin(async move { Ok(db::request(answer(app, request)).await) })
     }
 }
 

@@ -26,6 +26,7 @@ const DOMAIN: &[&str] = &[
     "src/contents",
     "src/history",
     "src/locks",
+    "src/servers",
     "src/audit",
     "src/links",
     "src/notify",

@@ -32,7 +32,9 @@ use crate::ids::{DeviceId, UserId};
 use crate::path::Name;
 use basic::Basic;
 use password::Hasher;
-use throttle::Throttle;
+use throttle::{NotNow, Throttle};
+
+pub use throttle::forget as forget_guesses;
 
 /// A caller whose credentials were right. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -92,6 +94,15 @@ pub enum AuthError {
     /// The directory can't be asked. 503.
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+impl From<NotNow> for AuthError {
+    fn from(not_now: NotNow) -> Self {
+        match not_now {
+            NotNow::Wait(retry_after_s) => Self::Throttled { retry_after_s },
+            NotNow::Db(error) => Self::Db(error),
+        }
+    }
 }
 
 /// Credentials by a hash that only this process can compute.
@@ -220,7 +231,7 @@ impl Auth {
         match Credential::parse(secret.reveal()) {
             Some(credential) => {
                 let login = by_app_password(db, &user, &credential).await?;
-                self.throttle.welcome(&user.key(), attempt.peer);
+                self.throttle.welcome(db, &user.key(), attempt.peer, attempt.now).await?;
                 Ok(Proof { login, stamp, until: attempt.now.plus(self.proof_time) })
             }
             None => self.prove_password(db, attempt, stamp, stale, &user, secret).await,
@@ -257,16 +268,15 @@ impl Auth {
             let login = Login { user: Arc::new(user.clone()), how: How::Password, fresh: false };
             return Ok(Proof { login, stamp, until: stale.until });
         }
-        let throttled = |retry_after_s| AuthError::Throttled { retry_after_s };
-        let guess = self.throttle.admit(&name.key(), attempt.peer, now).map_err(throttled)?;
+        let guess = self.throttle.admit(db, &name.key(), attempt.peer, now).await?;
         // An unknown user and one without a password take as long as the others.
         let Ok(right) = self.hasher.verify(secret, hash).await else {
-            self.throttle.take_back(&guess);
+            self.throttle.take_back(db, &guess).await?;
             return Err(AuthError::Busy);
         };
         match user.filter(|user| right && user.may_log_in()) {
             Some(user) => {
-                self.throttle.right(&guess);
+                self.throttle.right(db, &guess, now).await?;
                 let login = Login { user: Arc::new(user), how: How::Password, fresh: false };
                 Ok(Proof { login, stamp, until: now.plus(self.proof_time) })
             }

@@ -34,6 +34,7 @@ mod revision;
 mod role;
 mod rollback;
 mod serve;
+mod server;
 mod share;
 mod sheet;
 mod snapshot;
@@ -147,6 +148,9 @@ enum Command {
     Rollback(rollback::Rollback),
     Snapshot(snapshot::TakeSnapshot),
     Access(access::Access),
+    /// The servers of a site that has several
+    #[command(subcommand)]
+    Server(server::ServerCommand),
     Explain(explain::Explain),
     Audit(audit::Audit),
     /// What the server does by itself: when it last did it, when it will again, and what it did
@@ -230,6 +234,7 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
             Command::Audit(audit) => audit.run(context).await,
             Command::Job(job) => job.run(context).await,
             Command::Gc(gc) => gc.run(context).await,
+            Command::Server(server) => server.run(context).await,
             Command::Verify(verify) => verify.run(context).await,
             Command::Migrate(migrate) => migrate.run(context).await,
             Command::Completions(completions) => Ok(completions.run()),

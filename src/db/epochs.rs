@@ -22,7 +22,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::checkpoint::Frames;
 use super::query::query;
 use super::readers::Readers;
-use super::{Conn, DbError};
+use super::{Conn, DbError, postgres};
 use crate::ids::ShareId;
 
 /// Where the change counter lies in the WAL index.
@@ -35,6 +35,19 @@ const COPIED_AT: u64 = 96;
 /// A look at the counter holds so long. One request asks several times; no process can commit, end, and have its user's
 /// next request here within it.
 const LOOK_HOLDS: Duration = Duration::from_micros(50);
+
+/// What a request knows of the table holds to its end, but no longer than this: some take their time to send what they ask.
+const REQUEST_HOLDS: Duration = Duration::from_secs(1);
+
+tokio::task_local! {
+    /// When the request came that this task answers.
+    static BEGAN: Instant;
+}
+
+/// Answers a request: stamps within it are of its beginning or later.
+pub async fn request<T>(answer: impl Future<Output = T>) -> T {
+    BEGAN.scope(Instant::now(), answer).await
+}
 
 /// What held when something was read. Two equal stamps: nothing that it covers has changed in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,6 +96,8 @@ impl Counts {
 pub(super) struct Epochs {
     kept: Kept,
     counts: Mutex<Counts>,
+    /// Held by whoever asks the table; how the last question failed, if it did.
+    asking: tokio::sync::Mutex<Option<(Instant, DbError)>>,
 }
 
 /// Where the counters are.
@@ -102,14 +117,15 @@ impl Epochs {
     pub fn of_file(path: &Path) -> std::io::Result<Self> {
         let mut name = path.as_os_str().to_owned();
         name.push("-shm");
-        let epochs = Self { kept: Kept::Index(File::open(name)?), counts: Mutex::default() };
+        let epochs =
+            Self { kept: Kept::Index(File::open(name)?), counts: Mutex::default(), asking: Default::default() };
         epochs.counts.lock().known = epochs.counter()?;
         Ok(epochs)
     }
 
     /// The counters of a server's table.
     pub fn of_table(readers: Arc<Readers>) -> Self {
-        Self { kept: Kept::Table(readers), counts: Mutex::default() }
+        Self { kept: Kept::Table(readers), counts: Mutex::default(), asking: Default::default() }
     }
 
     fn counter(&self) -> std::io::Result<u32> {
@@ -183,16 +199,56 @@ impl Epochs {
         Ok(())
     }
 
-    /// Sees to it that what is known of the table is of this moment.
+    /// Nothing that is cached may be used any more: the database was away, and may come back as another host that never heard of the last numbers.
+    fn forget(&self) {
+        let mut counts = self.counts.lock();
+        *counts = Counts { foreign: counts.foreign + 1, ..Counts::default() };
+    }
+
+    /// Sees to it that what is known of the table is not older than the request that asks, or than a second. Requests at the same time share a
+    /// question, if it was asked after they came.
     async fn refresh(&self, readers: &Arc<Readers>) -> Result<(), DbError> {
-        if self.counts.lock().looked.is_some_and(|at| at.elapsed() < LOOK_HOLDS) {
+        let now = Instant::now();
+        let began = BEGAN.try_with(|began| *began).unwrap_or(now);
+        let since = now.checked_sub(REQUEST_HOLDS).map_or(began, |oldest| began.max(oldest));
+        if self.knows(since) {
             return Ok(());
         }
+        let mut last = self.asking.lock().await;
+        if self.knows(since) {
+            return Ok(());
+        }
+        if let Some((_, error)) = last.as_ref().filter(|(asked, _)| *asked >= since) {
+            return Err(error.clone());
+        }
+        let asked = Instant::now();
+        let answer = self.ask_readers(readers).await;
+        *last = answer.as_ref().err().map(|error| (asked, error.clone()));
+        answer
+    }
+
+    /// Whether the table has been asked since.
+    fn knows(&self, since: Instant) -> bool {
+        self.counts.lock().looked.is_some_and(|at| at >= since)
+    }
+
+    async fn ask_readers(&self, readers: &Arc<Readers>) -> Result<(), DbError> {
         loop {
             let mut lent = readers.lend().await?;
-            match self.ask(lent.conn()).await {
+            let asked = match tokio::time::timeout(postgres::QUICK_ANSWER_MAX, self.ask(lent.conn())).await {
+                Ok(asked) => asked,
+                Err(_) => {
+                    lent.give_up();
+                    Err(DbError::Lost("the database gave no answer in time".into()))
+                }
+            };
+            match asked {
                 Err(_) if lent.is_stale() => {}
-                asked => return asked,
+                Err(error) => {
+                    self.forget();
+                    return Err(error);
+                }
+                Ok(()) => return Ok(()),
             }
         }
     }
@@ -269,7 +325,7 @@ impl Epochs {
         let mut counts = self.counts.lock();
         counts.own = false;
         if matches!(self.kept, Kept::Table(_)) {
-            // The next question asks the table.
+            // The next question asks the table: what this commit has raised is not known here yet.
             counts.looked = None;
             return;
         }

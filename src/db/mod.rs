@@ -18,15 +18,16 @@ mod write;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{Connection, SqliteConnection};
 
 pub use conn::Conn;
-pub use epochs::Stamp;
+pub use epochs::{Stamp, request};
 pub use postgres::Address;
 pub use query::{Bind, Column, Done, Query, Row, Scalar, Sql, Value, query, query_scalar};
-pub use readers::ReadTx;
+pub use readers::{Aside, ReadTx};
 pub use write::{Seal, WriteTx};
 
 use crate::ids::ShareId;
@@ -49,6 +50,9 @@ pub enum DbError {
     /// Written by a newer server.
     #[error("the site was written by a newer server (schema {0}); this binary is too old for it")]
     Newer(i64),
+    /// Servers run that can't live with what this binary would change.
+    #[error("older servers are running that rest on what this version takes away: {0}; stop them first")]
+    Older(Arc<str>),
     /// A statement was refused; a fault of ours.
     #[error("a statement failed: {0}")]
     Statement(Arc<str>),
@@ -81,6 +85,14 @@ impl From<sqlx::migrate::MigrateError> for DbError {
             other => Self::Lost(other.to_string().into()),
         }
     }
+}
+
+/// A server that has not been seen for so long is not running.
+pub const SERVER_SILENT_MAX: Duration = Duration::from_secs(60);
+
+/// The newest change of the schema that this binary knows.
+pub fn newest_migration() -> i64 {
+    postgres::newest_migration()
 }
 
 fn lost(error: std::io::Error) -> DbError {
@@ -169,6 +181,15 @@ impl Db {
     /// Begins to write: waits for its turn. Errors: [`DbError::Busy`] when another process holds the database.
     pub async fn write(&self) -> Result<WriteTx, DbError> {
         Ok(self.writer.begin().await?.sealed_by(self.seal.clone()))
+    }
+
+    /// Begins a short transaction beside the writer, for what servers count together and no decision about files rests on. `None` with SQLite, whose
+    /// one server counts in its memory.
+    pub async fn aside(&self) -> Result<Option<Aside>, DbError> {
+        if !self.is_server() {
+            return Ok(None);
+        }
+        self.readers.begin_aside().await.map(Some)
     }
 
     /// The same database, to each of whose transactions `seal` adds something.

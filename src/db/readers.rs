@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::source::{Purpose, Source};
-use super::{Conn, DbError, Reads};
+use super::{Conn, DbError, Reads, postgres};
 
 /// Transactions that read at the same time.
 const READERS_MAX: usize = 8;
@@ -54,9 +54,18 @@ impl Readers {
 
     /// Begins a transaction.
     pub async fn begin(self: &Arc<Self>) -> Result<ReadTx, DbError> {
+        self.begin_by(self.begin).await
+    }
+
+    /// Begins one that writes, beside the writer; only a server lets it.
+    pub async fn begin_aside(self: &Arc<Self>) -> Result<Aside, DbError> {
+        Ok(Aside(self.begin_by(postgres::BEGIN_ASIDE).await?))
+    }
+
+    async fn begin_by(self: &Arc<Self>, begin: &'static str) -> Result<ReadTx, DbError> {
         loop {
             let mut lent = self.lend().await?;
-            match lent.conn().command(self.begin).await {
+            match lent.conn().command(begin).await {
                 Ok(()) => return Ok(ReadTx(lent)),
                 Err(_) if lent.is_stale() => {}
                 Err(error) => return Err(error),
@@ -91,6 +100,14 @@ impl Lent {
         self.conn.as_mut().expect("the connection is there until the end")
     }
 
+    /// It gives no answers: nobody gets it any more.
+    pub fn give_up(&mut self) {
+        self.fresh = true;
+        self.conn = None;
+        // The others are of the same host, most likely.
+        self.readers.idle.lock().clear();
+    }
+
     /// Whether it was cut while nobody used it. Then there is no harm in trying another one.
     pub fn is_stale(&self) -> bool {
         !self.fresh && self.conn.as_ref().is_some_and(Conn::is_broken)
@@ -109,6 +126,28 @@ impl Drop for Lent {
 pub struct ReadTx(Lent);
 
 impl Reads for ReadTx {
+    fn conn(&mut self) -> &mut Conn {
+        self.0.conn()
+    }
+}
+
+/// A short transaction beside the one writer, for rows on a server on which nothing about files rests: it isn't waited for until its commit is on
+/// disk. Dropped, it is undone.
+pub struct Aside(ReadTx);
+
+impl Aside {
+    /// Keeps what was written, unless the database server dies within the second.
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        self.0.conn().command("commit").await?;
+        let lent = &mut self.0.0;
+        if let Some(conn) = lent.conn.take() {
+            lent.readers.take_back(conn);
+        }
+        Ok(())
+    }
+}
+
+impl Reads for Aside {
     fn conn(&mut self) -> &mut Conn {
         self.0.conn()
     }

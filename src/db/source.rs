@@ -31,7 +31,7 @@ impl Source {
     pub async fn open(&self, purpose: Purpose) -> Result<Conn, DbError> {
         Ok(Conn(match self {
             Self::File(path) => Driver::Sqlite(SqliteConn::open(path, purpose)?),
-            Self::Server(address) => Driver::Postgres(Box::new(PgConn::open(address).await?)),
+            Self::Server(address) => Driver::Postgres(Box::new(PgConn::open(address, purpose).await?)),
         }))
     }
 }

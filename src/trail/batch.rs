@@ -157,7 +157,7 @@ impl Batch {
                 let note = Some(Line::note(rule.as_deref().unwrap_or(&text)));
                 Some(Record { outcome, status: Some(status.as_u16()), note, ..record })
             }
-            What::Login => Some(Record { path: None, ..login(record) }),
+            What::Login => Some(Record { path: None, target: None, ..login(record) }),
             What::NoLogin { name, status } => {
                 let (outcome, note) = match status {
                     Some(StatusCode::TOO_MANY_REQUESTS) => (Outcome::Denied, "too many wrong passwords"),
@@ -172,7 +172,8 @@ impl Batch {
                     None => None,
                 };
                 let status = status.map(|status| status.as_u16());
-                let mut record = Record { outcome, status, note: Some(Line::note(note)), path: None, ..login(record) };
+                let mut record = Record { outcome, status, note: Some(Line::note(note)), ..login(record) };
+                (record.path, record.target) = (None, None);
                 if let Some(account) = account {
                     record.actor.id = Some(account.id);
                     record.actor.name = Line::name(&account.name);

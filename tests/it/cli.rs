@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::site::{Client, Depth, Ran, Server, Site, command, is_elsewhere};
+use crate::site::{Client, Depth, Nodes, Ran, Server, Site, command, is_elsewhere};
 
 #[test]
 fn wrong_usage_exits_2_and_what_cannot_be_exits_1() {
@@ -268,7 +268,7 @@ fn logins(server: &Server, told: &str) -> Vec<Client> {
 }
 
 fn client_of(server: &Server, name: &str, secret: &str) -> Client {
-    Client::new(std::sync::Arc::new(std::sync::Mutex::new(server.address)), name, secret)
+    Client::new(Nodes::at(vec![server.address]), name, secret)
 }
 
 /// A share with one co-owner, and a user who isn't subscribed.

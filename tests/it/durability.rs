@@ -12,13 +12,12 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 
-use crate::site::{Client, Server, Site, is_elsewhere, is_in_bucket};
+use crate::site::{Client, Nodes, Server, Site, is_elsewhere, is_in_bucket};
 
 /// Larger than what the database keeps in its own rows, so that it becomes a file.
 const LARGE_BYTES: usize = 1024 * 1024;
@@ -102,7 +101,7 @@ fn watched_changes(config: &str) -> Vec<Answer> {
     });
     let server = Server::start(under_strace(&site, &pipe), &site.folder().join("watched.log"));
 
-    let ana = Client::new(Arc::new(Mutex::new(server.address)), &ana.name, &ana.secret);
+    let ana = Client::new(Nodes::at(vec![server.address]), &ana.name, &ana.secret);
     ana.get("/Projects/").status(200);
     // What is recorded behind an answer is synced in its own time, and must not be taken for a part of the next one.
     while site.cli(&["audit", "--verb", "LOGIN", "--json"]).ok().json().as_array().is_none_or(Vec::is_empty) {}

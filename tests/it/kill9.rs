@@ -88,7 +88,7 @@ fn write_until_cut_off(client: &Client, folder: &str, mut tree: Node, mut random
 }
 
 /// Small contents lie in the database, large ones in files.
-fn random_change(random: &mut Rng) -> Change {
+pub fn random_change(random: &mut Rng) -> Change {
     let file = |random: &mut Rng| vec![random.pick(NAMES).to_owned()];
     let inner = |random: &mut Rng| vec!["folder".to_owned(), random.pick(NAMES).to_owned()];
     match random.below(12) {

@@ -85,7 +85,7 @@ fn migrate(from: &Place, to: &Place) -> Ran {
 
 /// A client of a server that runs now.
 fn at(server: &Server, secret: &str) -> Client {
-    Client::new(std::sync::Arc::new(std::sync::Mutex::new(server.address)), "ana", secret)
+    Client::new(crate::site::Nodes::at(vec![server.address]), "ana", secret)
 }
 
 #[test]

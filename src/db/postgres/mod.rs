@@ -2,54 +2,44 @@
 //!
 //! The server says which types the parameters of a statement have, and the values that are bound are sent as these.
 
+mod address;
 pub mod translate;
+mod upgrade;
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use parking_lot::Mutex;
-use sqlx::postgres::{PgConnectOptions, PgRow, PgTypeInfo};
+use sqlx::postgres::{PgRow, PgTypeInfo};
 use sqlx::{
-    Arguments, AssertSqlSafe, Column as _, ConnectOptions, Connection, Either, Executor, PgConnection, Row as _,
-    Statement as _, TypeInfo, ValueRef as _,
+    Arguments, AssertSqlSafe, Column as _, Connection, Either, Executor, PgConnection, Row as _, Statement as _,
+    TypeInfo, ValueRef as _,
 };
-use tracing::log::LevelFilter;
 
 use super::DbError;
 use super::query::{Bind, Done, Row, Sql, Value};
+use super::source::Purpose;
+pub use address::Address;
 use translate::{Translated, translate};
+pub(super) use upgrade::{migrate, newest_migration};
 
-/// How long a connection may take to come about, and a statement to find its rows free.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A statement, or its commit, that has no answer after so long never gets one: the connection is given up. Longer than anything that is waited for
+/// in the database itself.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
+/// The same for the one question that every request begins with: a host that is gone without a word is noticed by it.
+pub(super) const QUICK_ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// Begins a writing transaction: of all nodes one writes at a time, as on SQLite, so everything that is decided in a transaction is decided alone.
 /// The number is this program's among the advisory locks of the database, and so is that of [`CLAIM`].
 pub(super) const BEGIN_ALONE: &str = "begin; select pg_advisory_xact_lock(7236825610)";
+/// Begins a transaction beside the writer, whose loss in a crash does no harm.
+pub(super) const BEGIN_ASIDE: &str = "begin; set local synchronous_commit = off";
 /// Takes the database for one server as long as the connection lasts; gives whether it was free.
 pub(super) const CLAIM: &str = "select pg_try_advisory_lock(7236825611)";
 /// The same for one of several servers, beside none that wants it for itself.
 pub(super) const CLAIM_SHARED: &str = "select pg_try_advisory_lock_shared(7236825611)";
-
-/// Where a database is.
-#[derive(Debug, Clone)]
-pub struct Address(PgConnectOptions);
-
-impl FromStr for Address {
-    type Err = String;
-
-    /// Errors: what is wrong with the URL, without what it says.
-    fn from_str(url: &str) -> Result<Self, String> {
-        let options = PgConnectOptions::from_str(url).map_err(|error| error.to_string())?;
-        let milliseconds = PATIENCE.as_millis().to_string();
-        let options = options
-            .application_name("commonhold")
-            .options([("lock_timeout", milliseconds.as_str()), ("client_min_messages", "warning")]);
-        Ok(Self(options.log_statements(LevelFilter::Off)))
-    }
-}
 
 /// What a parameter is sent as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,12 +135,8 @@ pub(super) fn meaning(error: &sqlx::Error) -> DbError {
 
 impl PgConn {
     /// Connects.
-    pub async fn open(address: &Address) -> Result<Self, DbError> {
-        let connecting = tokio::time::timeout(PATIENCE, address.0.connect());
-        let conn = match connecting.await {
-            Ok(conn) => conn.map_err(|error| meaning(&error))?,
-            Err(_) => return Err(DbError::Lost("no connection came about in time".into())),
-        };
+    pub async fn open(address: &Address, purpose: Purpose) -> Result<Self, DbError> {
+        let conn = address.connect(purpose).await?;
         Ok(Self { conn, kinds: HashMap::new(), broken: false, spoiled: false })
     }
 
@@ -169,7 +155,7 @@ impl PgConn {
         let mut rows = Vec::new();
         let mut changed = 0;
         for prepared in script(sql.postgres) {
-            let ran = self.run_one(prepared, binds, &mut rows).await;
+            let ran = in_time(self.run_one(prepared, binds, &mut rows)).await;
             changed += ran.map_err(|error| self.failed(error, prepared.text))?;
         }
         Ok((rows, Done(changed)))
@@ -216,8 +202,9 @@ impl PgConn {
         if sql == "commit" && self.spoiled {
             return Err(DbError::Busy);
         }
-        let ran = self.conn.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
-        ran.map(drop).map_err(|error| self.failed(meaning(&error), sql))?;
+        let ran = self.conn.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())));
+        let ran = in_time(async { ran.await.map_err(|error| meaning(&error)) }).await;
+        ran.map(drop).map_err(|error| self.failed(error, sql))?;
         // What begins, ends or goes back begins anew.
         self.spoiled = false;
         Ok(())
@@ -240,6 +227,11 @@ impl PgConn {
         // What is not said goodbye to is noticed by the server all the same.
         let _ = self.conn.close().await;
     }
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
+    let given_up = |_| Err(DbError::Lost("there was no answer in time".into()));
+    tokio::time::timeout(ANSWER_MAX, answer).await.unwrap_or_else(given_up)
 }
 
 fn add(arguments: &mut sqlx::postgres::PgArguments, bind: &Bind<'_>, kind: Kind) -> Result<(), DbError> {
@@ -288,16 +280,4 @@ fn read(row: &PgRow) -> Result<Row, DbError> {
         })
     };
     (0..row.len()).map(value).collect::<Result<_, _>>().map(Row)
-}
-
-/// Brings the schema up to date, or to a version; one node at a time does, sqlx sees to that. Errors: [`DbError::Newer`] for a schema that this binary doesn't know.
-pub(super) async fn migrate(address: &Address, version: Option<i64>) -> Result<(), DbError> {
-    let mut conn = PgConn::open(address).await?;
-    let migrations = sqlx::migrate!("migrations/postgres");
-    match version {
-        None => migrations.run(conn.inner()).await?,
-        Some(version) => migrations.run_to(version, conn.inner()).await?,
-    }
-    conn.close().await;
-    Ok(())
 }

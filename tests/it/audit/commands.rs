@@ -81,7 +81,7 @@ fn a_command_that_only_looks_or_fails_leaves_no_record() {
 
 #[test]
 fn the_log_begins_with_the_site_and_tells_of_start_and_stop() {
-    let mut site = Site::start();
+    let mut site = Site::start_alone();
     site.stop();
     site.restart();
     let verbs: Vec<Value> = records(&site, &[]).into_iter().map(|record| record["verb"].clone()).collect();

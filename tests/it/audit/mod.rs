@@ -58,7 +58,7 @@ const LOCK: &str = r#"<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:
 
 #[test]
 fn each_verb_leaves_exactly_one_record_with_its_actor_and_path() {
-    let site = Site::start();
+    let site = Site::start_alone();
     let [ana] = site.team("Projects", [("ana", "co-owner")]);
     let token = {
         ana.mkcol("/Projects/plans").status(201);
@@ -117,7 +117,7 @@ fn each_verb_leaves_exactly_one_record_with_its_actor_and_path() {
 
 #[test]
 fn a_denial_carries_the_rule_that_denied_it() {
-    let site = Site::start();
+    let site = Site::start_alone();
     let [ana, eva] = site.team("Projects", [("ana", "co-owner"), ("eva", "viewer")]);
     let ben = site.user("ben");
     ana.put("/Projects/plan.txt", "v1").status(201);
@@ -211,7 +211,7 @@ fn the_log_is_listed_by_time_and_limit_in_columns() {
 
 #[test]
 fn an_item_is_found_under_the_names_it_had_before() {
-    let site = Site::start();
+    let site = Site::start_alone();
     let [ana] = site.team("Projects", [("ana", "co-owner")]);
     ana.put("/Projects/draft.txt", "v1").status(201);
     ana.rename("/Projects/draft.txt", "/Projects/final.txt").status(201);
@@ -264,7 +264,7 @@ fn what_is_in_a_home_is_recorded_by_its_owner_whoever_comes_there() {
 
 #[test]
 fn a_collection_that_is_hidden_denies_what_would_come_into_it() {
-    let site = Site::start();
+    let site = Site::start_alone();
     let [ana, ben] = site.team("Projects", [("ana", "co-owner"), ("ben", "editor")]);
     site.cli(&["share", "add", "Secret"]).ok();
     site.cli(&["share", "subscribe", "Secret", "--user", "ana"]).ok();

@@ -2,6 +2,7 @@
 //!
 //! Paths are those a person sees below the DAV root (`/Projects/plan 1.txt`); `raw` takes a request target as it is.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -10,6 +11,7 @@ use data_encoding::BASE64;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::http::{Answer, Connection, chunked};
+use super::nodes::Nodes;
 use super::reply::Reply;
 
 /// What a path segment keeps unencoded (RFC 3986 section 2.3), and the slash between segments.
@@ -33,13 +35,13 @@ impl Depth {
     }
 }
 
-/// A caller of the server. A clone is the same person at another machine: it has a connection of its own.
+/// A caller of the site. A clone is the same person at another machine: it has connections of its own.
 pub struct Client {
     pub name: String,
     pub secret: String,
-    address: Arc<Mutex<SocketAddr>>,
+    nodes: Arc<Nodes>,
     authorization: Option<String>,
-    kept: Mutex<Option<(SocketAddr, Connection)>>,
+    kept: Mutex<HashMap<SocketAddr, Connection>>,
 }
 
 impl Clone for Client {
@@ -47,23 +49,23 @@ impl Clone for Client {
         Self {
             name: self.name.clone(),
             secret: self.secret.clone(),
-            address: self.address.clone(),
+            nodes: self.nodes.clone(),
             authorization: self.authorization.clone(),
-            kept: Mutex::new(None),
+            kept: Mutex::default(),
         }
     }
 }
 
 impl Client {
     /// Somebody who logs in with Basic.
-    pub fn new(address: Arc<Mutex<SocketAddr>>, name: &str, secret: &str) -> Self {
+    pub fn new(nodes: Arc<Nodes>, name: &str, secret: &str) -> Self {
         let authorization = Some(basic(name, secret));
-        Self { name: name.to_owned(), secret: secret.to_owned(), address, authorization, kept: Mutex::new(None) }
+        Self { name: name.to_owned(), secret: secret.to_owned(), nodes, authorization, kept: Mutex::default() }
     }
 
     /// Somebody who sends no credentials.
-    pub fn anonymous(address: Arc<Mutex<SocketAddr>>) -> Self {
-        Self { authorization: None, ..Self::new(address, "nobody", "") }
+    pub fn anonymous(nodes: Arc<Nodes>) -> Self {
+        Self { authorization: None, ..Self::new(nodes, "nobody", "") }
     }
 
     /// The same connection target with another Authorization header, as it stands.
@@ -71,9 +73,14 @@ impl Client {
         Self { authorization: Some(value.to_owned()), ..self.clone() }
     }
 
-    /// `127.0.0.1:PORT` of the running server.
+    /// `127.0.0.1:PORT` of the running server; of several the first, whichever answers.
     pub fn host(&self) -> String {
-        self.address().to_string()
+        self.nodes.first().to_string()
+    }
+
+    /// The same person, whose requests go to this server only.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self { nodes: Nodes::at(vec![address]), ..self.clone() }
     }
 
     pub fn get(&self, path: &str) -> Reply {
@@ -135,25 +142,21 @@ impl Client {
     /// A fresh connection, for tests that write to it by hand.
     #[track_caller]
     pub fn connect(&self) -> Connection {
-        Connection::open(self.address()).expect("the server accepts connections")
+        Connection::open(self.nodes.next()).expect("the server accepts connections")
     }
 
-    fn address(&self) -> SocketAddr {
-        *self.address.lock().expect("no test panics while it holds the address")
-    }
-
-    /// The kept connection if the server hasn't closed it, else a new one.
-    fn take_connection(&self) -> io::Result<Connection> {
-        let address = self.address();
-        let kept = self.kept.lock().expect("held for a moment only").take();
+    /// The kept connection to the server whose turn it is if it hasn't closed it, else a new one.
+    fn take_connection(&self) -> io::Result<(SocketAddr, Connection)> {
+        let address = self.nodes.next();
+        let kept = self.kept.lock().expect("held for a moment only").remove(&address);
         match kept {
-            Some((to, connection)) if to == address && !connection.is_stale() => Ok(connection),
-            _ => Connection::open(address),
+            Some(connection) if !connection.is_stale() => Ok((address, connection)),
+            _ => Ok((address, Connection::open(address)?)),
         }
     }
 
-    fn keep(&self, connection: Connection) {
-        *self.kept.lock().expect("held for a moment only") = Some((self.address(), connection));
+    fn keep(&self, address: SocketAddr, connection: Connection) {
+        self.kept.lock().expect("held for a moment only").insert(address, connection);
     }
 }
 
@@ -213,11 +216,11 @@ impl Request<'_> {
 
     /// Sends it and reads the answer, on the kept connection where there is one. Never sends twice.
     pub fn try_send(self) -> io::Result<Reply> {
-        let mut connection = self.client.take_connection()?;
+        let (address, mut connection) = self.client.take_connection()?;
         let answer = self.send_on(&mut connection)?;
         // An early refusal may leave a connection that the server is about to close.
         if answer.status < 400 && answer.header("connection").is_none_or(|value| !value.eq_ignore_ascii_case("close")) {
-            self.client.keep(connection);
+            self.client.keep(address, connection);
         }
         Ok(Reply { request: self.told(), answer })
     }

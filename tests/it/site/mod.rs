@@ -3,9 +3,11 @@
 //! Nothing here is a double: `Site` runs the `commonhold` binary by the words of its command line and speaks to it over
 //! TCP. What a test may say about an answer is in `reply.rs`, how a request is built in `client.rs`.
 
+pub mod balancer;
 pub mod client;
 pub mod database;
 pub mod http;
+pub mod nodes;
 pub mod reply;
 pub mod rng;
 pub mod store;
@@ -16,18 +18,20 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use balancer::Balancer;
 pub use client::{Client, Depth, Request, asking_for, basic, target};
 use database::Database;
 pub use database::is_elsewhere;
 pub use http::{Connection, chunk};
+pub use nodes::Nodes;
 pub use reply::Reply;
 pub use rng::Rng;
 pub use store::{Does, Line, Store, is_in_bucket};
@@ -39,15 +43,17 @@ pub const COMMONHOLD: &str = env!("CARGO_BIN_EXE_commonhold");
 /// A server that isn't up or down after this time fails the test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A site in a folder of its own and, while it runs, its server.
+/// A site in a folder of its own and, while it runs, its server, or several where [`nodes::wanted`] says so.
 pub struct Site {
     // Dropped first: a server that still ran would write into the folder while it is removed.
-    server: Option<Server>,
+    servers: Vec<Server>,
+    balancer: Option<Balancer>,
     database: Option<Database>,
     folder: TempDir,
     data: PathBuf,
     config: Option<PathBuf>,
-    address: Arc<Mutex<SocketAddr>>,
+    nodes: Arc<Nodes>,
+    servers_wanted: usize,
 }
 
 impl Site {
@@ -62,25 +68,41 @@ impl Site {
     pub fn start_with(config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let data = folder.path().join("data");
-        Self::make(folder, data, config)
+        Self::make(folder, data, config, nodes::wanted())
+    }
+
+    /// A new site with one server, for what is told of each server by itself.
+    #[track_caller]
+    pub fn start_alone() -> Self {
+        Self::start_several(1, "")
+    }
+
+    /// A new site with so many servers; there can be several only where [`is_elsewhere`] says so.
+    #[track_caller]
+    pub fn start_several(servers: usize, config: &str) -> Self {
+        assert!(servers == 1 || is_elsewhere(), "an embedded database has one server");
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let data = folder.path().join("data");
+        Self::make(folder, data, config, servers)
     }
 
     /// A new site whose data lie in a folder of the test's choice.
     #[track_caller]
     pub fn start_in(data: &Path, config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        Self::make(folder, data.to_owned(), config)
+        Self::make(folder, data.to_owned(), config, nodes::wanted())
     }
 
     #[track_caller]
-    fn make(folder: TempDir, data: PathBuf, config: &str) -> Self {
+    fn make(folder: TempDir, data: PathBuf, config: &str, servers_wanted: usize) -> Self {
         let config = (!config.is_empty()).then(|| {
             let file = folder.path().join("commonhold.toml");
             std::fs::write(&file, config).expect("the temporary folder can be written");
             file
         });
-        let address = Arc::new(Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0))));
-        let mut site = Self { server: None, database: Database::wanted(), folder, data, config, address };
+        let (nodes, database) = (Nodes::none(), Database::wanted());
+        let balancer = (servers_wanted > 1 && balancer::is_wanted()).then(Balancer::new);
+        let mut site = Self { servers: Vec::new(), balancer, database, folder, data, config, nodes, servers_wanted };
         site.cli_with_input(
             &["init", "--org", "Acme", "--admin", "root", "--password-stdin"],
             "the root of all rights\n",
@@ -125,12 +147,12 @@ impl Site {
 
     /// Somebody who logs in with this name and secret.
     pub fn client(&self, name: &str, secret: &str) -> Client {
-        Client::new(self.address.clone(), name, secret)
+        Client::new(self.nodes.clone(), name, secret)
     }
 
     /// Somebody without credentials.
     pub fn anonymous(&self) -> Client {
-        Client::anonymous(self.address.clone())
+        Client::anonymous(self.nodes.clone())
     }
 
     /// Runs a command on the site, beside the running server.
@@ -147,14 +169,25 @@ impl Site {
 
     /// The command line for this site, not yet run.
     pub fn command(&self, args: &[&str]) -> Command {
+        self.command_in(&self.data, args)
+    }
+
+    /// The same, on the machine of one of several servers, which has a folder of its own.
+    fn command_in(&self, data: &Path, args: &[&str]) -> Command {
         let mut command = command();
         if let Some(database) = &self.database {
             command.env("COMMONHOLD_DATABASE", database.url());
         }
-        if let Some(bucket) = store::bucket() {
-            command.env("COMMONHOLD_BLOBS", bucket);
+        match store::bucket() {
+            Some(bucket) => {
+                command.env("COMMONHOLD_BLOBS", bucket);
+            }
+            None if self.servers_wanted > 1 => {
+                command.env("COMMONHOLD_BLOBS", self.data.join("blobs"));
+            }
+            None => {}
         }
-        command.current_dir(self.folder.path()).args(args).arg("--data").arg(&self.data);
+        command.current_dir(self.folder.path()).args(args).arg("--data").arg(data);
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);
         }
@@ -180,24 +213,75 @@ impl Site {
     /// Starts the server again on the same data; it may get another port, which its clients follow.
     #[track_caller]
     pub fn restart(&mut self) {
-        assert!(self.server.is_none(), "the server runs already");
-        let server = Server::start(self.command(&["serve", "--listen", "127.0.0.1:0"]), &self.log());
-        *self.address.lock().expect("held for a moment only") = server.address;
-        self.server = Some(server);
+        assert!(self.servers.is_empty(), "the server runs already");
+        self.servers = (0..self.servers_wanted).map(|number| self.server(number)).collect();
+        self.tell_clients();
     }
 
-    /// Ends the server as a power cut would end the process: SIGKILL.
+    /// Where the servers are now; behind a balancer it is told, and the clients see no difference.
+    fn tell_clients(&mut self) {
+        let servers = self.addresses();
+        match &mut self.balancer {
+            Some(balancer) => {
+                balancer.stand_before(&servers, self.folder.path());
+                self.nodes.are(vec![balancer.address()]);
+            }
+            None => self.nodes.are(servers),
+        }
+    }
+
+    /// One of the servers, started.
     #[track_caller]
-    pub fn kill9(&mut self) {
-        let server = self.server.take().expect("the server runs");
+    fn server(&self, number: usize) -> Server {
+        let data = match number {
+            0 => self.data.clone(),
+            _ => self.folder.path().join(format!("data-{number}")),
+        };
+        let mut server = Server::start(self.command_in(&data, &["serve", "--listen", "127.0.0.1:0"]), &self.log());
+        server.number = number;
+        server
+    }
+
+    /// Where each of the servers is.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.running().iter().map(|server| server.address).collect()
+    }
+
+    /// SIGKILL for one of several servers; the clients go on with the others.
+    #[track_caller]
+    pub fn kill9_one(&mut self, number: usize) {
+        let server = self.servers.remove(number);
         server.signal(Signal::KILL);
         server.exit_status();
+        self.tell_clients();
+    }
+
+    /// Starts one more of several servers, in the folder of one that was killed.
+    #[track_caller]
+    pub fn start_one_more(&mut self) {
+        let used: Vec<usize> = self.servers.iter().map(|server| server.number).collect();
+        let free = (0..self.servers_wanted).find(|number| !used.contains(number));
+        self.servers.push(self.server(free.expect("one was killed")));
+        self.tell_clients();
+    }
+
+    /// Ends the server as a power cut would end the process: SIGKILL. All of them, if there are several.
+    #[track_caller]
+    pub fn kill9(&mut self) {
+        for server in self.running() {
+            server.signal(Signal::KILL);
+        }
+        for server in self.servers.drain(..) {
+            server.exit_status();
+        }
     }
 
     /// SIGTERM, without waiting for the end.
     #[track_caller]
     pub fn ask_to_stop(&self) {
-        self.running().signal(Signal::TERM);
+        for server in self.running() {
+            server.signal(Signal::TERM);
+        }
     }
 
     /// SIGTERM, and the server must end with 0.
@@ -210,8 +294,11 @@ impl Site {
     /// Waits for the end that `ask_to_stop` began; the server must end with 0.
     #[track_caller]
     pub fn has_stopped(&mut self) {
-        let status = self.server.take().expect("the server runs").exit_status();
-        assert_eq!(status.code(), Some(0), "SIGTERM ends with 0, not {status}");
+        self.running();
+        for server in self.servers.drain(..) {
+            let status = server.exit_status();
+            assert_eq!(status.code(), Some(0), "SIGTERM ends with 0, not {status}");
+        }
     }
 
     /// `commonhold verify` finds nothing wrong.
@@ -223,15 +310,16 @@ impl Site {
     /// The most memory that the running server has had at once, in MiB.
     #[track_caller]
     pub fn memory_peak_mib(&self) -> u64 {
-        let pid = self.running().pid.as_raw_nonzero();
+        let pid = self.running()[0].pid.as_raw_nonzero();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the server runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel says it");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
     }
 
     #[track_caller]
-    fn running(&self) -> &Server {
-        self.server.as_ref().expect("the server runs")
+    fn running(&self) -> &[Server] {
+        assert!(!self.servers.is_empty(), "the server runs");
+        &self.servers
     }
 
     fn log(&self) -> PathBuf {
@@ -254,6 +342,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// What it printed before it accepted connections.
     pub greeting: Vec<String>,
+    /// Which of several servers of its site.
+    number: usize,
     pid: Pid,
     ended: Receiver<ExitStatus>,
     seen_to_end: bool,
@@ -290,7 +380,7 @@ impl Server {
                 None => greeting.push(line),
             }
         };
-        Self { address, greeting, pid, ended, seen_to_end: false }
+        Self { address, greeting, number: 0, pid, ended, seen_to_end: false }
     }
 
     pub fn signal(&self, signal: Signal) {

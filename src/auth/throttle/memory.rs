@@ -1,59 +1,19 @@
-//! Slows guessing down without ever locking anybody out.
+//! The counters of the only server of a site, which are in its memory.
 //!
-//! Every wrong password is charged to three counters: the network it came from, the account from that network, and the account
-//! from all networks where its owner has not logged in before. So guesses from all over the world come to a halt together, while
-//! the owner, from a network that is familiar, only has to do with what happens there. What was right is not charged, and what is
-//! known to be right (a kept proof, an app password) doesn't come here at all.
-//!
-//! Each counter is a leaky bucket kept as one moment, the generic cell rate algorithm: `tat`, the theoretical arrival time at
-//! which the bucket will be empty. All memory is bounded; the least used counters are forgotten first.
+//! All of it is bounded; the least used counters are forgotten first.
 
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
+use std::net::IpAddr;
 
 use parking_lot::Mutex;
 use quick_cache::unsync::Cache;
 
+use super::{Guess, Quota, Quotas, delay_of, network, seconds};
 use crate::clock::Moment;
-use crate::config;
 use crate::path::NameKey;
 
 /// Counters of one kind that are kept at the same time.
 const COUNTERS_MAX: usize = 10_000;
-/// Wrong passwords of one network before more are slowed down: an office behind one address has many hands.
-const NETWORK_BURST: u32 = 60;
-/// Then one more in this time.
-const NETWORK_REFILL: Duration = Duration::from_secs(5);
-/// Wrong passwords that are answered at once; people mistype.
-const PROMPT_MAX: i64 = 3;
-/// Each further one waits this much longer for its answer,
-const DELAY_STEP: Duration = Duration::from_millis(100);
-/// at most so many times.
-const DELAY_STEPS_MAX: i64 = 10;
-
-/// How much is let through.
-#[derive(Debug, Clone, Copy)]
-struct Quota {
-    burst: i64,
-    refill_ms: i64,
-}
-
-impl Quota {
-    fn new(burst: u32, refill: Duration) -> Self {
-        Self { burst: i64::from(burst), refill_ms: i64::try_from(refill.as_millis()).unwrap_or(i64::MAX) }
-    }
-
-    /// The counter with one charge more.
-    fn charged(self, tat: Option<Moment>, now: Moment) -> Moment {
-        Moment(tat.map_or(now.0, |tat| tat.0.max(now.0)).saturating_add(self.refill_ms))
-    }
-
-    /// How long until such a counter is within bounds, milliseconds; 0 or less: it is.
-    fn excess_ms(self, charged: Moment, now: Moment) -> i64 {
-        charged.0.saturating_sub(now.0).saturating_sub(self.burst.saturating_mul(self.refill_ms))
-    }
-}
 
 /// Counters of one kind.
 struct Counters<K> {
@@ -77,16 +37,6 @@ impl<K: Hash + Eq + Clone> Counters<K> {
     }
 }
 
-/// A guess that was let through, charged in advance.
-#[derive(Debug)]
-pub(super) struct Guess {
-    account: NameKey,
-    network: IpAddr,
-    familiar: bool,
-    /// How long to wait with the answer if it is wrong.
-    pub delay: Duration,
-}
-
 struct Tables {
     networks: Counters<IpAddr>,
     pairs: Counters<(NameKey, IpAddr)>,
@@ -95,15 +45,14 @@ struct Tables {
 }
 
 /// The counters. The lock is held for a few look-ups, and every holder goes on to compute a slow hash.
-pub(super) struct Throttle(Mutex<Tables>);
+pub(super) struct Memory(Mutex<Tables>);
 
-impl Throttle {
-    pub fn new(config: &config::Auth) -> Self {
-        let account = Quota::new(config.throttle_burst, Duration::from_secs(config.throttle_refill_s));
+impl Memory {
+    pub fn new(quotas: Quotas) -> Self {
         Self(Mutex::new(Tables {
-            networks: Counters::new(Quota::new(NETWORK_BURST, NETWORK_REFILL)),
-            pairs: Counters::new(account),
-            accounts: Counters::new(account),
+            networks: Counters::new(quotas.network),
+            pairs: Counters::new(quotas.account),
+            accounts: Counters::new(quotas.account),
             familiar: Cache::new(COUNTERS_MAX),
         }))
     }
@@ -123,16 +72,14 @@ impl Throttle {
             if familiar { 0 } else { tables.accounts.quota.excess_ms(account_tat, now) },
         ];
         if let Some(wait_ms @ 1..) = excess_ms.into_iter().max() {
-            return Err(u32::try_from(wait_ms / 1000).unwrap_or(u32::MAX).saturating_add(1));
+            return Err(seconds(wait_ms));
         }
         tables.networks.tats.insert(network, network_tat);
         tables.pairs.tats.insert(pair, pair_tat);
         if !familiar {
             tables.accounts.tats.insert(account.clone(), account_tat);
         }
-        let charges = (pair_tat.0 - now.0) / tables.pairs.quota.refill_ms;
-        let steps = (charges - PROMPT_MAX).clamp(0, DELAY_STEPS_MAX);
-        let delay = DELAY_STEP * u32::try_from(steps).expect("clamped to a small range");
+        let delay = delay_of(tables.pairs.quota, pair_tat, now);
         Ok(Guess { account: account.clone(), network, familiar, delay })
     }
 
@@ -158,24 +105,21 @@ impl Throttle {
     }
 }
 
-/// What one attacker usually has many addresses of: an IPv4 /24, an IPv6 /64.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & (!0 << 8)).into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use super::super::NETWORK_BURST;
     use super::*;
+    use crate::config;
     use crate::path::Name;
 
     const START: Moment = Moment(1_700_000_000_000);
     const DAY_S: u64 = 24 * 60 * 60;
 
-    fn throttle() -> Throttle {
-        Throttle::new(&config::Auth::default())
+    fn throttle() -> Memory {
+        Memory::new(Quotas::new(&config::Auth::default()))
     }
 
     fn key(name: &str) -> NameKey {

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Runs a command with a PostgreSQL primary and its synchronous standby: tests/postgres_pair.sh cargo test --test it failover
+#
+# COMMONHOLD_TEST_POSTGRES names both, as `storage.database` does; COMMONHOLD_TEST_FAILOVER is a command that kills the primary with all its
+# processes (SIGKILL) and promotes the standby. Both sync what they commit, and the primary says "done" when the standby has it too.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+[ $# -gt 0 ] || { echo "usage: $0 COMMAND..." >&2; exit 2; }
+"$here/need.sh" postgresql postgresql-client
+
+bin=$(find /usr/lib/postgresql -maxdepth 2 -name bin | sort -V | tail -n 1)
+work=$(mktemp -d)
+chmod 755 "$work"
+owner=""
+if [ "$(id -u)" = 0 ]; then
+    # The server refuses to run as root.
+    owner="runuser -u postgres --"
+    chown postgres "$work"
+fi
+stop() {
+    for node in one two; do
+        (cd "$work" && $owner "$bin/pg_ctl" -D "$work/$node" -m immediate -w stop >/dev/null 2>&1) || true
+    done
+    rm -rf "$work"
+}
+trap stop EXIT
+
+# start NODE: its socket lies in a folder of its own, and it listens on no port.
+start() {
+    $owner mkdir -p "$work/socket-$1"
+    $owner "$bin/pg_ctl" -D "$work/$1" -l "$work/$1.log" -w \
+        -o "-k $work/socket-$1 -c listen_addresses= -c max_connections=200" start >"$work/start-$1.log" 2>&1 ||
+        { cat "$work/start-$1.log" "$work/$1.log" >&2; return 1; }
+}
+
+# What an administrator does, as docs/operations.md says.
+cd "$work"
+$owner "$bin/initdb" -D "$work/one" -A trust -U postgres >"$work/initdb.log" 2>&1 || { cat "$work/initdb.log" >&2; exit 1; }
+start one
+$owner "$bin/pg_basebackup" -h "$work/socket-one" -U postgres -D "$work/two" -R -X stream -c fast >"$work/backup.log" 2>&1 ||
+    { cat "$work/backup.log" >&2; exit 1; }
+start two
+psql -q -h "$work/socket-one" -U postgres -c "alter system set synchronous_standby_names = '*'" -c "select pg_reload_conf()" >/dev/null
+until [ "$(psql -qAt -h "$work/socket-one" -U postgres -c "select count(*) from pg_stat_replication where sync_state = 'sync'")" = 1 ]; do
+    read -rt 0.1 <> <(:) || true
+done
+
+cat >"$work/failover" <<END
+#!/usr/bin/env bash
+set -euo pipefail
+cd "$work"
+primary=\$(head -n 1 "$work/one/postmaster.pid")
+kill -9 "\$primary" \$(ps -o pid= --ppid "\$primary")
+began=\$(date +%s%3N)
+$owner "$bin/pg_ctl" -D "$work/two" -w promote >/dev/null
+# The standby was copied before one was asked for, so the new primary waits for none.
+echo "promoted in \$((\$(date +%s%3N) - began)) ms"
+END
+chmod 755 "$work/failover"
+cd - >/dev/null
+one=$work/socket-one two=$work/socket-two
+COMMONHOLD_TEST_POSTGRES="postgres://postgres@${one//\//%2F},${two//\//%2F}" COMMONHOLD_TEST_FAILOVER=$work/failover "$@"
