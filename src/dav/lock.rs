@@ -15,7 +15,9 @@ use super::headers::{Depth, Header, LockToken, Timeout};
 use super::propfind::XML_TYPE;
 use super::props::write_locks;
 use super::xml::{QName, XmlWriter};
-use super::{Deed, Exchange, PREFIX, Spot, inside, nowhere, put, refused, root_is_fixed, shielded, small_body, taken};
+use super::{
+    Deed, Exchange, PREFIX, Spot, inside, nowhere, put, refused, root_is_fixed, shielded_briefly, small_body, taken,
+};
 use crate::db::{Reads, WriteTx};
 use crate::error::{Condition, HttpError};
 use crate::guard::{self, Access, Reached, Taking};
@@ -37,7 +39,7 @@ const LOCK_BODY_BYTES_MAX: usize = 16 * 1024;
 pub async fn lock(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let body = LockBody::parse(&small_body(body, LOCK_BODY_BYTES_MAX).await?)?;
     let db = x.app.db.clone();
-    shielded(&db, async move {
+    shielded_briefly(&db, async move {
         match body {
             LockBody::New(info) => take(x, info).await,
             LockBody::Refresh => refresh(x).await,

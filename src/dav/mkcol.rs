@@ -29,7 +29,7 @@ pub async fn mkcol(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let x = Arc::new(x);
     let making = Arc::clone(&x);
     let errand = Errand::collection(Box::new(move || {
-        Box::pin(async move { super::shielded(&making.app.db, make(Arc::clone(&making))).await })
+        Box::pin(async move { super::shielded_briefly(&making.app.db, make(Arc::clone(&making))).await })
     }));
     let mut reply = engine::run(&x.head, &x.path, errand, None).await?;
     let location = HeaderValue::try_from(href).expect("an href is ASCII");

@@ -40,6 +40,7 @@ use commonhold_acl::{Denial, DenialKind, Effective, Object, Permission, Reason, 
 use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
+use tokio::task::JoinError;
 
 use crate::app::App;
 use crate::audit::{self, Line, Outcome, Record};
@@ -148,7 +149,7 @@ pub async fn handle(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> 
         "REPORT" => Box::pin(report::report(x, body)).await,
         "ACL" => Box::pin(acl::acl(x, body)).await,
         "PROPPATCH" => Box::pin(proppatch::proppatch(x, body)).await,
-        "UNLOCK" => shielded(&db, lock::unlock(x)).await,
+        "UNLOCK" => shielded_briefly(&db, lock::unlock(x)).await,
         "DELETE" => shielded(&db, delete::delete(x)).await,
         "COPY" => shielded(&db, copy_move::copy(x)).await,
         "MOVE" => shielded(&db, copy_move::relocate(x)).await,
@@ -161,13 +162,20 @@ async fn shielded<T: Send + 'static>(
     db: &Db,
     change: impl Future<Output = Result<T, HttpError>> + Send + 'static,
 ) -> Result<T, HttpError> {
-    match db.work(change).await {
-        Ok(answer) => answer,
-        Err(cut) => {
-            tracing::error!(%cut, "a change broke down");
-            Err(HttpError::internal())
-        }
-    }
+    db.work(change).await.unwrap_or_else(broken_down)
+}
+
+/// As [`shielded`], for a change of a single thing, which is soon done.
+async fn shielded_briefly<T: Send + 'static>(
+    db: &Db,
+    change: impl Future<Output = Result<T, HttpError>> + Send + 'static,
+) -> Result<T, HttpError> {
+    db.work_on_the_spot(change).await.unwrap_or_else(broken_down)
+}
+
+fn broken_down<T>(cut: JoinError) -> Result<T, HttpError> {
+    tracing::error!(%cut, "a change broke down");
+    Err(HttpError::internal())
 }
 
 /// A body that must be small, whole. Errors: 413 over `bytes_max`, 408 when the client stops sending, 400 when it breaks off.

@@ -9,7 +9,7 @@ use super::conditions::{Conditions, View};
 use super::propfind::XML_TYPE;
 use super::props::Live;
 use super::xml::{QName, RawXml, XmlWriter};
-use super::{Deed, Exchange, NS_WIN32, PREFIX, Spot, lock, refused, shielded, small_body};
+use super::{Deed, Exchange, NS_WIN32, PREFIX, Spot, lock, refused, shielded_briefly, small_body};
 use crate::clock::Moment;
 use crate::error::{Condition, HttpError};
 use crate::guard;
@@ -27,7 +27,7 @@ pub async fn proppatch(x: Exchange, body: RequestBody) -> Result<Reply, HttpErro
     let body = small_body(body, x.app.config.dav.proppatch_bytes_max).await?;
     let update = PropertyUpdate::parse(&body)?;
     let db = x.app.db.clone();
-    shielded(&db, patch(x, update)).await
+    shielded_briefly(&db, patch(x, update)).await
 }
 
 async fn patch(x: Exchange, update: PropertyUpdate) -> Result<Reply, HttpError> {

@@ -15,7 +15,7 @@ use super::conditions::{Conditions, View};
 use super::engine::{self, Errand, Upload};
 use super::get::validators;
 use super::headers::{ExpectedLength, Header, OcMtime, has_content_range};
-use super::{Deed, Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded, taken};
+use super::{Deed, Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded_briefly, taken};
 use crate::blobs::{Place, Sealed};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
@@ -64,7 +64,9 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
         commit: Box::new(move |sealed| {
             // From here on the transaction decides, and counts the bytes itself.
             drop(promised.reservation);
-            Box::pin(async move { shielded(&commits.app.db, commit(Arc::clone(&commits), terms, sealed, new)).await })
+            Box::pin(async move {
+                shielded_briefly(&commits.app.db, commit(Arc::clone(&commits), terms, sealed, new)).await
+            })
         }),
     };
     let errand = Errand::write(upload);

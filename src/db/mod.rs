@@ -211,6 +211,15 @@ impl Db {
         self.writer.work(work).await
     }
 
+    /// As [`Self::work`], for what takes no longer than a commit: it is done at once where nobody else writes and the disk is quick, which saves a
+    /// lone client the way to the thread and back. Errors: it has panicked.
+    pub async fn work_on_the_spot<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, tokio::task::JoinError> {
+        self.writer.work_on_the_spot(work).await
+    }
+
     /// What must still hold for a cached answer about people, groups, shares and subscriptions.
     ///
     /// Errors: the database can't be asked, so nothing cached may be used.

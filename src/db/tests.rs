@@ -144,6 +144,72 @@ async fn a_job_runs_to_its_end_though_nobody_waits_and_a_panic_is_its_own() {
     assert_eq!(ran.load(Ordering::SeqCst), 1);
 }
 
+/// Where a short job of its own task is done, and where that task is.
+async fn places_of_a_short_job(db: &Db) -> (std::thread::ThreadId, std::thread::ThreadId) {
+    let db = db.clone();
+    let task = tokio::spawn(async move {
+        let job = db.work_on_the_spot(async { std::thread::current().id() });
+        (job.await.expect("the job does not panic"), std::thread::current().id())
+    });
+    task.await.expect("the task ends")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_job_is_done_on_the_spot_when_nobody_writes_and_elsewhere_when_somebody_does() {
+    let site = Fixture::new().await;
+    let (there, here) = places_of_a_short_job(&site.db).await;
+    assert_ne!(there, here, "nothing is known yet of who writes and how quick the disk is");
+    let quick = write::ON_THE_SPOT_MAX / 10;
+    (0..write::LONE_COMMITS_MIN).for_each(|_| site.db.writer.pace.committed(quick, true));
+    let (there, here) = places_of_a_short_job(&site.db).await;
+    assert_eq!(there, here, "nobody writes");
+    let writing = site.db.write().await.expect("nobody else writes");
+    let (there, here) = places_of_a_short_job(&site.db).await;
+    assert_ne!(there, here, "somebody writes");
+    drop(writing);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_job_that_has_to_wait_ends_though_nobody_waits_for_it() {
+    let site = Fixture::new().await;
+    let db = site.db.clone();
+    (0..write::LONE_COMMITS_MIN).for_each(|_| db.writer.pace.committed(write::ON_THE_SPOT_MAX / 10, true));
+    let (go, gone) = tokio::sync::oneshot::channel::<()>();
+    let (ended, ends) = tokio::sync::oneshot::channel();
+    let mut waiting = Box::pin(site.db.work_on_the_spot(async move {
+        gone.await.expect("the test lets it go on");
+        let mut tx = db.write().await.expect("nobody else writes");
+        tx.touch_directory();
+        query("insert into site (key, value) values ('test-late', '')")
+            .execute(tx.conn())
+            .await
+            .expect("it is inserted");
+        tx.commit().await.expect("the disk takes it");
+        ended.send(()).expect("the test waits for it");
+    }));
+    assert!(futures_util::poll!(&mut waiting).is_pending(), "it waits for the test");
+    drop(waiting);
+    go.send(()).expect("it still waits");
+    ends.await.expect("it ends");
+    assert_eq!(site.count().await, 1);
+}
+
+#[test]
+fn only_lone_commits_on_a_quick_disk_are_waited_for_on_the_spot() {
+    let pace = write::Pace::default();
+    let quick = write::ON_THE_SPOT_MAX / 10;
+    let commits = |took, lone| (0..write::LONE_COMMITS_MIN).for_each(|_| pace.committed(took, lone));
+    assert!(!pace.is_quick_and_lone(), "nothing is known yet");
+    commits(quick, true);
+    assert!(pace.is_quick_and_lone());
+    pace.committed(quick, false);
+    assert!(!pace.is_quick_and_lone(), "somebody else came");
+    commits(quick, true);
+    assert!(pace.is_quick_and_lone(), "alone again");
+    commits(write::ON_THE_SPOT_MAX * 3, true);
+    assert!(!pace.is_quick_and_lone(), "the disk has become slow");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_begins_anew_however_much_is_written() {
     let site = Fixture::new().await;

@@ -5,7 +5,8 @@
 //! before that commit is on disk. So a hundred savers share one sync, and a lone one waits for nobody.
 //!
 //! The jobs of requests come through [`Writer::work`] and run on one thread, where a commit may wait for the disk and keeps nobody else waiting who
-//! wouldn't have to. While it waits the next jobs gather, and share the next commit.
+//! wouldn't have to. While it waits the next jobs gather, and share the next commit. A short job that finds nobody writing, on a disk that syncs in no
+//! time, is done where it is ([`Writer::work_on_the_spot`]): the way to the thread and back costs a lone client as much as the job.
 //!
 //! Jobs decide first and write then. One that gives up before it has written ([`WriteTx::touch_share`],
 //! [`WriteTx::touch_directory`]) disturbs nobody. One that may give up later asks for a savepoint
@@ -13,8 +14,10 @@
 //! again. Savepoints for all would be a quarter of the cost of a small save.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -29,6 +32,12 @@ use crate::ids::ShareId;
 
 /// So many jobs share one transaction at the most: bounds how long the first of them waits.
 const GROUP_JOBS_MAX: usize = 256;
+/// A commit that takes longer than this, by the recent ones, is waited for on the writer's thread: elsewhere it would hold up
+/// other connections.
+pub(super) const ON_THE_SPOT_MAX: Duration = Duration::from_millis(1);
+/// After so many commits in a row for which nobody waited but their own job, whoever writes is taken for alone. Of several some would come while one
+/// commits where they are read, and miss the group that they would have shared.
+pub(super) const LONE_COMMITS_MIN: u64 = 8;
 
 /// The one writing connection and the group that is open on it.
 struct Lane {
@@ -55,6 +64,7 @@ pub(super) struct Writer {
     source: Source,
     purpose: Purpose,
     checkpoints: Option<Checkpoints>,
+    pub(super) pace: Pace,
     thread: Handle,
     /// The thread ends when this goes.
     _running: oneshot::Sender<()>,
@@ -101,6 +111,7 @@ impl Writer {
             source,
             purpose,
             checkpoints,
+            pace: Pace::default(),
             thread,
             _running: running,
         })
@@ -126,6 +137,33 @@ impl Writer {
             work.await
         };
         self.thread.spawn(job).await
+    }
+
+    /// Runs a short job: here, when nobody else writes and commits are quick, else on the writer's thread. One that begins here and has to wait goes
+    /// on there.
+    pub async fn work_on_the_spot<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, JoinError> {
+        if !self.is_quiet() {
+            return self.work(work).await;
+        }
+        let mut job = Box::pin(work);
+        let begun = std::future::poll_fn(|context: &mut Context<'_>| Poll::Ready(job.as_mut().poll(context)));
+        match begun.await {
+            Poll::Ready(done) => Ok(done),
+            Poll::Pending => self.work(job).await,
+        }
+    }
+
+    /// Whether a job would have the lane at once and its commit would hold up nobody for long.
+    fn is_quiet(&self) -> bool {
+        matches!(self.source, Source::File(_))
+            && self.pace.is_quick_and_lone()
+            && self.queued.load(Ordering::Acquire) == 0
+            && self.lane.try_lock().is_ok()
+            // With one thread for all connections every wait for the disk would be everybody's.
+            && Handle::current().metrics().num_workers() > 1
     }
 
     pub async fn begin(self: &Arc<Self>) -> Result<WriteTx, DbError> {
@@ -188,10 +226,13 @@ impl Writer {
 
     async fn commit(&self, group: &Group, lane: &mut Lane) -> Result<(), DbError> {
         let about = self.epochs.raised(&group.touched.lock());
+        let began = Instant::now();
         let outcome = match self.epochs.raise(&mut lane.conn, &about).await {
             Ok(()) => lane.conn.command("commit").await,
             Err(error) => Err(error),
         };
+        let lone = group.jobs.load(Ordering::Relaxed) == 1 && self.queued.load(Ordering::Acquire) == 0;
+        self.pace.committed(began.elapsed(), lone);
         if outcome.is_err() {
             // After a full disk SQLite may have rolled back by itself; then this one fails, and that is fine.
             let _ = lane.conn.command("rollback").await;
@@ -332,6 +373,32 @@ impl Drop for Leader {
             // those who wait; they try again and find their change made.
             tokio::spawn(async move { writer.commit(&group, &mut lane).await });
         }
+    }
+}
+
+/// How the recent commits went. Written only by whoever has the lane.
+#[derive(Default)]
+pub(super) struct Pace {
+    /// How long they took, in microseconds; the last one counts for an eighth.
+    micros: AtomicU64,
+    /// The last so many were each of one job, and nobody came meanwhile.
+    lone: AtomicU64,
+}
+
+impl Pace {
+    /// Whether the next commit will be soon done and hardly be shared.
+    pub(super) fn is_quick_and_lone(&self) -> bool {
+        u128::from(self.micros.load(Ordering::Relaxed)) <= ON_THE_SPOT_MAX.as_micros()
+            && self.lone.load(Ordering::Relaxed) >= LONE_COMMITS_MIN
+    }
+
+    /// A commit took so long, and was of one job only or not.
+    pub(super) fn committed(&self, took: Duration, lone: bool) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let before = self.micros.load(Ordering::Relaxed);
+        self.micros.store(before - before / 8 + took / 8, Ordering::Relaxed);
+        let row = if lone { self.lone.load(Ordering::Relaxed).saturating_add(1) } else { 0 };
+        self.lone.store(row, Ordering::Relaxed);
     }
 }
 
