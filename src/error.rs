@@ -10,6 +10,7 @@ use commonhold_acl as acl;
 use http::StatusCode;
 
 use crate::blobs::BlobError;
+use crate::contents::proof::ReadError;
 use crate::dav::acl::plan::PlanError;
 use crate::dav::bodies::BodyError;
 use crate::dav::headers::HeaderError;
@@ -174,6 +175,12 @@ impl HttpError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The server made a mistake. Nothing was changed.")
     }
 
+    /// 500: what is stored is not what was stored.
+    pub fn damaged() -> Self {
+        let text = "This file is damaged on the server and was not sent. An older revision may be whole.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, text)
+    }
+
     /// What the law denies, about the resource at `href`.
     pub fn denied(refused: &Refused, href: String) -> Self {
         let denied = Denied { denial: refused.denial.clone(), href: href.clone() };
@@ -235,8 +242,21 @@ impl From<TreeError> for HttpError {
                 format!("The quota has room for {available} bytes more; this needs {wanted}."),
             )
             .with(Condition::QuotaNotExceeded),
+            TreeError::Damaged(content) => {
+                tracing::error!(%content, "a damaged content was not served");
+                Self::damaged()
+            }
             TreeError::TooDeep => Self::new(StatusCode::FORBIDDEN, "The result would lie deeper than a path may be."),
             TreeError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReadError> for HttpError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Db(error) => error.into(),
+            ReadError::Blob(error) => error.into(),
         }
     }
 }
@@ -270,7 +290,11 @@ impl From<BlobError> for HttpError {
                 tracing::error!(%error, "the object store can't be used");
                 Self::unavailable("The server's store of contents can't be reached at the moment.")
             }
-            BlobError::Damaged { .. } | BlobError::Io { .. } | BlobError::Settings(_) => {
+            BlobError::Damaged { .. } => {
+                tracing::error!(%error, "a damaged content was not served");
+                Self::damaged()
+            }
+            BlobError::Io { .. } | BlobError::Settings(_) => {
                 tracing::error!(%error, "the byte store failed");
                 Self::internal()
             }

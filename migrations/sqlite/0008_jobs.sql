@@ -62,6 +62,14 @@ select id from content
 where not exists (select 1 from node where node.content_id = content.id)
   and not exists (select 1 from revision where revision.content_id = content.id);
 
+-- Rows that contradicted others and were moved out of the way by a repair.
+create table aside (
+    id   integer primary key autoincrement,
+    at   integer not null,
+    what text not null,                      -- its table
+    was  text not null                       -- JSON
+);
+
 -- Contents whose bytes are not what was stored.
 create table damage (
     content_id blob primary key,

@@ -8,9 +8,11 @@
 //! the types of this file.
 
 mod bucket;
+mod checked;
 mod directory;
 mod id;
 mod stage;
+pub mod sums;
 
 use std::{
     io,
@@ -24,6 +26,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 
+pub use checked::{CHUNKS_OF_A_PART, Proof, Stored};
 pub use id::BlobId;
 pub use stage::{INLINE_BYTES_MAX, Place, Sealed, Staged};
 

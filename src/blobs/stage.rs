@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::sums::Sums;
 use super::{BlobError, BlobId, bucket, directory};
 
 /// Content up to this many bytes is no blob: it is returned to the caller, whose database keeps it with less syncing.
@@ -28,8 +29,8 @@ pub(super) enum Upload {
 pub struct Sealed {
     /// Bytes.
     pub size: u64,
-    /// BLAKE3 of the content.
-    pub hash: [u8; 32],
+    /// BLAKE3 of the content, and of its chunks.
+    pub sums: Sums,
     /// Where it is.
     pub place: Place,
 }
@@ -78,16 +79,16 @@ impl Staged {
     pub async fn finish(self) -> Result<Sealed, BlobError> {
         let Self { size, filling, upload } = self;
         if size <= INLINE_BYTES_MAX as u64 {
-            let hash = *blake3::hash(&filling).as_bytes();
-            return Ok(Sealed { size, hash, place: Place::Inline(filling.into()) });
+            let sums = Sums { hash: *blake3::hash(&filling).as_bytes(), chunks: Vec::new() };
+            return Ok(Sealed { size, sums, place: Place::Inline(filling.into()) });
         }
-        let (id, hash) = upload.finish(filling).await?;
-        Ok(Sealed { size, hash, place: Place::File(id) })
+        let (id, sums) = upload.finish(filling).await?;
+        Ok(Sealed { size, sums, place: Place::File(id) })
     }
 
     /// The same for a blob that has its name already, however small.
     pub(super) async fn finish_as_blob(self) -> Result<[u8; 32], BlobError> {
-        self.upload.finish(self.filling).await.map(|(_, hash)| hash)
+        self.upload.finish(self.filling).await.map(|(_, sums)| sums.hash)
     }
 }
 
@@ -99,7 +100,7 @@ impl Upload {
         }
     }
 
-    async fn finish(self, last: Vec<u8>) -> Result<(BlobId, [u8; 32]), BlobError> {
+    async fn finish(self, last: Vec<u8>) -> Result<(BlobId, Sums), BlobError> {
         match self {
             Self::Directory(upload) => upload.finish(last).await,
             Self::Bucket(upload) => upload.finish(last).await,

@@ -96,9 +96,9 @@ async fn content_of_every_length_comes_back_whole() {
             let content = content(len);
             let sealed = store_in_pieces(blobs, &content, 100_007).await;
             assert_eq!(sealed.size, len as u64);
-            assert_eq!(sealed.hash, *blake3::hash(&content).as_bytes());
+            assert_eq!(sealed.sums.hash, *blake3::hash(&content).as_bytes());
             assert!(read(blobs, &sealed, 0..sealed.size).await.unwrap() == content, "{len} bytes");
-            let damage = blobs.verify(&file(&sealed), sealed.size, sealed.hash).await.unwrap();
+            let damage = blobs.verify(&file(&sealed), sealed.size, sealed.sums.hash).await.unwrap();
             assert!(damage.is_none(), "{damage:?}");
         }
     }
@@ -111,7 +111,7 @@ async fn small_content_is_no_file() {
         for len in [0, 1, INLINE_BYTES_MAX] {
             let content = content(len);
             let sealed = store_in_pieces(blobs, &content, 1000).await;
-            assert_eq!(sealed.hash, *blake3::hash(&content).as_bytes());
+            assert_eq!(sealed.sums.hash, *blake3::hash(&content).as_bytes());
             assert!(matches!(sealed.place, Place::Inline(bytes) if bytes == content));
         }
         assert_eq!(listed(blobs).await, []);
@@ -242,7 +242,7 @@ async fn a_deleted_blob_is_gone() {
         assert_eq!(listed(blobs).await, [(file(&kept), kept.size)]);
         let read = blobs.read(&file(&gone), gone.size, 0..1).await.map(drop);
         assert!(matches!(read, Err(BlobError::Damaged { damage: Damage::Missing, .. })), "{read:?}");
-        let found = blobs.verify(&file(&gone), gone.size, gone.hash).await.unwrap();
+        let found = blobs.verify(&file(&gone), gone.size, gone.sums.hash).await.unwrap();
         assert!(matches!(found, Some(Damage::Missing)), "{found:?}");
     }
 }
@@ -255,7 +255,7 @@ async fn a_blob_that_is_not_what_was_recorded_is_found_and_not_given_out() {
         let (id, size) = (file(&sealed), sealed.size);
         assert!(matches!(blobs.verify(&id, size, [0; 32]).await.unwrap(), Some(Damage::Bytes)));
         for recorded in [size - 1, size + 1] {
-            let found = blobs.verify(&id, recorded, sealed.hash).await.unwrap();
+            let found = blobs.verify(&id, recorded, sealed.sums.hash).await.unwrap();
             assert!(matches!(found, Some(Damage::Length { found, .. }) if found == size), "{found:?}");
             let read = blobs.read(&id, recorded, 0..10).await.map(drop);
             assert!(matches!(read, Err(BlobError::Damaged { damage: Damage::Length { .. }, .. })), "{read:?}");
@@ -267,7 +267,7 @@ async fn a_blob_that_is_not_what_was_recorded_is_found_and_not_given_out() {
 async fn damage_of_every_kind_is_found_and_named() {
     let (_dir, blobs) = store();
     let sealed = store_in_pieces(&blobs, &content(MIB), MIB).await;
-    let (id, size, hash) = (file(&sealed), sealed.size, sealed.hash);
+    let (id, size, hash) = (file(&sealed), sealed.size, sealed.sums.hash);
     let on_disk = fs::File::options().write(true).open(root(&blobs).path_of(&id)).unwrap();
 
     let mut flipped = [0];

@@ -1,9 +1,12 @@
-//! What becomes of contents: those that nothing names any more are collected ([`collect`]).
+//! What becomes of contents: those that nothing names any more are collected ([`collect`]); those that
+//! are read are compared with their hashes ([`proof`]), and all of them now and then ([`examine`]).
 //!
 //! A content is named by nodes and revisions; who names it is not counted but looked up. Here is what must be decided about rows; the bytes
 //! are `blobs/`, and what goes over all of them is a job (`jobs/gc.rs`).
 
 pub mod collect;
+pub mod examine;
+pub mod proof;
 mod sql;
 
 #[cfg(test)]

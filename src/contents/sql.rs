@@ -2,11 +2,17 @@
 
 use serde_json::json;
 
+use super::examine::Known;
+use crate::blobs::CHUNKS_OF_A_PART;
+use crate::blobs::sums::SUM_BYTES;
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, Query, Row, Sql, query, query_scalar};
 use crate::ids::ContentId;
 
 type Result<T> = std::result::Result<T, DbError>;
+
+/// The hashes of a part.
+const PART_BYTES: usize = CHUNKS_OF_A_PART as usize * SUM_BYTES;
 
 /// Whether anything names the content that the enclosing statement calls so. Whoever adds a table that names contents adds it here, and its
 /// triggers to the migration; a test compares this with the schema.
@@ -164,4 +170,95 @@ pub(super) async fn first_after(conn: &mut Conn, now: Moment, fresh: Moment) -> 
             .fetch_one(conn)
             .await?;
     Ok(first.map(Moment))
+}
+
+/// The hash of a content that is there.
+pub(super) async fn hash(conn: &mut Conn, content: ContentId) -> Result<[u8; 32]> {
+    let hash: Option<Vec<u8>> = query_scalar("select hash from content where id = ?")
+        .bind(content.0.as_bytes().as_slice())
+        .fetch_optional(conn)
+        .await?;
+    let hash = hash.ok_or_else(|| DbError::Lost("a content has gone".into()))?;
+    hash.try_into().map_err(|_| DbError::Lost("the hash of a content has not 32 bytes".into()))
+}
+
+/// The hashes of the chunks of a part; none where there are none.
+pub(super) async fn sums(conn: &mut Conn, content: ContentId, part: u64) -> Result<Vec<u8>> {
+    let sums: Option<Vec<u8>> = query_scalar("select sums from content_sums where content_id = ? and part = ?")
+        .bind(content.0.as_bytes().as_slice())
+        .bind(part.cast_signed())
+        .fetch_optional(conn)
+        .await?;
+    Ok(sums.unwrap_or_default())
+}
+
+pub(super) async fn known_damage(conn: &mut Conn, limit: i64) -> Result<Vec<Known>> {
+    let rows = query("select content_id, found_at, what from damage order by content_id limit ?");
+    let rows = rows.bind(limit).fetch_all(conn).await?;
+    let known = |row: &Row| Ok(Known { content: content(row)?, found: Moment(row.try_get(1)?), what: row.try_get(2)? });
+    rows.iter().map(known).collect()
+}
+
+pub(super) async fn count_damaged(conn: &mut Conn) -> Result<u64> {
+    let damaged: i64 = query_scalar("select count(*) from damage").fetch_one(conn).await?;
+    Ok(damaged.unsigned_abs())
+}
+
+pub(super) async fn damage_of(conn: &mut Conn, content: ContentId) -> Result<bool> {
+    let known = query_scalar("select exists (select 1 from damage where content_id = ?)");
+    known.bind(content.0.as_bytes().as_slice()).fetch_one(conn).await
+}
+
+/// Keeps damage of a content that is there in mind, once.
+pub(super) async fn insert_damage(conn: &mut Conn, content: ContentId, what: &str, now: Moment) -> Result<bool> {
+    let done = query(
+        "insert into damage (content_id, found_at, what) select id, cast(? as bigint), cast(? as text) from content where id = ?
+         on conflict (content_id) do nothing",
+    )
+    .bind(now.0)
+    .bind(what)
+    .bind(content.0.as_bytes().as_slice())
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn delete_damage(conn: &mut Conn, content: ContentId) -> Result<bool> {
+    let done = query("delete from damage where content_id = ?").bind(content.0.as_bytes().as_slice());
+    Ok(done.execute(conn).await?.rows_affected() > 0)
+}
+
+/// Whether these are the hashes that are kept of a content's chunks.
+pub(super) async fn has_sums(conn: &mut Conn, content: ContentId, sums: &[u8]) -> Result<bool> {
+    for (part, expected) in sums.chunks(PART_BYTES).enumerate() {
+        if self::sums(conn, content, part as u64).await? != expected {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether any hashes of a content's chunks are kept.
+pub(super) async fn any_sums(conn: &mut Conn, content: ContentId) -> Result<bool> {
+    let any = query_scalar("select exists (select 1 from content_sums where content_id = ?)");
+    any.bind(content.0.as_bytes().as_slice()).fetch_one(conn).await
+}
+
+/// Keeps other hashes of a content's chunks. Gives whether the content is still there.
+pub(super) async fn replace_sums(conn: &mut Conn, content: ContentId, sums: &[u8]) -> Result<bool> {
+    let id = content.0.as_bytes().as_slice();
+    if has_sums(conn, content, sums).await? {
+        return Ok(false);
+    }
+    query("delete from content_sums where content_id = ?").bind(id).execute(conn).await?;
+    let mut kept = 0;
+    for (part, sums) in sums.chunks(PART_BYTES).enumerate() {
+        let insert = query(Sql::two(
+            "insert into content_sums (content_id, part, sums) select id, ?, ? from content where id = ?",
+            "insert into content_sums (content_id, part, sums)
+             select id, cast(? as bigint), cast(? as bytea) from content where id = ?",
+        ));
+        kept += insert.bind(part as i64).bind(sums).bind(id).execute(conn).await?.rows_affected();
+    }
+    Ok(kept > 0)
 }

@@ -112,6 +112,7 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
             size: 0,
             hash: *blake3::hash(b"").as_bytes(),
             inline: Some(Default::default()),
+            sums: Vec::new(),
         };
         let mut change = x.change(&mut tx, &spot.located);
         chain.push(change.create_file(&permit, spot.located.ancestors(), name, &empty, None).await?);

@@ -16,6 +16,7 @@ use super::engine::{self, Errand, Upload};
 use super::get::validators;
 use super::headers::{ExpectedLength, Header, OcMtime, has_content_range};
 use super::{Deed, Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded_briefly, taken};
+use crate::blobs::sums::Sums;
 use crate::blobs::{Place, Sealed};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
@@ -315,5 +316,6 @@ fn fresh(sealed: Sealed) -> Fresh {
         Place::Inline(bytes) => (ContentId::fresh(), Some(bytes)),
         Place::File(blob) => (ContentId(uuid::Uuid::from_bytes(*blob.as_bytes())), None),
     };
-    Fresh { id, size: sealed.size, hash: sealed.hash, inline }
+    let Sums { hash, chunks } = sealed.sums;
+    Fresh { id, size: sealed.size, hash, inline, sums: chunks }
 }

@@ -177,7 +177,8 @@ async fn furnish(site: &TestSite, share: &Share, by: UserId) {
             change.create_collection(&permit, located.ancestors(), &name).await.unwrap();
         } else {
             let hash = *blake3::hash(b"").as_bytes();
-            let empty = Fresh { id: ContentId::fresh(), size: 0, hash, inline: Some(Default::default()) };
+            let empty =
+                Fresh { id: ContentId::fresh(), size: 0, hash, inline: Some(Default::default()), sums: Vec::new() };
             change.create_file(&permit, located.ancestors(), &name, &empty, None).await.unwrap();
         }
         tx.commit().await.unwrap();

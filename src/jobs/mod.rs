@@ -9,6 +9,7 @@ pub mod claim;
 pub mod gc;
 mod pace;
 mod retain;
+mod scrub;
 mod sql;
 mod sweep;
 
@@ -41,6 +42,9 @@ const RETRY: Duration = Duration::from_secs(5 * 60);
 /// How often the end of the audit is kept.
 const KEEP_HEAD: Duration = Duration::from_secs(30);
 
+/// What a day has.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Something that the server does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Job {
@@ -52,11 +56,13 @@ pub enum Job {
     Gc,
     /// Blobs that no row names.
     FindStrays,
+    /// The hashes of all contents.
+    Scrub,
 }
 
 impl Job {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [Self::SweepLocks, Self::RetainAudit, Self::Gc, Self::FindStrays];
+    pub const ALL: [Self; 5] = [Self::SweepLocks, Self::RetainAudit, Self::Gc, Self::FindStrays, Self::Scrub];
 
     /// The name in commands and in the database.
     pub const fn name(self) -> &'static str {
@@ -65,6 +71,7 @@ impl Job {
             Self::RetainAudit => "retain-audit",
             Self::Gc => "gc",
             Self::FindStrays => "find-strays",
+            Self::Scrub => "scrub",
         }
     }
 
@@ -75,6 +82,7 @@ impl Job {
             Self::RetainAudit => "removes records of the audit that are older than `audit.keep_days`",
             Self::Gc => "removes contents that nothing names any more, after `storage.gc_grace_h`",
             Self::FindStrays => "looks in the store for what uploads left that were cut off, for `gc`",
+            Self::Scrub => "reads every content and compares it with its hash, once in `jobs.scrub_days`",
         }
     }
 
@@ -84,11 +92,12 @@ impl Job {
     }
 
     /// From the beginning of a run to the next.
-    pub fn every(self, _config: &Config) -> Duration {
+    pub fn every(self, config: &Config) -> Duration {
         match self {
             Self::SweepLocks => Duration::from_secs(30),
             Self::RetainAudit | Self::Gc => Duration::from_secs(60 * 60),
-            Self::FindStrays => Duration::from_secs(24 * 60 * 60),
+            Self::FindStrays => DAY,
+            Self::Scrub => DAY * config.jobs.scrub_days.max(1),
         }
     }
 
@@ -99,6 +108,7 @@ impl Job {
             Self::RetainAudit => retain::run(run).await,
             Self::Gc => gc::run(run).await,
             Self::FindStrays => gc::find_strays(run).await,
+            Self::Scrub => scrub::run(run).await,
         }
     }
 }
@@ -152,9 +162,18 @@ pub enum JobError {
 /// One run of a job.
 struct Run<'r> {
     chores: &'r Chores,
+    claim: &'r Claim,
     pace: &'r Pace,
     /// When it began.
     now: Moment,
+}
+
+impl Run<'_> {
+    /// Keeps in mind where the run is. Errors: [`JobError::Lost`], [`JobError::Stopped`].
+    async fn save(&self, progress: &str) -> Result<(), JobError> {
+        self.claim.save(&self.chores.db, Moment::now(), progress).await?;
+        self.pace.wait(Duration::ZERO).await
+    }
 }
 
 /// Leaves a record of what a run did.
@@ -213,7 +232,7 @@ async fn turn(job: Job, chores: &Chores, stop: &CancellationToken) -> Result<Dur
 /// Runs a claimed job and writes down how it ended, which it gives: what was done, or why not.
 pub async fn carry_out(chores: &Chores, claim: Claim, pace: &Pace) -> Result<Result<String, JobError>, DbError> {
     let job = claim.job;
-    let run = Run { chores, pace, now: claim.started };
+    let run = Run { chores, claim: &claim, pace, now: claim.started };
     let work = AssertUnwindSafe(job.work(&run)).catch_unwind();
     let ended = tokio::select! {
         ended = work => ended.unwrap_or(Err(JobError::BrokeDown)),

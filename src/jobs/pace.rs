@@ -56,7 +56,17 @@ impl Pace {
 
     /// Lets others pass for as long as the slice took. Errors: [`JobError::Stopped`].
     pub async fn rest(&self, took: Duration) -> Result<(), JobError> {
-        let rest = self.stop.run_until_cancelled(tokio::time::sleep(took.min(REST_MAX)));
-        rest.await.ok_or(JobError::Stopped)
+        self.wait(took.min(REST_MAX)).await
+    }
+
+    /// Waits, or only looks whether to stop. Errors: [`JobError::Stopped`].
+    pub async fn wait(&self, span: Duration) -> Result<(), JobError> {
+        if self.stop.is_cancelled() {
+            return Err(JobError::Stopped);
+        }
+        if span.is_zero() {
+            return Ok(());
+        }
+        self.stop.run_until_cancelled(tokio::time::sleep(span)).await.ok_or(JobError::Stopped)
     }
 }

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use super::{JobError, Pace, Run};
+use super::{DAY, JobError, Pace, Run};
 use crate::audit;
 use crate::clock::Moment;
 use crate::db::{Db, DbError};
-
-/// What a day has.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) async fn run(run: &Run<'_>) -> Result<String, JobError> {
     match run.chores.config.audit.keep_days {

@@ -109,7 +109,7 @@ impl Person<'_> {
         let at = self.room.at(tx, &[file]).await;
         let bytes = Bytes::from(vec![7; size]);
         let hash = *blake3::hash(&bytes).as_bytes();
-        let content = Fresh { id: ContentId::fresh(), size: size as u64, hash, inline: Some(bytes) };
+        let content = Fresh { id: ContentId::fresh(), size: size as u64, hash, inline: Some(bytes), sums: Vec::new() };
         let permit = self.permit(Operation::PutNew, &at);
         let mut change = Change::begin(tx, &at, self.user.id, NOW);
         change.create_file(&permit, at.ancestors(), &name(file), &content, None).await.unwrap();
@@ -293,8 +293,13 @@ async fn a_file_that_was_written_stays_when_the_lock_that_made_it_ends() {
     // As a MOVE onto it writes: by its size alone it shows.
     let saved = room.at(&mut tx, &["saved.txt"]).await;
     let permit = ana.permit(Operation::PutOver, &saved);
-    let content =
-        Fresh { id: ContentId::fresh(), size: 2, hash: *blake3::hash(b"hi").as_bytes(), inline: Some("hi".into()) };
+    let content = Fresh {
+        id: ContentId::fresh(),
+        size: 2,
+        hash: *blake3::hash(b"hi").as_bytes(),
+        inline: Some("hi".into()),
+        sums: Vec::new(),
+    };
     let mut change = Change::begin(&mut tx, &saved, ana.user.id, NOW);
     change.write_file(&permit, saved.node().unwrap(), saved.ancestors(), &content, None, false).await.unwrap();
     tx.commit().await.unwrap();

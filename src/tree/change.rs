@@ -60,6 +60,8 @@ pub struct Fresh {
     pub hash: [u8; 32],
     /// The bytes, when small enough to lie in the database.
     pub inline: Option<Bytes>,
+    /// The hashes of its chunks, if it has several.
+    pub sums: Vec<u8>,
 }
 
 /// A state that a file gets.

@@ -181,6 +181,9 @@ pub enum TreeError {
     /// The result would lie deeper than a path may be.
     #[error("the result would lie too deep")]
     TooDeep,
+    /// The bytes of a small content are not what was stored.
+    #[error("content {0} is damaged")]
+    Damaged(ContentId),
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -197,8 +200,11 @@ pub async fn locate(tx: &mut impl Reads, root: NodeId, names: &[Name]) -> Result
 }
 
 /// The bytes of a content, when they are kept in the database; `None` when they are in the blob store.
+///
+/// Errors: [`TreeError::Damaged`].
 pub async fn inline_bytes(tx: &mut impl Reads, content: ContentId) -> Result<Option<Bytes>, TreeError> {
-    Ok(sql::inline_bytes(tx.conn(), content).await?)
+    let Some((bytes, hash)) = sql::inline_bytes(tx.conn(), content).await? else { return Ok(None) };
+    if blake3::hash(&bytes).as_bytes()[..] == hash[..] { Ok(Some(bytes)) } else { Err(TreeError::Damaged(content)) }
 }
 
 /// The nodes from the root of its share down to `node`; they begin with the trash when it lies there.

@@ -6,6 +6,8 @@ use serde_json::json;
 use super::change::{By, Fresh, Journal, State};
 use super::reservation::{Limited, Room};
 use super::{Kind, Node, ShareState, Usage};
+use crate::blobs::CHUNKS_OF_A_PART;
+use crate::blobs::sums::SUM_BYTES;
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, Query, Row, Sql, query, query_scalar};
 use crate::ids::{ContentId, NodeId, OrgId, ShareId, UserId};
@@ -245,12 +247,17 @@ pub(super) async fn count_below(conn: &mut Conn, root: NodeId, limit: i64) -> Re
     .await
 }
 
-pub(super) async fn inline_bytes(conn: &mut Conn, content: ContentId) -> Result<Option<Bytes>> {
-    let bytes: Option<Vec<u8>> = query_scalar("select bytes from content_inline where content_id = ?")
-        .bind(content.0.as_bytes().as_slice())
-        .fetch_optional(conn)
-        .await?;
-    Ok(bytes.map(Bytes::from))
+/// The bytes of a content that lies in the database, and its hash.
+pub(super) async fn inline_bytes(conn: &mut Conn, content: ContentId) -> Result<Option<(Bytes, Vec<u8>)>> {
+    let row = query(
+        "select content_inline.bytes, content.hash
+         from content_inline join content on content.id = content_inline.content_id
+         where content_inline.content_id = ?",
+    )
+    .bind(content.0.as_bytes().as_slice())
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| Ok((Bytes::from(row.try_get::<Vec<u8>>(0)?), row.try_get(1)?))).transpose()
 }
 
 /// What an active share holds and may hold.
@@ -385,6 +392,19 @@ fn bind_content<'q>(query: Query<'q>, fresh: &'q Fresh, now: Moment) -> Query<'q
 pub(super) async fn insert_content(conn: &mut Conn, fresh: &Fresh, now: Moment) -> Result<()> {
     let statement = if fresh.inline.is_some() { content!(inline) } else { content!(in_store) };
     bind_content(query(statement), fresh, now).execute(conn).await?;
+    insert_sums(conn, fresh.id, &fresh.sums).await
+}
+
+/// The hashes of a content's chunks, so many in a row as are asked for together. Its own row is there.
+pub(super) async fn insert_sums(conn: &mut Conn, content: ContentId, sums: &[u8]) -> Result<()> {
+    for (part, sums) in sums.chunks(CHUNKS_OF_A_PART as usize * SUM_BYTES).enumerate() {
+        query("insert into content_sums (content_id, part, sums) values (?, ?, ?)")
+            .bind(content.0.as_bytes().as_slice())
+            .bind(part as i64)
+            .bind(sums)
+            .execute(conn)
+            .await?;
+    }
     Ok(())
 }
 
@@ -427,6 +447,7 @@ pub(super) async fn create_file(
         .bind(&by.client);
     // All rows, not the first one: that would leave the statements behind it undone.
     let rows = bind_journal(query, j, None).fetch_all(conn).await?;
+    insert_sums(conn, fresh.id, &fresh.sums).await?;
     rows.first().expect("a new row returns its id").try_get(0).map(NodeId)
 }
 

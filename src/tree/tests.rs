@@ -112,7 +112,13 @@ type Model = BTreeMap<String, Option<ContentId>>;
 
 fn fresh(size: u64) -> Fresh {
     let bytes = Bytes::from(vec![7; usize::try_from(size).unwrap()]);
-    Fresh { id: ContentId::fresh(), size, hash: *blake3::hash(&bytes).as_bytes(), inline: Some(bytes) }
+    Fresh {
+        id: ContentId::fresh(),
+        size,
+        hash: *blake3::hash(&bytes).as_bytes(),
+        inline: Some(bytes),
+        sums: Vec::new(),
+    }
 }
 
 /// A small generator, so that a failing run can be repeated by its seed.

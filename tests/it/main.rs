@@ -13,6 +13,7 @@ mod channels;
 mod cli;
 mod conditions;
 mod copymove;
+mod damage;
 mod directory;
 mod durability;
 mod failover;

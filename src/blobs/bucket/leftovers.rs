@@ -205,7 +205,7 @@ mod tests {
         let Place::File(id) = sealed.place else { panic!("it is a blob") };
         assert_eq!(theirs.list().try_collect::<Vec<_>>().await.unwrap(), []);
         theirs.delete(&id).await.unwrap();
-        assert!(ours.verify(&id, sealed.size, sealed.hash).await.unwrap().is_none());
+        assert!(ours.verify(&id, sealed.size, sealed.sums.hash).await.unwrap().is_none());
         // Nobody has made a third part of it.
         let url = std::env::var("COMMONHOLD_TEST_BLOBS").unwrap().parse().unwrap();
         let nobodys = Blobs::in_bucket(&url, &config::S3::default(), "0123").unwrap();

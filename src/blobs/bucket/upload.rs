@@ -12,6 +12,7 @@ use object_store::{
 use tokio::{runtime::Handle, sync::OwnedSemaphorePermit, task::JoinSet};
 
 use super::{Bucket, answered};
+use crate::blobs::sums::{Summing, Sums};
 use crate::blobs::{BlobError, BlobId, joined};
 
 const MIB: usize = 1024 * 1024;
@@ -38,7 +39,7 @@ const fn part_mib(index: usize) -> usize {
 pub(in crate::blobs) struct Upload {
     bucket: Arc<Bucket>,
     id: BlobId,
-    hasher: blake3::Hasher,
+    summing: Summing,
     size: u64,
     part: Part,
     parts: Option<Parts>,
@@ -66,7 +67,7 @@ struct Parts {
 
 impl Upload {
     pub(in crate::blobs) fn new(bucket: Arc<Bucket>, id: BlobId) -> Self {
-        Self { bucket, id, hasher: blake3::Hasher::new(), size: 0, part: Part::default(), parts: None }
+        Self { bucket, id, summing: Summing::default(), size: 0, part: Part::default(), parts: None }
     }
 
     /// Takes a full chunk and gives an empty buffer back. Waits while too much is under way, this upload's or others'.
@@ -84,7 +85,7 @@ impl Upload {
             let room = Arc::clone(&self.bucket.room).acquire_many_owned(wanted).await;
             self.part.room = Some(room.expect("the semaphore is never closed"));
         }
-        self.hasher.update(&chunk);
+        self.summing.update(&chunk);
         self.size += chunk.len() as u64;
         self.part.bytes += chunk.len();
         self.part.chunks.push(chunk.into());
@@ -103,9 +104,9 @@ impl Upload {
         parts.send(std::mem::take(&mut self.part)).await
     }
 
-    /// Takes the last bytes and makes all of them a blob; gives its name and hash. It is durable as far as the store's
+    /// Takes the last bytes and makes all of them a blob; gives its name and hashes. It is durable as far as the store's
     /// word goes.
-    pub(in crate::blobs) async fn finish(mut self, last: Vec<u8>) -> Result<(BlobId, [u8; 32]), BlobError> {
+    pub(in crate::blobs) async fn finish(mut self, last: Vec<u8>) -> Result<(BlobId, Sums), BlobError> {
         self.take(last).await?;
         match self.parts.take() {
             None => {
@@ -124,7 +125,7 @@ impl Upload {
                 self.bucket.confirm_size(&self.id, self.size, &found)?;
             }
         }
-        Ok((self.id, *self.hasher.finalize().as_bytes()))
+        Ok((self.id, self.summing.finish()))
     }
 }
 

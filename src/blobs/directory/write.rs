@@ -8,6 +8,7 @@ use tokio::{
 };
 
 use super::{super::joined, BlobError, BlobId, Root, StagingFile};
+use crate::blobs::sums::{Summing, Sums};
 
 /// A file that is being written. Dropped before [`Upload::finish`], it leaves nothing behind.
 pub(in crate::blobs) struct Upload {
@@ -29,7 +30,7 @@ enum Sink {
 /// The state of a file between two chunks. It travels into the job that writes the next one and comes back with it.
 struct Written {
     file: StagingFile,
-    hasher: blake3::Hasher,
+    summing: Summing,
     /// The buffer of the chunk, for the next but one.
     spare: Vec<u8>,
 }
@@ -52,17 +53,16 @@ impl Upload {
         Ok(spare)
     }
 
-    /// Writes the last bytes and makes the file a blob; gives its name and hash.
-    pub(in crate::blobs) async fn finish(mut self, last: Vec<u8>) -> Result<(BlobId, [u8; 32]), BlobError> {
+    /// Writes the last bytes and makes the file a blob; gives its name and hashes.
+    pub(in crate::blobs) async fn finish(mut self, last: Vec<u8>) -> Result<(BlobId, Sums), BlobError> {
         let written = self.written().await?;
         let permit = disk_permit(&self.root).await;
         let Self { root, id, .. } = self;
         joined(
             spawn_blocking(move || {
                 let _permit = permit;
-                let Written { file, hasher, .. } = append(root, id, written, last)?;
-                let hash = *hasher.finalize().as_bytes();
-                Ok((file.publish()?, hash))
+                let Written { file, summing, .. } = append(root, id, written, last)?;
+                Ok((file.publish()?, summing.finish()))
             })
             .await,
         )
@@ -81,14 +81,14 @@ impl Upload {
 
 /// One chunk to the disk; the first one makes the file.
 fn append(root: Arc<Root>, id: BlobId, written: Option<Written>, mut chunk: Vec<u8>) -> Result<Written, BlobError> {
-    let (mut file, mut hasher) = match written {
-        Some(Written { file, hasher, .. }) => (file, hasher),
-        None => (StagingFile::create(root, id)?, blake3::Hasher::new()),
+    let (mut file, mut summing) = match written {
+        Some(Written { file, summing, .. }) => (file, summing),
+        None => (StagingFile::create(root, id)?, Summing::default()),
     };
-    hasher.update(&chunk);
+    summing.update(&chunk);
     file.append(&chunk)?;
     chunk.clear();
-    Ok(Written { file, hasher, spare: chunk })
+    Ok(Written { file, summing, spare: chunk })
 }
 
 /// Waits for a turn at the disk.

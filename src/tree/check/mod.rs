@@ -20,6 +20,8 @@ pub struct Recorded {
     pub size: u64,
     /// BLAKE3.
     pub hash: Vec<u8>,
+    /// Whether its bytes should lie in the database.
+    pub is_inline: bool,
     /// The bytes of a small one.
     pub inline: Option<Vec<u8>>,
 }
@@ -32,7 +34,10 @@ pub async fn inconsistencies(tx: &mut impl Reads) -> Result<Vec<String>, TreeErr
 /// A page of contents after `after`, in the order of their ids; empty at the end.
 pub async fn contents(tx: &mut impl Reads, after: Option<ContentId>) -> Result<Vec<Recorded>, TreeError> {
     let rows = sql::contents(tx.conn(), after, PAGE_CONTENTS).await?;
-    Ok(rows.into_iter().map(|(id, size, hash, inline)| Recorded { id, size, hash, inline }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(id, size, hash, is_inline, inline)| Recorded { id, size, hash, is_inline, inline })
+        .collect())
 }
 
 /// What names a content, for words; `None` when nothing does.

@@ -7,6 +7,9 @@ use crate::ids::ContentId;
 
 type Result<T> = std::result::Result<T, DbError>;
 
+/// Id, size, hash, whether its bytes should be in the database, and these.
+type Content = (ContentId, u64, Vec<u8>, bool, Option<Vec<u8>>);
+
 /// What must never be: each row a sentence.
 pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<String>> {
     query_scalar(
@@ -101,14 +104,10 @@ pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<S
     .await
 }
 
-/// A page of contents: id, size, hash, and the bytes of those that are inline.
-pub(super) async fn contents(
-    conn: &mut Conn,
-    after: Option<ContentId>,
-    limit: i64,
-) -> Result<Vec<(ContentId, u64, Vec<u8>, Option<Vec<u8>>)>> {
+/// A page of contents: id, size, hash, whether the bytes should be inline, and these bytes.
+pub(super) async fn contents(conn: &mut Conn, after: Option<ContentId>, limit: i64) -> Result<Vec<Content>> {
     let rows = query(
-        "select c.id, c.size, c.hash, i.bytes from content c left join content_inline i on i.content_id = c.id
+        "select c.id, c.size, c.hash, c.inline, i.bytes from content c left join content_inline i on i.content_id = c.id
          where c.id > ? order by c.id limit ?",
     )
     .bind(after.map_or(Vec::new(), |id| id.0.as_bytes().to_vec()))
@@ -119,7 +118,13 @@ pub(super) async fn contents(
         .map(|row| {
             let id = uuid::Uuid::from_slice(row.try_get(0)?)
                 .map_err(|_| DbError::Statement("a content's id has not 16 bytes".into()))?;
-            Ok((ContentId(id), row.try_get::<i64>(1)?.unsigned_abs(), row.try_get(2)?, row.try_get(3)?))
+            Ok((
+                ContentId(id),
+                row.try_get::<i64>(1)?.unsigned_abs(),
+                row.try_get(2)?,
+                row.try_get(3)?,
+                row.try_get(4)?,
+            ))
         })
         .collect()
 }
