@@ -240,8 +240,10 @@ async fn a_deleted_blob_is_gone() {
         assert!(blobs.delete(&file(&gone)).await.unwrap());
         blobs.delete(&file(&gone)).await.unwrap();
         assert_eq!(listed(blobs).await, [(file(&kept), kept.size)]);
-        let read = blobs.read(&file(&gone), gone.size, 0..1).await.map(drop);
-        assert!(matches!(read, Err(BlobError::Damaged { damage: Damage::Missing, .. })), "{read:?}");
+        for range in [0..1, 0..0] {
+            let read = blobs.read(&file(&gone), gone.size, range).await.map(drop);
+            assert!(matches!(read, Err(BlobError::Damaged { damage: Damage::Missing, .. })), "{read:?}");
+        }
         let found = blobs.verify(&file(&gone), gone.size, gone.sums.hash).await.unwrap();
         assert!(matches!(found, Some(Damage::Missing)), "{found:?}");
     }
@@ -257,8 +259,10 @@ async fn a_blob_that_is_not_what_was_recorded_is_found_and_not_given_out() {
         for recorded in [size - 1, size + 1] {
             let found = blobs.verify(&id, recorded, sealed.sums.hash).await.unwrap();
             assert!(matches!(found, Some(Damage::Length { found, .. }) if found == size), "{found:?}");
-            let read = blobs.read(&id, recorded, 0..10).await.map(drop);
-            assert!(matches!(read, Err(BlobError::Damaged { damage: Damage::Length { .. }, .. })), "{read:?}");
+            for range in [0..10, 0..0] {
+                let read = blobs.read(&id, recorded, range).await.map(drop);
+                assert!(matches!(read, Err(BlobError::Damaged { damage: Damage::Length { .. }, .. })), "{read:?}");
+            }
         }
     }
 }

@@ -80,7 +80,7 @@ fn a_copy_that_races_with_the_collector_keeps_its_bytes() {
     }
     site.is_consistent();
     // What was not copied is gone, bytes and all.
-    assert_eq!(blobs(&site), copied.len(), "{ran}");
+    assert_eq!(site.blobs(), copied.len(), "{ran}");
     let records = site.cli(&["audit", "--verb", "gc", "--json"]).ok().json();
     assert!(copied.len() == ROUNDS || records.as_array().is_some_and(|records| !records.is_empty()), "{records}");
 }
@@ -98,19 +98,6 @@ fn copied_in_time(ana: &Client, n: usize) -> Option<(usize, String)> {
     (came == 201).then_some((n, copy))
 }
 
-/// How many contents lie in files.
-fn blobs(site: &Site) -> usize {
-    let mut folders = vec![site.data().join("blobs")];
-    let mut count = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("the test owns the folder") {
-            let path = entry.expect("readable").path();
-            if path.is_dir() { folders.push(path) } else { count += 1 }
-        }
-    }
-    count
-}
-
 #[test]
 fn what_nothing_names_waits_for_its_grace_and_is_told_before() {
     let mut site = Site::start();
@@ -124,17 +111,14 @@ fn what_nothing_names_waits_for_its_grace_and_is_told_before() {
         assert_eq!((&told["contents"], &told["waiting_contents"]), (&0.into(), &1.into()), "{told}");
         assert_eq!(told["waiting_bytes"], 40_000);
         site.cli(&["gc"]).ok();
-        assert_eq!(blobs(&site), 2, "the trash names its contents, and the other has its grace");
+        assert_eq!(site.blobs(), 2, "the trash names its contents, and the other has its grace");
     }
-    // A blob that no row names, as old as a killed upload can't be.
-    let stray = site.data().join("blobs/0192/6a4");
-    std::fs::create_dir_all(&stray).expect("the test owns the folder");
-    std::fs::write(stray.join("01926a4f00007000800000000000abcd"), "rest").expect("the test owns the folder");
+    site.put_stray();
     let told = site.cli(&["gc", "--dry-run", "--json"]).ok().json();
     assert_eq!(told["strays"], 1, "{told}");
     let ran = site.cli(&["gc"]).ok().stdout;
     assert!(ran.contains("found 1 that no row names"), "{ran}");
-    assert_eq!(blobs(&site), 3, "it is given its grace from when it was found");
+    assert_eq!(site.blobs(), 3, "it is given its grace from when it was found");
     site.stop();
     site.is_consistent();
 }

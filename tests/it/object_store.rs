@@ -134,7 +134,7 @@ fn a_download_that_is_cut_on_the_way_comes_whole_all_the_same() {
     for cut in [1000, 300_000, 9 << 20] {
         line.cut_after_from_store(cut);
         ana.get("/Projects/large.bin").status(200).body(&large);
-        assert!(line.has_cut(), "after {cut} bytes");
+        assert!(line.has_done_so(), "after {cut} bytes");
     }
     line.cut_after_from_store(1 << 20);
     let part = ana.ask("GET", "/Projects/large.bin").with("Range", "bytes=1000000-9999999").send();
@@ -189,8 +189,44 @@ fn an_upload_that_is_cut_on_the_way_is_stored_whole_or_not_at_all() {
             stands = new;
         }
         ana.get("/Projects/a.bin").status(200).body(&stands);
-        assert!(line.has_cut(), "after {cut} bytes");
+        assert!(line.has_done_so(), "after {cut} bytes");
     }
+    site.is_consistent();
+}
+
+#[test]
+fn a_bit_that_flips_on_the_way_to_the_store_is_never_acknowledged() {
+    if there_is_none() {
+        return;
+    }
+    let line = Line::to(store::endpoint());
+    let (site, ana) = site_on(&line);
+    let old = bytes(LARGE);
+    ana.put("/Projects/a.bin", old.clone()).status(201);
+    for (flip, length) in [(100_000, LARGE), (12 << 20, PARTS)] {
+        line.flip_after_to_store(flip);
+        ana.put("/Projects/a.bin", bytes(length + 1)).status(503);
+        assert!(line.has_done_so());
+        ana.get("/Projects/a.bin").status(200).body(&old);
+    }
+    site.is_consistent();
+}
+
+#[test]
+fn a_bit_that_flips_on_the_way_from_the_store_is_never_served() {
+    if there_is_none() {
+        return;
+    }
+    let line = Line::to(store::endpoint());
+    let (site, ana) = site_on(&line);
+    let large = bytes(PARTS);
+    ana.put("/Projects/a.bin", large.clone()).status(201);
+    line.flip_after_from_store(9 << 20);
+    let mut download = begin_download(&ana, "/Projects/a.bin", 0);
+    let given = download.read_to_close().unwrap_or_default();
+    assert!(line.has_done_so());
+    assert!(given.len() < 9 << 20 && large.starts_with(&given), "{} bytes", given.len());
+    ana.get("/Projects/a.bin").status(200).body(&large);
     site.is_consistent();
 }
 

@@ -134,6 +134,17 @@ impl Bucket {
         }
     }
 
+    /// Confirms that a blob is there, with this length.
+    async fn look(&self, id: &BlobId, size: u64) -> Result<(), BlobError> {
+        self.ours().await?;
+        let path = self.path(id);
+        match timed("looking at a blob", self.patience, self.store.head(&path)).await? {
+            Ok(found) => self.confirm_size(id, size, &found),
+            Err(error) if is_missing(&error) => Err(BlobError::Damaged { id: *id, damage: Damage::Missing }),
+            Err(error) => Err(BlobError::Away { doing: "looking at a blob", why: why(&error) }),
+        }
+    }
+
     fn confirm_size(&self, id: &BlobId, recorded: u64, found: &ObjectMeta) -> Result<(), BlobError> {
         if found.size == recorded {
             return Ok(());

@@ -43,6 +43,7 @@ impl Stretch {
         let next = range.start.min(end);
         let (give, chunks) = mpsc::channel(CHUNKS_AHEAD_MAX);
         if next == end {
+            bucket.look(&id, size).await?;
             return Ok(Self { chunks, left: 0, _pump: None });
         }
         let body = bucket.get(&id, size, next..end).await?.into_stream();

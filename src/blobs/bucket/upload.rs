@@ -120,9 +120,7 @@ impl Upload {
                     parts.send(std::mem::take(&mut self.part)).await?;
                 }
                 parts.complete().await?;
-                let path = self.bucket.path(&self.id);
-                let found = answered("looking at a blob", self.bucket.patience, self.bucket.store.head(&path)).await?;
-                self.bucket.confirm_size(&self.id, self.size, &found)?;
+                self.bucket.look(&self.id, self.size).await?;
             }
         }
         Ok((self.id, self.summing.finish()))

@@ -179,8 +179,8 @@ impl Site {
             command.env("COMMONHOLD_DATABASE", database.url());
         }
         match store::bucket() {
-            Some(bucket) => {
-                command.env("COMMONHOLD_BLOBS", bucket);
+            Some(_) => {
+                command.env("COMMONHOLD_BLOBS", self.place_in_bucket());
             }
             None if self.servers_wanted > 1 => {
                 command.env("COMMONHOLD_BLOBS", self.data.join("blobs"));
@@ -192,6 +192,41 @@ impl Site {
             command.arg("--config").arg(config);
         }
         command
+    }
+
+    /// A place in the bucket that no other site has.
+    fn place_in_bucket(&self) -> String {
+        let own = self.folder.path().file_name().expect("a temporary folder has a name").to_string_lossy();
+        format!("{}/{own}", store::bucket().expect("there is a bucket"))
+    }
+
+    /// How many contents are stored that are no rows.
+    #[track_caller]
+    pub fn blobs(&self) -> usize {
+        if is_in_bucket() {
+            return store::keys(&self.place_in_bucket()).len();
+        }
+        let mut folders = vec![self.data.join("blobs")];
+        let mut count = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("the test owns the folder") {
+                let path = entry.expect("readable").path();
+                if path.is_dir() { folders.push(path) } else { count += 1 }
+            }
+        }
+        count
+    }
+
+    /// Stores a blob that no row names, as old as a killed upload can't be.
+    #[track_caller]
+    pub fn put_stray(&self) {
+        let name = "01926a4f00007000800000000000abcd";
+        if is_in_bucket() {
+            return store::put_beside(&self.place_in_bucket(), name);
+        }
+        let folder = self.data.join("blobs/0192/6a4");
+        std::fs::create_dir_all(&folder).expect("the test owns the folder");
+        std::fs::write(folder.join(name), "rest").expect("the test owns the folder");
     }
 
     /// The database on a server, which there is where [`is_elsewhere`] says so.

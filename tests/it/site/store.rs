@@ -31,6 +31,36 @@ pub fn is_in_bucket() -> bool {
     bucket().is_some()
 }
 
+/// The keys below a place of the bucket, markers left out.
+pub fn keys(place: &str) -> Vec<String> {
+    let (bucket, prefix) = place.trim_start_matches("s3://").split_once('/').expect("the tests have a prefix");
+    let list = format!("http://{}/{bucket}?list-type=2&prefix={}%2F", endpoint(), prefix.replace('/', "%2F"));
+    let answer = curl(&[&list]).output().expect("`curl` is installed");
+    let listed = String::from_utf8_lossy(&answer.stdout).into_owned();
+    assert!(answer.status.success() && listed.contains("<IsTruncated>false"), "{listed}");
+    let keys = listed.split("<Key>").skip(1).filter_map(|rest| rest.split('<').next());
+    keys.filter(|key| !key.ends_with("commonhold-site")).map(str::to_owned).collect()
+}
+
+/// Puts an object into the part of the bucket that the first key below this place lies in.
+pub fn put_beside(place: &str, name: &str) {
+    let key = keys(place).into_iter().next().expect("there are others");
+    let (part, _) = key.rsplit_once('/').expect("a key has a prefix");
+    let bucket = place.trim_start_matches("s3://").split('/').next().expect("it has a name");
+    let put =
+        curl(&["--request", "PUT", "--data-binary", "rest", &format!("http://{}/{bucket}/{part}/{name}", endpoint())]);
+    assert!({ put }.status().expect("`curl` is installed").success());
+}
+
+/// A request with the credentials of the store.
+fn curl(words: &[&str]) -> Command {
+    let user = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| std::env::var(name).unwrap_or_default());
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--fail", "--max-time", "5", "--aws-sigv4", "aws:amz:us-east-1:s3"]);
+    curl.args(["--user", &user.join(":"), "--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]).args(words);
+    curl
+}
+
 /// Where the store of this run is.
 pub fn endpoint() -> SocketAddr {
     let url = std::env::var(ENDPOINT).expect("tests/seaweed.sh sets it");
@@ -54,6 +84,9 @@ struct State {
     /// Bytes that still pass in each direction before everything is cut, once.
     from_store: AtomicU64,
     to_store: AtomicU64,
+    /// The place of a byte that arrives as another, to the store and from it.
+    flipped_to: AtomicU64,
+    flipped_from: AtomicU64,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -78,6 +111,8 @@ impl Line {
             does: AtomicU8::new(Does::Pass as u8),
             from_store: AtomicU64::new(u64::MAX),
             to_store: AtomicU64::new(u64::MAX),
+            flipped_to: AtomicU64::new(u64::MAX),
+            flipped_from: AtomicU64::new(u64::MAX),
             open: Mutex::default(),
         });
         let line = Arc::clone(&state);
@@ -111,10 +146,20 @@ impl Line {
         self.state.to_store.store(bytes, Ordering::SeqCst);
     }
 
-    /// Whether a cut that was asked for has happened.
-    pub fn has_cut(&self) -> bool {
-        self.state.from_store.load(Ordering::SeqCst) == u64::MAX
-            && self.state.to_store.load(Ordering::SeqCst) == u64::MAX
+    /// Changes one bit, so many bytes from now on their way to the store, once.
+    pub fn flip_after_to_store(&self, bytes: u64) {
+        self.state.flipped_to.store(bytes, Ordering::SeqCst);
+    }
+
+    /// The same on their way from it.
+    pub fn flip_after_from_store(&self, bytes: u64) {
+        self.state.flipped_from.store(bytes, Ordering::SeqCst);
+    }
+
+    /// Whether what was asked for has happened.
+    pub fn has_done_so(&self) -> bool {
+        let State { from_store, to_store, flipped_to, flipped_from, .. } = &*self.state;
+        [from_store, to_store, flipped_to, flipped_from].into_iter().all(|left| left.load(Ordering::SeqCst) == u64::MAX)
     }
 }
 
@@ -153,6 +198,8 @@ impl State {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
             let left = left(self);
+            let to_store = std::ptr::eq(left, &self.to_store);
+            flip(if to_store { &self.flipped_to } else { &self.flipped_from }, &mut buffer[..read]);
             let before = left.load(Ordering::SeqCst);
             if before != u64::MAX {
                 if before <= read as u64 {
@@ -168,6 +215,22 @@ impl State {
         }
         let _ = from.shutdown(Shutdown::Both);
         let _ = to.shutdown(Shutdown::Both);
+    }
+}
+
+/// Changes the bit that was asked for, if it is in these bytes.
+fn flip(asked: &AtomicU64, bytes: &mut [u8]) {
+    let place = asked.load(Ordering::SeqCst);
+    if place == u64::MAX {
+        return;
+    }
+    let at = usize::try_from(place).expect("tests send little");
+    match bytes.get_mut(at) {
+        Some(byte) => {
+            *byte ^= 1;
+            asked.store(u64::MAX, Ordering::SeqCst);
+        }
+        None => drop(asked.fetch_sub(bytes.len() as u64, Ordering::SeqCst)),
     }
 }
 
@@ -214,18 +277,8 @@ impl Store {
     }
 
     fn takes_an_object(&self) -> bool {
-        let user = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| std::env::var(name).unwrap_or_default());
-        let mut curl = Command::new("curl");
-        curl.args(["--silent", "--fail", "--max-time", "5", "--aws-sigv4", "aws:amz:us-east-1:s3", "--request", "PUT"]);
-        curl.args([
-            "--header",
-            "x-amz-content-sha256: UNSIGNED-PAYLOAD",
-            "--data-binary",
-            "x",
-            "--user",
-            &user.join(":"),
-        ]);
-        let put = curl.arg(format!("http://{}/commonhold/started", self.address)).stdout(Stdio::null()).status();
+        let object = format!("http://{}/commonhold/started", self.address);
+        let put = curl(&["--request", "PUT", "--data-binary", "x", &object]).stdout(Stdio::null()).status();
         put.expect("`curl` is installed").success()
     }
 
