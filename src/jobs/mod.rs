@@ -7,6 +7,7 @@
 
 pub mod claim;
 pub mod gc;
+mod history;
 mod pace;
 mod retain;
 mod scrub;
@@ -17,7 +18,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use tokio_util::sync::CancellationToken;
 
 pub use claim::{Standing, standings};
@@ -30,6 +31,7 @@ use crate::blobs::{BlobError, Blobs};
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::db::{Db, DbError};
+use crate::history::HistoryError;
 use crate::locks::LockError;
 use crate::site::{HeadFile, SiteError};
 use crate::tree::TreeError;
@@ -52,6 +54,12 @@ pub enum Job {
     SweepLocks,
     /// Old records of the audit.
     RetainAudit,
+    /// Previous revisions, by rule.
+    Trim,
+    /// Deleted items, by rule.
+    PurgeDeleted,
+    /// The rows of what was purged.
+    Purge,
     /// Contents that nothing names.
     Gc,
     /// Blobs that no row names.
@@ -62,13 +70,25 @@ pub enum Job {
 
 impl Job {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 5] = [Self::SweepLocks, Self::RetainAudit, Self::Gc, Self::FindStrays, Self::Scrub];
+    pub const ALL: [Self; 8] = [
+        Self::SweepLocks,
+        Self::RetainAudit,
+        Self::Trim,
+        Self::PurgeDeleted,
+        Self::Purge,
+        Self::Gc,
+        Self::FindStrays,
+        Self::Scrub,
+    ];
 
     /// The name in commands and in the database.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SweepLocks => "sweep-locks",
             Self::RetainAudit => "retain-audit",
+            Self::Trim => "trim",
+            Self::PurgeDeleted => "purge-deleted",
+            Self::Purge => "purge",
             Self::Gc => "gc",
             Self::FindStrays => "find-strays",
             Self::Scrub => "scrub",
@@ -80,6 +100,9 @@ impl Job {
         match self {
             Self::SweepLocks => "removes locks that have ended, and empty files that a lock made",
             Self::RetainAudit => "removes records of the audit that are older than `audit.keep_days`",
+            Self::Trim => "erases previous revisions that the policies `trim_revisions_...` don't keep",
+            Self::PurgeDeleted => "purges deleted items that are older than the policy `purge_deleted_days`",
+            Self::Purge => "removes the rows of what was purged",
             Self::Gc => "removes contents that nothing names any more, after `storage.gc_grace_h`",
             Self::FindStrays => "looks in the store for what uploads left that were cut off, for `gc`",
             Self::Scrub => "reads every content and compares it with its hash, once in `jobs.scrub_days`",
@@ -95,20 +118,24 @@ impl Job {
     pub fn every(self, config: &Config) -> Duration {
         match self {
             Self::SweepLocks => Duration::from_secs(30),
-            Self::RetainAudit | Self::Gc => Duration::from_secs(60 * 60),
+            Self::Purge => Duration::from_secs(60),
+            Self::RetainAudit | Self::Trim | Self::PurgeDeleted | Self::Gc => Duration::from_secs(60 * 60),
             Self::FindStrays => DAY,
             Self::Scrub => DAY * config.jobs.scrub_days.max(1),
         }
     }
 
-    /// Does it. Gives what was done, for people.
-    async fn work(self, run: &Run<'_>) -> Result<String, JobError> {
+    /// Does it. Gives what was done, for people. Each has its future in a place of its own: together they would be too much for a thread's stack.
+    fn work<'r>(self, run: &'r Run<'r>) -> BoxFuture<'r, Result<String, JobError>> {
         match self {
-            Self::SweepLocks => sweep::run(run).await,
-            Self::RetainAudit => retain::run(run).await,
-            Self::Gc => gc::run(run).await,
-            Self::FindStrays => gc::find_strays(run).await,
-            Self::Scrub => scrub::run(run).await,
+            Self::SweepLocks => sweep::run(run).boxed(),
+            Self::RetainAudit => retain::run(run).boxed(),
+            Self::Trim => history::trim(run).boxed(),
+            Self::PurgeDeleted => history::purge_deleted(run).boxed(),
+            Self::Purge => history::purge(run).boxed(),
+            Self::Gc => gc::run(run).boxed(),
+            Self::FindStrays => gc::find_strays(run).boxed(),
+            Self::Scrub => scrub::run(run).boxed(),
         }
     }
 }
@@ -148,6 +175,9 @@ pub enum JobError {
     /// The bytes.
     #[error(transparent)]
     Blob(#[from] BlobError),
+    /// The history.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// It has panicked.
     #[error("it broke down; the log says where")]
     BrokeDown,
@@ -191,7 +221,7 @@ async fn tell(run: &Run<'_>, verb: &'static str, done: &str) -> Result<(), JobEr
 
 /// Runs every job when it is due, until `stop`.
 pub async fn run(chores: Chores, stop: CancellationToken) {
-    let jobs = join_all(Job::ALL.map(|job| tend(job, &chores, &stop)));
+    let jobs = join_all(Job::ALL.map(|job| tend(job, &chores, &stop).boxed()));
     tokio::join!(jobs, keep_heads(&chores, &stop));
 }
 

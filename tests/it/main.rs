@@ -48,6 +48,7 @@ mod site;
 mod site_roles;
 mod tree_model;
 mod uploads;
+mod verify;
 mod windows;
 mod worlds;
 mod xml;

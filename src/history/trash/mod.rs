@@ -93,6 +93,17 @@ pub async fn find(tx: &mut impl Reads, share: &Share, node: NodeId) -> Result<Op
     Ok(placed(tx, share, rows).await?.pop())
 }
 
+/// What was deleted in a share before a moment, the oldest first, with the moment of each: `limit` at the most, after this one.
+pub async fn deleted_before(
+    tx: &mut impl Reads,
+    share: ShareId,
+    before: Moment,
+    after: Option<(Moment, NodeId)>,
+    limit: i64,
+) -> Result<Vec<(NodeId, Moment)>, HistoryError> {
+    Ok(sql::deleted_before(tx.conn(), share, before, after, limit).await?)
+}
+
 /// The shares in which anything is deleted.
 pub async fn shares(tx: &mut impl Reads) -> Result<Vec<ShareId>, HistoryError> {
     Ok(sql::shares(tx.conn()).await?)

@@ -47,6 +47,24 @@ pub(super) async fn items(
     rows.iter().map(row).collect()
 }
 
+/// What was deleted before a moment, the oldest first, after this one.
+pub(super) async fn deleted_before(
+    conn: &mut Conn,
+    share: ShareId,
+    before: Moment,
+    after: Option<(Moment, NodeId)>,
+    limit: i64,
+) -> Result<Vec<(NodeId, Moment)>> {
+    let (at, node) = after.map_or((i64::MIN, 0), |(at, node)| (at.0, node.0));
+    let rows = query(
+        "select node_id, deleted_at from trash
+         where share_id = ?1 and deleted_at < ?2 and (deleted_at, node_id) > (?3, ?4)
+         order by deleted_at, node_id limit ?5",
+    );
+    let rows = rows.bind(share.0).bind(before.0).bind(at).bind(node).bind(limit).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((NodeId(row.try_get(0)?), Moment(row.try_get(1)?)))).collect()
+}
+
 pub(super) async fn shares(conn: &mut Conn) -> Result<Vec<ShareId>> {
     let ids: Vec<i64> = query_scalar("select distinct share_id from trash order by share_id").fetch_all(conn).await?;
     Ok(ids.into_iter().map(ShareId).collect())
