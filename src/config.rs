@@ -119,6 +119,8 @@ impl Default for Limits {
 pub struct Storage {
     /// The URL of a PostgreSQL database; empty: the site's own file.
     pub database: String,
+    /// Connections of one server to that database that read at the same time.
+    pub database_readers_max: usize,
     /// The folder or bucket of the contents; empty: in the site's own folder.
     pub blobs: String,
     /// What a success means.
@@ -135,6 +137,7 @@ impl Default for Storage {
     fn default() -> Self {
         Self {
             database: String::new(),
+            database_readers_max: 8,
             blobs: String::new(),
             durability: Durability::Full,
             min_free_bytes: 256 << 20,
@@ -435,6 +438,7 @@ impl Config {
             ("limits.idle_timeout_s", idle_timeout_s >= 1, positive),
             ("limits.body_idle_timeout_s", body_idle_timeout_s >= 1, positive),
             ("limits.write_idle_timeout_s", write_idle_timeout_s >= 1, positive),
+            ("storage.database_readers_max", self.storage.database_readers_max >= 1, positive),
             (
                 "server.name",
                 self.server.name.len() <= SERVER_NAME_BYTES_MAX && !self.server.name.chars().any(char::is_control),

@@ -181,7 +181,10 @@ impl Site {
         let durability = config.storage.durability;
         let db = match config.storage.database.as_str() {
             "" => Db::open(&folder.join(DATABASE), create, durability == Durability::Full).await?,
-            url => Db::connect(&Address::from_str(url).map_err(SiteError::Url)?).await?,
+            url => {
+                let address = Address::from_str(url).map_err(SiteError::Url)?;
+                Db::connect(&address.with_readers(config.storage.database_readers_max)).await?
+            }
         };
         let blobs = match config.storage.place_of_blobs().map_err(SiteError::Place)? {
             PlaceOfBlobs::WithTheSite => Blobs::open(&folder.join(BLOBS), durability)?,

@@ -25,12 +25,16 @@ part() {
 
 # SQLite is compiled from its C source, one test watches the server's system calls, litmus/run.sh has its clients, and the object store
 # comes from PyPI.
-part packages tests/need.sh gcc libc6-dev strace litmus cadaver curl python3 python3-pip
+part packages tests/need.sh haproxy gcc libc6-dev strace litmus cadaver curl python3 python3-pip
 part fmt cargo fmt --all --check
 part clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 part tests cargo test --workspace --locked --no-fail-fast
 # Every conversation over again, and the tests of the byte store, with the rows on a server and the contents in a bucket.
 part elsewhere tests/postgres.sh tests/seaweed.sh cargo test --locked --no-fail-fast --test it
+# Three servers behind the balancer's configuration that is shipped: what one is told, all know. Then a primary database that dies.
+part servers env COMMONHOLD_TEST_NODES=3 COMMONHOLD_TEST_BALANCER=haproxy tests/postgres.sh cargo test --locked --no-fail-fast --test it -- \
+    lock revoke:: grants:: roles:: history
+part failover tests/postgres_pair.sh cargo test --locked --test it -- failover
 part bucket tests/seaweed.sh cargo test --locked --no-fail-fast --lib blobs
 part bench-fmt cargo fmt --manifest-path benches/peers/Cargo.toml --check
 part bench-lint cargo clippy --manifest-path benches/peers/Cargo.toml --all-targets --locked -- -D warnings

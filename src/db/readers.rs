@@ -10,8 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::source::{Purpose, Source};
 use super::{Conn, DbError, Reads, postgres};
 
-/// Transactions that read at the same time.
-const READERS_MAX: usize = 8;
+/// Transactions that read at the same time, unless the configuration says otherwise.
+pub(super) const READERS_MAX: usize = 8;
 /// How long a reader waits for its turn before it answers "busy".
 const READER_WAIT: Duration = Duration::from_secs(10);
 
@@ -28,11 +28,11 @@ impl Readers {
     /// Opens the first of them, to see that it can be done; the others are opened when they are wanted.
     pub async fn open(source: Source) -> Result<Self, DbError> {
         let first = source.open(Purpose::Read).await?;
-        let begin = match source {
-            Source::File(_) => "begin",
-            Source::Server(_) => "begin isolation level repeatable read read only",
+        let (begin, readers_max) = match &source {
+            Source::File(_) => ("begin", READERS_MAX),
+            Source::Server(address) => ("begin isolation level repeatable read read only", address.readers_max()),
         };
-        Ok(Self { source, begin, idle: Mutex::new(vec![first]), places: Arc::new(Semaphore::new(READERS_MAX)) })
+        Ok(Self { source, begin, idle: Mutex::new(vec![first]), places: Arc::new(Semaphore::new(readers_max)) })
     }
 
     /// Lends a connection on which nothing is open.

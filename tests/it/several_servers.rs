@@ -148,3 +148,36 @@ fn the_shipped_configurations_of_balancers_are_understood() {
         }
     }
 }
+
+/// Whoever follows the log of changes by its numbers misses none, whichever servers wrote: there are no gaps, and none appears behind what was read.
+#[test]
+fn the_log_of_changes_has_no_gaps_whichever_servers_write() {
+    if !is_elsewhere() {
+        return; // one server
+    }
+    const EACH: usize = 40;
+    let (site, _, each) = beside_each_other::<3>("");
+    let log = "select coalesce(max(seq), 0), count(*) from change where share_id = (select id from share where name = 'Projects')";
+    let read = || {
+        let answer = site.database().answer(log);
+        let (last, count) = answer.split_once('|').expect("two columns");
+        assert_eq!(last, count, "the numbers up to the last one are all there");
+        last.parse::<usize>().expect("a number")
+    };
+    let before = read();
+    std::thread::scope(|scope| {
+        let writers = each.iter().enumerate().map(|(number, client)| {
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    client.put(&format!("/Projects/{number}-{n}.txt"), "x").status(201);
+                }
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        while !writers.iter().all(|writer| writer.is_finished()) {
+            read();
+        }
+    });
+    assert_eq!(read(), before + each.len() * EACH);
+    site.is_consistent();
+}

@@ -13,6 +13,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use tracing::log::LevelFilter;
 
 use super::super::DbError;
+use super::super::readers::READERS_MAX;
 use super::super::source::Purpose;
 use super::meaning;
 
@@ -35,6 +36,7 @@ const IS_STANDBY: &str = "select pg_is_in_recovery()";
 #[derive(Debug, Clone)]
 pub struct Address {
     hosts: Vec<PgConnectOptions>,
+    readers_max: usize,
     /// The one that was right last.
     current: Arc<AtomicUsize>,
 }
@@ -45,7 +47,7 @@ impl FromStr for Address {
     /// Errors: what is wrong with the URL, without what it says.
     fn from_str(url: &str) -> Result<Self, String> {
         let hosts = split_hosts(url).iter().map(|url| options(url)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { hosts, current: Arc::default() })
+        Ok(Self { hosts, readers_max: READERS_MAX, current: Arc::default() })
     }
 }
 
@@ -81,6 +83,16 @@ fn settings(purpose: Purpose) -> Vec<(&'static str, String)> {
 }
 
 impl Address {
+    /// With so many connections that read at the same time.
+    pub fn with_readers(self, readers_max: usize) -> Self {
+        Self { readers_max, ..self }
+    }
+
+    /// How many read at the same time.
+    pub(in super::super) fn readers_max(&self) -> usize {
+        self.readers_max
+    }
+
     /// Connects to the host that takes writes. Errors: [`DbError::Lost`] when none of them does.
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, DbError> {
         let first = self.current.load(Ordering::Relaxed);
@@ -102,7 +114,11 @@ impl Address {
 
 async fn connect(host: &PgConnectOptions, purpose: Purpose) -> Result<PgConnection, DbError> {
     let options = host.clone().options(settings(purpose));
-    let mut conn = options.connect().await.map_err(|error| meaning(&error))?;
+    let mut conn = options.connect().await.map_err(|error| match meaning(&error) {
+        // Whatever it says, a database that lets nobody in can't be reached: it may be starting, or closed for a while.
+        DbError::Statement(why) => DbError::Lost(why),
+        other => other,
+    })?;
     let standby: bool = sqlx::query_scalar(IS_STANDBY).fetch_one(&mut conn).await.map_err(|error| meaning(&error))?;
     if standby {
         // It may lag behind: what it says of yesterday's rights must not count.

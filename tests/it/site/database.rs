@@ -42,6 +42,19 @@ impl Database {
         self.sql(&format!("{cut} = '{}'", self.name));
     }
 
+    /// Lets new connections in, or none but the administrator's, as a server that is starting does.
+    pub fn lets_in(&self, yes: bool) {
+        self.sql(&format!("alter database {} with allow_connections {yes}", self.name));
+    }
+
+    /// What a question to it gives, as `psql` writes it.
+    pub fn answer(&self, question: &str) -> String {
+        let ran = Command::new("psql").args(["-qAtX", "-c", question, &self.url()]).output();
+        let ran = ran.expect("`psql` is installed");
+        assert!(ran.status.success(), "{question}: {}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8_lossy(&ran.stdout).trim().to_owned()
+    }
+
     fn sql(&self, statement: &str) {
         let server = format!("{}/postgres", self.server.trim_end_matches('/'));
         let ran = Command::new("psql").args(["--quiet", "--no-psqlrc", "-c", statement, &server]).output();
