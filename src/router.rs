@@ -1,6 +1,6 @@
 //! From a request to the surface that answers it: who asks (`auth`), where (the path), and every error's answer.
 //!
-//! `/dav/` is the tree, `/principals/` people and groups. `/` and `*` answer OPTIONS and PROPFIND too, because Windows and Office walk there from the root;
+//! `/dav/` is the tree, `/principals/` people and groups, `/versions/` what files were. `/` and `*` answer OPTIONS and PROPFIND too, because Windows and Office walk there from the root;
 //! `/health` is for whoever watches the server.
 
 use std::convert::Infallible;
@@ -21,7 +21,7 @@ use tracing::Instrument;
 use crate::app::App;
 use crate::auth::AuthError;
 use crate::clock::Moment;
-use crate::dav::{self, Exchange, PREFIX, principals};
+use crate::dav::{self, Exchange, PREFIX, principals, versions};
 use crate::db;
 use crate::error::HttpError;
 use crate::guard::Caller;
@@ -148,6 +148,15 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
         let caller = log_in(&app, &trace, &head).await?;
         let visit = principals::Visit { app, caller, head };
         return Ok(Box::pin(principals::handle(visit, &below, body)).await?);
+    }
+    if let Prefixed::Below(below) = split_prefix(path, versions::PREFIX) {
+        let below = below.to_owned();
+        if head.method == Method::OPTIONS && anonymous {
+            return Ok(versions::open_options());
+        }
+        let caller = log_in(&app, &trace, &head).await?;
+        let visit = versions::Visit { app, caller, head, trace };
+        return Ok(Box::pin(versions::handle(visit, &below, body)).await?);
     }
     if matches!(place, Prefixed::Outside) && !at_top {
         return Err(HttpError::not_found().into());

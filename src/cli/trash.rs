@@ -1,5 +1,6 @@
 //! `trash`: what was deleted, the way back, and purging.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use clap::{Args, Subcommand};
@@ -219,7 +220,7 @@ impl List {
         if let (true, true, Some(refusal)) = (rows.is_empty(), place.is_some(), refusal) {
             return Err(refusal);
         }
-        rows.sort_by(|a: &Row, b: &Row| (&b.deleted, b.number).cmp(&(&a.deleted, a.number)));
+        rows.sort_by_key(|row: &Row| Reverse((row.at, row.number)));
         let headings = ["number", "path", "kind", "deleted", "by", "bytes", "items", "place"];
         Ok(Answer::list(&rows, self.json, &headings, Row::cells))
     }
@@ -260,6 +261,7 @@ async fn rows_of(tx: &mut impl Reads, bin: &Bin, items: Vec<Item>) -> Result<Vec
             number: item.node.id.0,
             path: bin.shown(&item),
             kind: if item.node.is_collection() { "folder" } else { "file" },
+            at: item.deleted,
             deleted: rfc3339(item.deleted),
             deleted_by: item.deleted_by_name.clone(),
             bytes: measured.map(|measured| measured.bytes),
@@ -279,6 +281,8 @@ struct Row {
     number: i64,
     path: String,
     kind: &'static str,
+    #[serde(skip)]
+    at: Moment,
     deleted: String,
     deleted_by: Option<String>,
     /// With all revisions of all files in it.

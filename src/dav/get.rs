@@ -59,11 +59,16 @@ pub async fn get(x: Exchange) -> Result<Reply, HttpError> {
         return collection(&x, &spot, node).await;
     }
     if reading == Reading::NotModified {
-        let mut answer = reply::empty(StatusCode::NOT_MODIFIED);
-        validators(answer.headers_mut(), node);
-        return Ok(answer);
+        return Ok(not_modified(node));
     }
     file(&x, node, range).await
+}
+
+/// 304.
+pub(super) fn not_modified(node: &Node) -> Reply {
+    let mut answer = reply::empty(StatusCode::NOT_MODIFIED);
+    validators(answer.headers_mut(), node);
+    answer
 }
 
 /// The page of a collection; a browser that left the slash away is sent to the one with it, so that links work.
@@ -80,7 +85,8 @@ async fn collection(x: &Exchange, spot: &Spot, node: &Node) -> Result<Reply, Htt
     Ok(answer)
 }
 
-async fn file(x: &Exchange, node: &Node, range: Option<ByteRange>) -> Result<Reply, HttpError> {
+/// The bytes of a file, of any state of it; `x` has the path that says what kind of file it is.
+pub(super) async fn file(x: &Exchange, node: &Node, range: Option<ByteRange>) -> Result<Reply, HttpError> {
     let extent = match range.filter(|_| range_applies(&x.head.headers, node)) {
         Some(range) => range.within(node.size),
         None => Extent::Whole,

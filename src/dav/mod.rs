@@ -30,6 +30,7 @@ mod props;
 mod put;
 mod report;
 mod taken;
+pub mod versions;
 pub mod xml;
 
 use std::sync::Arc;

@@ -97,11 +97,14 @@ const REPORTS: [&str; 4] =
     ["expand-property", "principal-match", "principal-property-search", "principal-search-property-set"];
 /// What a resource with a list of entries has besides.
 const ACL_REPORT: &str = "acl-principal-prop-set";
+/// What a file has besides.
+const VERSION_REPORT: &str = "version-tree";
 
 /// `supported-report-set`.
-pub fn write_supported_reports(w: &mut XmlWriter, has_acl: bool) {
+pub fn write_supported_reports(w: &mut XmlWriter, has_acl: bool, has_versions: bool) {
     w.start_dav("supported-report-set");
-    for report in REPORTS.iter().chain(has_acl.then_some(&ACL_REPORT)) {
+    let more = [has_acl.then_some(&ACL_REPORT), has_versions.then_some(&VERSION_REPORT)];
+    for report in REPORTS.iter().chain(more.into_iter().flatten()) {
         w.start_dav("supported-report");
         w.start_dav("report");
         w.empty(&QName::dav(report));

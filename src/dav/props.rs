@@ -11,7 +11,7 @@ use super::NS_WIN32;
 use super::acl::list::List;
 use super::headers::HttpDate;
 use super::xml::{QName, RawXml, XmlWriter};
-use super::{principals, privileges};
+use super::{principals, privileges, versions};
 use crate::clock::Moment;
 use crate::guard;
 use crate::ids::UserId;
@@ -65,11 +65,13 @@ pub enum Live {
     CurrentUserPrincipal,
     /// Which reports there are (RFC 3253 section 3.1.5).
     SupportedReportSet,
+    /// Where the states of a file are (RFC 3253 section 5.2.1).
+    VersionHistory,
 }
 
 impl Live {
     /// Every one, with its name in `DAV:`; those of RFC 4918 itself come with `allprop`, the others only when asked for.
-    const ALL: [(Self, &'static str); 21] = [
+    const ALL: [(Self, &'static str); 22] = [
         (Self::CreationDate, "creationdate"),
         (Self::DisplayName, "displayname"),
         (Self::ContentLength, "getcontentlength"),
@@ -91,6 +93,7 @@ impl Live {
         (Self::PrincipalCollectionSet, "principal-collection-set"),
         (Self::CurrentUserPrincipal, "current-user-principal"),
         (Self::SupportedReportSet, "supported-report-set"),
+        (Self::VersionHistory, "version-history"),
     ];
 
     /// The property of that name.
@@ -126,7 +129,8 @@ impl Live {
             | Self::InheritedAclSet
             | Self::PrincipalCollectionSet
             | Self::CurrentUserPrincipal
-            | Self::SupportedReportSet => false,
+            | Self::SupportedReportSet
+            | Self::VersionHistory => false,
         }
     }
 
@@ -196,7 +200,7 @@ impl Resource<'_> {
         match live {
             Live::ResourceType | Live::DisplayName | Live::SupportedLock | Live::LockDiscovery => true,
             Live::CreationDate | Live::Etag | Live::LastModified => self.node.is_some(),
-            Live::ContentLength | Live::ContentType => !self.is_collection(),
+            Live::ContentLength | Live::ContentType | Live::VersionHistory => !self.is_collection(),
             Live::QuotaAvailable | Live::QuotaUsed => self.room.is_some() && self.is_collection(),
             Live::CurrentUserPrivilegeSet | Live::Acl => self.effective.is_some(),
             Live::Owner
@@ -245,7 +249,14 @@ impl Resource<'_> {
             Live::AclRestrictions => privileges::write_acl_restrictions(w),
             Live::PrincipalCollectionSet => privileges::write_principal_collections(w),
             Live::CurrentUserPrincipal => privileges::write_hrefs(w, name, [self.me]),
-            Live::SupportedReportSet => privileges::write_supported_reports(w, self.effective.is_some()),
+            Live::SupportedReportSet => {
+                let has_versions = !self.is_collection();
+                privileges::write_supported_reports(w, self.effective.is_some(), has_versions);
+            }
+            Live::VersionHistory => {
+                let href = self.node.map(|node| versions::history_href(node.id));
+                privileges::write_hrefs(w, name, href.as_deref());
+            }
             Live::CreationDate | Live::ContentLength | Live::ContentType | Live::Etag | Live::LastModified => {
                 let Some(node) = self.node else { return };
                 match live {
@@ -354,7 +365,7 @@ pub fn content_type(name: &str) -> &'static str {
 }
 
 /// `creationdate`: RFC 3339 in UTC, whole seconds.
-fn iso_date(moment: Moment) -> String {
+pub(super) fn iso_date(moment: Moment) -> String {
     let seconds = i64::try_from(moment.unix_s()).unwrap_or(i64::MAX);
     OffsetDateTime::from_unix_timestamp(seconds)
         .ok()

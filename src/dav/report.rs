@@ -17,7 +17,7 @@ use super::principals::{self, Place as Principals, search};
 use super::propfind::{self, answer};
 use super::props::Live;
 use super::xml::{QName, RawXml, XmlWriter};
-use super::{Exchange, Spot, refused, small_body};
+use super::{Exchange, Spot, refused, small_body, versions};
 use crate::db::{ReadTx, Reads};
 use crate::directory::Principal;
 use crate::directory::principal::{self, Card, Sight};
@@ -63,8 +63,28 @@ pub async fn report(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> 
         }
         ReportBody::PrincipalSearchPropertySet => Ok(search::searchable()),
         ReportBody::ExpandProperty(properties) => expanded(&x, tx, &access, spot, &sight, &me, properties).await,
+        ReportBody::VersionTree { props } => match spot {
+            Some(spot) => of_versions(&x, &mut tx, &spot, props).await,
+            None => Err(search::unsupported()),
+        },
         ReportBody::Unknown(_) => Err(search::unsupported()),
     }
+}
+
+/// `version-tree`: the states of a file, for whoever may read it.
+async fn of_versions(
+    x: &Exchange,
+    tx: &mut ReadTx,
+    spot: &Spot,
+    props: Option<Vec<QName>>,
+) -> Result<Reply, HttpError> {
+    let node = spot.found()?;
+    if node.is_collection() {
+        return Err(search::unsupported());
+    }
+    let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
+    guard::permit(Operation::GetFile, &scene).map_err(|denial| refused(&denial, &x.path))?;
+    versions::tree_of(tx, node, props).await
 }
 
 /// `acl-principal-prop-set`: each principal of the list once. One that the caller may know nothing of is 404.

@@ -80,6 +80,3 @@ impl From<DbError> for HistoryError {
         Self::Tree(error.into())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -15,7 +15,12 @@ use crate::db::{Db, Reads, WriteTx};
 use crate::directory::organization::{self, NewOrganization};
 use crate::directory::{Administrator, DirectoryName, User, user};
 use crate::guard;
-use crate::ids::{ContentId, UserId};
+use crate::history::past::rollback::{How, roll_back};
+use crate::history::past::snapshot;
+use crate::history::revision::{self, Which};
+use crate::history::trash::{self, Period};
+use crate::history::{Authority, HistoryError};
+use crate::ids::{ContentId, NodeId, UserId};
 use crate::path::{Name, RelPath};
 use crate::shares::{self, NewShare, Share};
 
@@ -85,8 +90,16 @@ impl Room {
     /// Everything below both shares: path to content, or `None` for a collection.
     async fn contents(&self) -> Model {
         let mut found = Model::new();
-        let mut tx = self.db.read().await.unwrap();
         for share in &self.shares {
+            found.extend(self.contents_of(share).await);
+        }
+        found
+    }
+
+    async fn contents_of(&self, share: &Share) -> Model {
+        let mut found = Model::new();
+        let mut tx = self.db.read().await.unwrap();
+        {
             let root = locate(&mut tx, share.root, &[]).await.unwrap().node().unwrap().clone();
             let mut todo = vec![(format!("/{}", share.name), root)];
             while let Some((path, node)) = todo.pop() {
@@ -158,24 +171,149 @@ fn has_parent(model: &Model, path: &str) -> bool {
     parent.matches('/').count() == 1 || model.get(parent) == Some(&None)
 }
 
+/// What a share was at a moment; not known any more once something was purged, trimmed or has gone over into another file.
+struct Mark {
+    at: Moment,
+    then: Model,
+    known: bool,
+}
+
+/// What the model knows besides the trees: what was deleted, by its topmost node, and how each share was.
+#[derive(Default)]
+struct Past {
+    bin: BTreeMap<NodeId, Vec<(String, Option<ContentId>)>>,
+    marks: BTreeMap<usize, Mark>,
+    /// Rolled back to a mark that was known, and snapshots of one.
+    proved: usize,
+}
+
+impl Past {
+    fn deleted(&mut self, node: NodeId, model: &Model, path: &str) {
+        let rest = below(model, path).into_iter().map(|(at, content)| (at[path.len()..].to_owned(), content));
+        self.bin.insert(node, rest.collect());
+    }
+
+    fn forget(&mut self, share: usize) {
+        if let Some(mark) = self.marks.get_mut(&share) {
+            mark.known = false;
+        }
+    }
+}
+
+impl Room {
+    /// Something of the history, at random. `None`: nothing was there to do. Else whether the model still knows all.
+    async fn history(
+        &self,
+        tx: &mut WriteTx,
+        dice: &mut Dice,
+        (model, past): (&mut Model, &mut Past),
+        now: Moment,
+    ) -> Option<bool> {
+        let at = dice.roll(2) as usize;
+        let share = &self.shares[at];
+        let administrator = Administrator::of_the_site();
+        let by = Authority::Site(&administrator);
+        let root = locate(tx, share.root, &[]).await.unwrap();
+        let items = trash::list(tx, share, Period::default()).await.unwrap();
+        let item = (!items.is_empty()).then(|| items[dice.roll(items.len() as u64) as usize].clone());
+        // What is never purged makes the walk slower and slower.
+        match if items.len() > 60 { 2 } else { dice.roll(6) } {
+            0 | 1 => {
+                let item = item?;
+                let mut change = Change::begin(tx, &root, self.user.id, now);
+                let way = match trash::rebuild(&mut change, &item, |_| Ok::<(), HistoryError>(())).await {
+                    Ok(way) => way,
+                    // The folders that were made until then stay.
+                    Err(HistoryError::InTheWay(_)) => return Some(false),
+                    Err(error) => panic!("{error}"),
+                };
+                let name = Name::parse(&item.node.name).unwrap();
+                let back = trash::restore(&mut change, by, &item, &way, &name).await.unwrap();
+                let Some(subtree) = past.bin.remove(&item.node.id) else { return Some(false) };
+                let mut path = format!("/{}", share.name);
+                for node in &way[1..] {
+                    path = format!("{path}/{}", node.name);
+                    model.insert(path.clone(), None);
+                }
+                for (rest, content) in subtree {
+                    model.insert(format!("{path}/{}{rest}", back.name), content);
+                }
+                Some(true)
+            }
+            2 => {
+                let item = item?;
+                let measured = trash::measure(tx, &[item.node.id]).await.unwrap();
+                trash::purge(tx, by, share.id, &measured[0], now).await.unwrap();
+                for _ in 0..dice.roll(6) {
+                    trash::purge_slice(tx, now).await.unwrap();
+                }
+                past.forget(at);
+                Some(true)
+            }
+            3 => {
+                let top = root.node().unwrap();
+                revision::trim(tx, by, top, Which::AllBut(dice.roll(4)), false).await.unwrap();
+                past.forget(at);
+                Some(true)
+            }
+            4 => {
+                let mark = past.marks.get(&at)?;
+                let ways = [How::WHOLE, How::default(), How { deleted: true, ..How::default() }];
+                let how = ways[dice.roll(3) as usize];
+                let mut change = Change::begin(tx, &root, self.user.id, now);
+                roll_back(&mut change, by, &root, mark.at, how, (&[], &[])).await.unwrap();
+                past.bin.clear();
+                if how != How::WHOLE || !mark.known {
+                    return Some(false);
+                }
+                clear(model, &format!("/{}", share.name));
+                model.extend(mark.then.clone());
+                past.proved += 1;
+                Some(true)
+            }
+            _ => {
+                let mark = past.marks.get(&at).filter(|mark| mark.known)?;
+                let name = Name::parse(&format!("Snapshot {}", now.0)).unwrap();
+                let id = shares::create(tx, &administrator, &NewShare::team(share.org, &name), now).await.unwrap();
+                let new = shares::by_id(tx, id).await.unwrap().unwrap();
+                let taken = snapshot::take(tx, share, &new, Some(mark.at), (self.user.id, now)).await.unwrap();
+                assert_eq!(taken.items as usize, mark.then.len(), "{:?}", mark.then);
+                for (path, content) in &mark.then {
+                    let below = RelPath::parse_human(path).unwrap().segments()[1..].to_vec();
+                    let found = locate(tx, new.root, &below).await.unwrap();
+                    assert_eq!(found.node().map(|node| node.content), Some(*content), "{path}");
+                }
+                past.proved += 1;
+                Some(true)
+            }
+        }
+    }
+}
+
+/// `COMMONHOLD_TREE_STEPS` makes the walk longer, `COMMONHOLD_SEED` repeats one.
 #[tokio::test]
 async fn random_changes_in_two_shares_do_what_a_model_does() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let room = Room::open().await;
-    let seed = u64::from(std::process::id());
+    let seed = number("COMMONHOLD_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     println!("seed {seed}");
     let mut dice = Dice(seed);
     let mut model = Model::new();
-    for step in 0..600 {
+    let mut past = Past::default();
+    let begun = Moment::now();
+    for step in 0..number("COMMONHOLD_TREE_STEPS").unwrap_or(900) {
         let mut tx = room.db.write().await.unwrap();
         let (path, to) = (dice.path(), dice.path());
         let (from_path, to_path) = (RelPath::parse_human(&path).unwrap(), RelPath::parse_human(&to).unwrap());
         let (share, located) = room.at(&mut tx, &from_path).await.unwrap();
         let name = from_path.name().unwrap().clone();
-        let (actor, now) = (room.user.id, Moment::now());
+        // A clock of the walk's own, so that no two steps share a moment.
+        let (actor, now) = (room.user.id, Moment(begun.0 + 10 * step as i64));
         let ancestors = located.ancestors().to_vec();
         let node: Option<Node> = located.node().cloned();
         assert_eq!(node.as_ref().map(|n| n.content), model.get(&path).copied(), "step {step}: {path}");
-        match dice.roll(6) {
+        let mut known = true;
+        match dice.roll(8) {
             0 if node.is_none() && has_parent(&model, &path) => {
                 let permit = room.permit(Operation::Mkcol, &located, None);
                 let mut change = Change::begin(&mut tx, &located, actor, now);
@@ -183,7 +321,7 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
                 model.insert(path, None);
             }
             1 if node.as_ref().is_none_or(|n| n.kind == Kind::File) && has_parent(&model, &path) => {
-                let content = fresh(dice.roll(50));
+                let content = fresh(1 + dice.roll(50));
                 let operation = if node.is_some() { Operation::PutOver } else { Operation::PutNew };
                 let permit = room.permit(operation, &located, None);
                 let mut change = Change::begin(&mut tx, &located, actor, now);
@@ -196,7 +334,9 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
             2 if node.is_some() && dice.roll(3) == 0 => {
                 let permit = room.permit(Operation::Delete, &located, None);
                 let mut change = Change::begin(&mut tx, &located, actor, now);
-                change.delete(&permit, &node.unwrap(), &ancestors).await.unwrap();
+                let node = node.unwrap();
+                change.delete(&permit, &node, &ancestors).await.unwrap();
+                past.deleted(node.id, &model, &path);
                 clear(&mut model, &path);
             }
             3 if node.is_some() => {
@@ -239,11 +379,24 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
                 let permit = room.permit(operation, &located, Some(&at));
                 let target = Target { at: &at, name: to_path.name().unwrap(), landing };
                 let mut change = Change::begin(&mut tx, &at, actor, now);
-                match way {
+                let placed = match way {
                     4 => change.copy(&permit, &source, Some(&Default::default()), &target).await.unwrap(),
                     _ if share == to_share => change.relocate(&permit, &source, &ancestors, &target).await.unwrap(),
                     _ => change.adopt(&permit, &source, &located, &target).await.unwrap(),
                 };
+                if way == 5 && placed.id != source.id {
+                    past.forget(share);
+                }
+                if share != to_share && way == 5 {
+                    past.forget(share);
+                    past.forget(to_share);
+                }
+                if landing == Landing::Replaces {
+                    past.deleted(at.node().unwrap().id, &model, &to);
+                }
+                if share != to_share && way == 5 && landing == Landing::Revises {
+                    past.deleted(source.id, &model, &path);
+                }
                 let moved = below(&model, &path);
                 clear(&mut model, &to);
                 for (at, content) in moved {
@@ -253,14 +406,28 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
                     clear(&mut model, &path);
                 }
             }
+            6 | 7 => match room.history(&mut tx, &mut dice, (&mut model, &mut past), now).await {
+                Some(still) => known = still,
+                None => continue,
+            },
             _ => continue,
         }
         // Some changes are given up: nothing of them may be left.
         if dice.roll(10) == 0 {
             drop(tx);
             model = room.contents().await;
+            past.bin.clear();
         } else {
             tx.commit().await.unwrap();
+        }
+        if !known {
+            model = room.contents().await;
+        }
+        if step % 40 == 0 {
+            for (at, share) in room.shares.iter().enumerate() {
+                let then = below(&model, &format!("/{}", share.name)).into_iter().collect();
+                past.marks.insert(at, Mark { at: Moment(now.0 + 5), then, known: true });
+            }
         }
         if step % 25 == 0 {
             room.consistent().await;
@@ -270,6 +437,8 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
     room.consistent().await;
     assert_eq!(room.contents().await, model);
     assert!(!model.is_empty(), "the run made something");
+    assert!(past.proved > 0, "it has gone back to a moment that was known");
+    println!("{} roll backs and snapshots", past.proved);
 }
 
 #[tokio::test]

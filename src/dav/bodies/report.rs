@@ -40,6 +40,11 @@ pub enum ReportBody {
     PrincipalSearchPropertySet,
     /// RFC 3253 section 3.8.
     ExpandProperty(Vec<Expand>),
+    /// RFC 3253 section 3.7.
+    VersionTree {
+        /// What to tell of each version.
+        props: Option<Vec<QName>>,
+    },
     /// Another one, by its name.
     Unknown(QName),
 }
@@ -86,6 +91,7 @@ impl ReportBody {
             "principal-match" => principal_match(root),
             "principal-property-search" => principal_property_search(root),
             "principal-search-property-set" => Ok(Self::PrincipalSearchPropertySet),
+            "version-tree" => Ok(Self::VersionTree { props: props(root)? }),
             "expand-property" => Ok(Self::ExpandProperty(expansion(root, 0, &mut 0)?)),
             _ => Ok(Self::Unknown(root.name().clone())),
         }

@@ -4,6 +4,7 @@ mod revisions;
 mod rollback;
 mod snapshots;
 mod trash;
+mod versions;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
