@@ -108,10 +108,11 @@ pub async fn run_telling(site: &Site, mut progress: impl FnMut(&Counts)) -> Resu
 
 /// The rows against each other.
 async fn rows(site: &Site, report: &mut Report) -> Result<(), VerifyError> {
-    for finding in check::inconsistencies(&mut site.db.read().await?).await? {
+    let mut tx = site.db.read().await?;
+    sql::take_time(tx.conn()).await?;
+    for finding in check::inconsistencies(&mut tx).await? {
         report.find(finding);
     }
-    let mut tx = site.db.read().await?;
     for finding in sql::inconsistencies(tx.conn(), FINDINGS_MAX).await? {
         report.find(finding);
     }

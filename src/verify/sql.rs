@@ -19,6 +19,12 @@ macro_rules! with_gone {
 }
 pub(super) use with_gone;
 
+/// Lets the statements of this transaction take the time that a large site wants.
+pub(super) async fn take_time(conn: &mut Conn) -> Result<()> {
+    query(Sql::two("select 1", "set local statement_timeout = 0")).execute(conn).await?;
+    Ok(())
+}
+
 /// What must never be: each row a sentence.
 pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<String>> {
     query_scalar(

@@ -1,5 +1,6 @@
 //! What the server does by itself, as it is seen and started from the command line.
 
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
@@ -120,5 +121,109 @@ fn what_nothing_names_waits_for_its_grace_and_is_told_before() {
     assert!(ran.contains("found 1 that no row names"), "{ran}");
     assert_eq!(site.blobs(), 3, "it is given its grace from when it was found");
     site.stop();
+    site.is_consistent();
+}
+
+fn revisions(site: &Site, path: &str) -> Vec<i64> {
+    let listed = site.cli(&["revision", "list", path, "--json"]).ok().json();
+    listed.as_array().expect("an array").iter().map(|row| row["number"].as_i64().expect("a number")).collect()
+}
+
+#[test]
+fn the_rule_of_a_share_trims_neither_the_present_state_nor_what_is_pinned_or_named() {
+    let site = Site::start();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    site.cli(&["share", "add", "Archive", "--owner", "ana"]).ok();
+    for share in ["Projects", "Archive"] {
+        for state in ["one", "two", "three", "four", "five", "six"] {
+            ana.put(&format!("/{share}/a.txt"), state).status_in(&[201, 204]);
+        }
+        ana.put(&format!("/{share}/once.txt"), "once").status(201);
+    }
+    site.cli(&["revision", "pin", "/Projects/a.txt", "2"]).ok();
+    site.cli(&["revision", "name", "/Projects/a.txt", "3", "for the board"]).ok();
+    site.cli(&["job", "run", "trim"]).ok();
+    assert_eq!(revisions(&site, "/Projects/a.txt"), [6, 5, 4, 3, 2, 1], "nobody has made a rule");
+
+    site.cli(&["share", "set", "Projects", "--policy", "trim_revisions_keep=1"]).ok();
+    let ran = site.cli(&["job", "run", "trim"]).ok().stdout;
+    assert_eq!(ran, "trimmed 2 revisions of 7 bytes in 1 shares\n");
+    assert_eq!(revisions(&site, "/Projects/a.txt"), [6, 5, 3, 2]);
+    assert_eq!(revisions(&site, "/Archive/a.txt"), [6, 5, 4, 3, 2, 1], "another share has no rule");
+    ana.get("/Projects/a.txt").status(200).body("six");
+    ana.get("/Projects/once.txt").status(200).body("once");
+    let records = site.cli(&["audit", "--verb", "trim", "--json"]).ok().json();
+    assert_eq!(records.as_array().map(Vec::len), Some(1), "{records}");
+    let told = (&records[0]["path"], &records[0]["user"]);
+    assert_eq!(told, (&"/Projects".into(), &"server".into()), "{records}");
+    assert!(records[0].to_string().contains("trim_revisions_keep=1"), "{records}");
+
+    // By age: nothing is so old yet, but for what a test makes old.
+    site.cli(&["org", "set", "Acme", "--policy", "trim_revisions_days=30"]).ok();
+    site.cli(&["job", "run", "trim"]).ok();
+    assert_eq!(revisions(&site, "/Archive/a.txt").len(), 6);
+    site.sql("update revision set kept_at = kept_at - 2678400000 where revno <= 3");
+    site.cli(&["job", "run", "trim"]).ok();
+    assert_eq!(revisions(&site, "/Archive/a.txt"), [6, 5, 4]);
+    assert_eq!(revisions(&site, "/Projects/a.txt"), [6, 5, 3, 2]);
+    site.is_consistent();
+}
+
+#[test]
+fn what_was_deleted_long_ago_is_purged_by_rule_and_its_bytes_go_with_it() {
+    let site = Site::start_with("[storage]\ngc_grace_h = 0\n");
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    ana.mkcol("/Projects/old").status(201);
+    for n in 0..3 {
+        ana.put(&format!("/Projects/old/{n}.bin"), large(n)).status(201);
+    }
+    ana.put("/Projects/new.bin", large(7)).status(201);
+    ana.put("/Projects/kept.bin", large(8)).status(201);
+    ana.delete("/Projects/old").status(204);
+    site.sql("update trash set deleted_at = deleted_at - 864000000");
+    ana.delete("/Projects/new.bin").status(204);
+    site.cli(&["job", "run", "purge-deleted"]).ok();
+    assert_eq!(site.cli(&["trash", "list", "--json"]).ok().json().as_array().map(Vec::len), Some(2), "no rule");
+
+    site.cli(&["org", "set", "Acme", "--policy", "purge_deleted_days=9"]).ok();
+    let ran = site.cli(&["job", "run", "purge-deleted"]).ok().stdout;
+    assert_eq!(ran, "purged 4 deleted items of 120000 bytes in 1 shares\n");
+    let left = site.cli(&["trash", "list", "--json"]).ok().json();
+    assert_eq!(left.as_array().map(Vec::len), Some(1), "{left}");
+    site.cli(&["job", "run", "purge"]).ok();
+    site.cli(&["job", "run", "gc"]).ok();
+    assert_eq!(site.blobs(), 2);
+    let records = site.cli(&["audit", "--verb", "purge", "--json"]).ok().json();
+    assert_eq!(records.as_array().map(Vec::len), Some(1), "{records}");
+    ana.get("/Projects/kept.bin").status(200).body(large(8));
+    site.is_consistent();
+}
+
+#[test]
+fn a_job_is_run_once_and_goes_on_elsewhere_when_its_process_is_killed() {
+    let site = Site::start_with("[jobs]\nscrub_bytes_per_s = 20000\n");
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    job_once(&site, "scrub", |row| row["state"] == "waiting");
+    for n in 0..3 {
+        ana.put(&format!("/Projects/{n}.bin"), large(n)).status(201);
+    }
+    let mut first = site.command(&["job", "run", "scrub"]);
+    let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    let running = job_once(&site, "scrub", |row| row["state"] == "running");
+    let by = running["by"].as_str().expect("somebody runs it").to_owned();
+    assert!(by.ends_with(&format!(":{}", first.id())), "{running}");
+    let why = site.cli(&["job", "run", "scrub"]).says_why_not();
+    assert!(why.contains(&by), "{why}");
+    // The others can be run meanwhile.
+    site.cli(&["job", "run", "sweep-locks"]).ok();
+
+    first.kill().expect("it is a child of the test");
+    first.wait().expect("it is a child of the test");
+    site.cli(&["job", "run", "scrub"]).says_why_not();
+    // As a minute later.
+    site.sql("update job set lease_until = lease_until - 60000 where name = 'scrub'");
+    assert_eq!(job(&site, "scrub")["state"], "left");
+    let ran = site.cli(&["job", "run", "scrub"]).ok().stdout;
+    assert!(ran.contains("read 3 contents, 120000 bytes; all are right"), "{ran}");
     site.is_consistent();
 }

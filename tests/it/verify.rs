@@ -3,10 +3,8 @@
 //! The damage is done to the embedded database's file while no server runs.
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
-use sqlx::{Connection, Executor};
 
 use crate::site::{Site, is_elsewhere};
 
@@ -83,18 +81,6 @@ const CASES: &[Case] = &[
     ("update user set name = name; update organization set open = 0", "against those above it", false),
 ];
 
-fn run(site: &Path, statements: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(site.join("commonhold.db")).foreign_keys(false);
-    runtime.block_on(async {
-        let mut database = sqlx::SqliteConnection::connect_with(&options).await.expect("the database opens");
-        let done =
-            database.execute(sqlx::AssertSqlSafe(statements)).await.unwrap_or_else(|e| panic!("{statements}: {e}"));
-        assert!(done.rows_affected() > 0, "{statements}: it does no damage");
-        database.close().await.expect("it closes");
-    });
-}
-
 fn sentences(told: &Value, of: &str) -> Vec<String> {
     let list = told[of].as_array().map(Vec::as_slice).unwrap_or_default();
     list.iter().map(|text| text.as_str().expect("a sentence").to_owned()).collect()
@@ -123,7 +109,7 @@ fn each_kind_of_damage_is_found_and_mended_where_nothing_is_lost_by_it() {
 
     for (damage, finding, is_mended) in CASES {
         fs::copy(&whole, &database).expect("the test owns the folder");
-        run(site.data(), damage);
+        site.sql(damage);
         let told = site.cli(&["verify", "--json"]).exits(1).json();
         let findings = sentences(&told, "findings");
         assert!(findings.iter().any(|found| found.contains(finding)), "{damage}: {findings:#?}");
@@ -140,7 +126,7 @@ fn each_kind_of_damage_is_found_and_mended_where_nothing_is_lost_by_it() {
 
     // What nothing led to can be had again.
     fs::copy(&whole, &database).expect("the test owns the folder");
-    run(site.data(), "update node set parent_id = 999999 where name = 'plans'");
+    site.sql("update node set parent_id = 999999 where name = 'plans'");
     let told = site.cli(&["verify", "--repair"]).ok().stdout;
     assert!(
         told.contains("found: node") && told.contains("mended: node") && told.contains("nothing is wrong"),
@@ -151,5 +137,40 @@ fn each_kind_of_damage_is_found_and_mended_where_nothing_is_lost_by_it() {
     ana.get("/Projects/large.bin").status(200).body(vec![3; 700_000]);
     site.cli(&["trash", "restore", "/Projects/plans"]).ok();
     ana.get("/Projects/plans/a.txt").status(200).body("second");
+    site.is_consistent();
+}
+
+/// The statements that mend are the same on a server; here some damage is done that both databases know.
+#[test]
+fn rows_on_a_server_are_mended_too() {
+    let mut site = Site::start();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    ana.mkcol("/Projects/plans").status(201);
+    ana.put("/Projects/plans/a.txt", "first").status(201);
+    ana.put("/Projects/plans/a.txt", "second").status(204);
+    ana.put("/Projects/gone.txt", "gone").status(201);
+    ana.delete("/Projects/gone.txt").status(204);
+    site.stop();
+    let portable: &[&str] = &[
+        "update share set used_bytes = used_bytes + 7 where name = 'Projects'",
+        "update node set has_props = 1 where name = 'a.txt'",
+        "update node set seq = seq + 100 where name = 'a.txt'",
+        "update node set seq = 0 where name = 'plans'",
+        "update share set seq = seq - 1 where name = 'Projects'",
+        "update node set name_key = 'zzz' where name = 'a.txt'",
+        "delete from trash",
+        "insert into trash (node_id, share_id, parent_id, name, deleted_by, deleted_at)
+         select id, share_id, parent_id, name, 1, 0 from node where name = 'plans'",
+        "update node set size = size + 1 where name = 'a.txt'",
+        "insert into gc (content_id, doomed) select content_id, 1 from node where name = 'a.txt'",
+        "delete from content where id in (select content_id from node where name = 'a.txt')",
+        "update node set parent_id = (select id from node where name = 'a.txt') where name = 'plans'",
+    ];
+    for damage in portable {
+        site.sql(damage);
+        site.cli(&["verify"]).exits(1);
+        let told = site.cli(&["verify", "--repair", "--json"]).ok().json();
+        assert!(!sentences(&told, "repaired").is_empty(), "{damage}: {told:#}");
+    }
     site.is_consistent();
 }

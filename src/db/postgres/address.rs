@@ -71,6 +71,8 @@ fn settings(purpose: Purpose) -> Vec<(&'static str, String)> {
     let mut settings = vec![
         ("lock_timeout", ms(LOCK_WAIT_MAX)),
         ("client_min_messages", "warning".to_owned()),
+        // Compiling the check of a small site takes 1.5 s and saves nothing.
+        ("jit", "off".to_owned()),
         ("tcp_keepalives_idle", s(KEEPALIVE)),
         ("tcp_keepalives_interval", s(KEEPALIVE / 5)),
         ("tcp_keepalives_count", "5".to_owned()),

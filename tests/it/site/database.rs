@@ -2,8 +2,11 @@
 //!
 //! `COMMONHOLD_TEST_POSTGRES=postgres://postgres@127.0.0.1:5433 cargo test --test it` does every conversation over again there.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::{Connection, Executor};
 
 /// Names the server.
 const SERVER: &str = "COMMONHOLD_TEST_POSTGRES";
@@ -55,12 +58,38 @@ impl Database {
         String::from_utf8_lossy(&ran.stdout).trim().to_owned()
     }
 
-    fn sql(&self, statement: &str) {
-        let server = format!("{}/postgres", self.server.trim_end_matches('/'));
-        let ran = Command::new("psql").args(["--quiet", "--no-psqlrc", "-c", statement, &server]).output();
-        let ran = ran.expect("`psql` is installed");
-        assert!(ran.status.success(), "{statement}: {}", String::from_utf8_lossy(&ran.stderr));
+    /// Changes its rows.
+    #[track_caller]
+    pub fn change(&self, statements: &str) {
+        run(&self.url(), statements);
     }
+
+    fn sql(&self, statement: &str) {
+        run(&format!("{}/postgres", self.server.trim_end_matches('/')), statement);
+    }
+}
+
+/// Changes the rows of an embedded database, whose own checks of what names what are off.
+#[track_caller]
+pub fn change_file(file: &Path, statements: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).foreign_keys(false);
+    runtime.block_on(async {
+        let mut database = sqlx::SqliteConnection::connect_with(&options).await.expect("the database opens");
+        let done = database.execute(sqlx::AssertSqlSafe(statements)).await;
+        let done = done.unwrap_or_else(|error| panic!("{statements}: {error}"));
+        assert!(done.rows_affected() > 0, "{statements}: nothing is changed");
+        database.close().await.expect("it closes");
+    });
+}
+
+#[track_caller]
+fn run(database: &str, statement: &str) {
+    let ran = Command::new("psql")
+        .args(["--quiet", "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-c", statement, database])
+        .output();
+    let ran = ran.expect("`psql` is installed");
+    assert!(ran.status.success(), "{statement}: {}", String::from_utf8_lossy(&ran.stderr));
 }
 
 impl Drop for Database {

@@ -235,6 +235,15 @@ impl Site {
         self.database.as_ref().expect("the rows are on a server")
     }
 
+    /// Changes rows behind the back of the product: what a test can't do by waiting, or what a fault would do.
+    #[track_caller]
+    pub fn sql(&self, statements: &str) {
+        match &self.database {
+            Some(database) => database.change(statements),
+            None => database::change_file(&self.data.join("commonhold.db"), statements),
+        }
+    }
+
     /// The folder that holds database and blobs.
     pub fn data(&self) -> &Path {
         &self.data
