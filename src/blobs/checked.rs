@@ -339,4 +339,30 @@ mod tests {
         assert_eq!(read(&blobs, small, 0..10, &proof).await, (Vec::new(), false));
         assert_eq!(proof.damaged.load(Ordering::Relaxed), 3);
     }
+
+    /// `cargo test --lib -- --ignored what_comparing_costs --nocapture`; the hash is optimised in the development build as well.
+    #[tokio::test]
+    #[ignore = "measures"]
+    async fn what_comparing_costs() {
+        const ROUNDS: usize = 40;
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path(), Durability::Relaxed).unwrap();
+        let content = content(64 * CHUNK);
+        let (blob, proof) = stored(&blobs, &content).await;
+        let whole = 0..blob.size;
+        let (mut plain, mut compared) = (std::time::Duration::ZERO, std::time::Duration::ZERO);
+        for _ in 0..ROUNDS {
+            let begun = std::time::Instant::now();
+            let mut bytes = blobs.read(&blob.id, blob.size, whole.clone()).await.unwrap();
+            while bytes.try_next().await.unwrap().is_some() {}
+            plain += begun.elapsed();
+            let begun = std::time::Instant::now();
+            let mut bytes = Box::pin(blobs.read_checked(blob, whole.clone(), proof.clone()).await.unwrap());
+            while bytes.try_next().await.unwrap().is_some() {}
+            compared += begun.elapsed();
+        }
+        let mib = (ROUNDS * content.len()) as f64 / (1024.0 * 1024.0);
+        let us = |span: std::time::Duration| span.as_secs_f64() * 1e6 / mib;
+        println!("a MiB out of the page cache: {:.0} us, compared with its hashes {:.0} us", us(plain), us(compared));
+    }
 }
