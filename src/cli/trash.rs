@@ -2,10 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::time::Instant;
 
 use clap::{Args, Subcommand};
 use commonhold_acl::{Object, Operation, Permission, Permit, Scene};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::history::{Acting, denied, missing};
 use super::output::{Answer, Failure, rfc3339};
@@ -17,6 +19,7 @@ use crate::grants;
 use crate::guard::{self, Deleted};
 use crate::history::trash::{self, Item, Measured, Period};
 use crate::ids::NodeId;
+use crate::jobs::Pace;
 use crate::path::Name;
 use crate::shares::{self, Share, ShareKind};
 use crate::site::Site;
@@ -517,14 +520,17 @@ impl Purge {
             }
         }
         // What is left of it is of no interest to anybody, and the audit has the purge.
-        let db = site.db.unsealed();
+        let (db, pace) = (site.db.unsealed(), Pace::until(CancellationToken::new()));
         for _ in 0..SLICES_MAX {
+            let begun = Instant::now();
             let mut tx = db.write().await?;
             let more = trash::purge_slice(&mut tx, Moment::now()).await?;
             tx.commit().await?;
             if !more {
                 break;
             }
+            // A server beside this command gets the database only while nobody else has it.
+            pace.rest(begun.elapsed()).await?;
         }
         if self.which.all {
             told.push(format!("{bytes} bytes are free again"));
