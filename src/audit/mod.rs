@@ -41,13 +41,17 @@ pub async fn append_all(tx: &mut WriteTx, records: &[Record]) -> Result<(), DbEr
         // After everything was cut off there is only the stump; the chain goes on from it all the same.
         None => (sql::stump(conn).await?.unwrap_or(Head::GENESIS), Moment(i64::MIN)),
     };
+    let mut linked = Vec::with_capacity(records.len());
     for record in records {
         latest = latest.max(record.at);
         let seq = head.seq + 1;
         head = Head { seq, hash: chain::hash(&head.hash, seq, latest, record) };
-        sql::insert(conn, seq, latest, record, &head.hash).await?;
+        linked.push((head, latest, record));
     }
-    Ok(())
+    match linked.as_slice() {
+        [(head, latest, record)] => sql::insert(conn, head.seq, *latest, record, &head.hash).await,
+        several => sql::insert_all(conn, several).await,
+    }
 }
 
 /// The end of the chain.

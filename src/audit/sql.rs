@@ -1,10 +1,12 @@
 //! The statements of the audit.
 
+use data_encoding::HEXUPPER;
+
 use super::chain::Head;
 use super::record::{Actor, Entry, Line, Outcome, Record};
 use super::{Filter, Page};
 use crate::clock::Moment;
-use crate::db::{Conn, DbError, Row, query, query_scalar};
+use crate::db::{Conn, DbError, Row, Sql, query, query_scalar};
 use crate::ids::{NodeId, ShareId, UserId};
 
 type Result<T> = std::result::Result<T, DbError>;
@@ -109,6 +111,43 @@ pub(super) async fn insert(conn: &mut Conn, seq: i64, latest: Moment, record: &R
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Many records with their numbers, latest times and hashes at once: to a database elsewhere each statement is a journey, and all who write wait meanwhile.
+pub(super) async fn insert_all(conn: &mut Conn, records: &[(Head, Moment, &Record)]) -> Result<()> {
+    let rows: Vec<serde_json::Value> =
+        records.iter().map(|(head, latest, record)| row_of(head, *latest, record)).collect();
+    let insert = Sql::two(
+        "insert into audit (seq, at, latest, outcome, verb, actor_id, actor, channel, device, address, agent, request,
+                            share_id, node_id, path, target, status, bytes, times, note, hash)
+         select value ->> 'seq', value ->> 'at', value ->> 'latest', value ->> 'outcome', value ->> 'verb', value ->> 'actor_id',
+                value ->> 'actor', value ->> 'channel', value ->> 'device', value ->> 'address', value ->> 'agent', value ->> 'request',
+                value ->> 'share_id', value ->> 'node_id', value ->> 'path', value ->> 'target', value ->> 'status', value ->> 'bytes',
+                value ->> 'times', value ->> 'note', unhex(value ->> 'hash')
+         from json_each(?)",
+        "insert into audit (seq, at, latest, outcome, verb, actor_id, actor, channel, device, address, agent, request,
+                            share_id, node_id, path, target, status, bytes, times, note, hash)
+         select seq, at, latest, outcome, verb, actor_id, actor, channel, device, address, agent, request,
+                share_id, node_id, path, target, status, bytes, times, note, unhex(hash)
+         from json_to_recordset(cast(cast(? as text) as json)) as r (
+             seq bigint, at bigint, latest bigint, outcome bigint, verb text, actor_id bigint, actor text, channel text, device text,
+             address text, agent text, request text, share_id bigint, node_id bigint, path text, target text, status bigint,
+             bytes bigint, times bigint, note text, hash text)",
+    );
+    query(insert).bind(serde_json::Value::from(rows).to_string()).execute(conn).await?;
+    Ok(())
+}
+
+fn row_of(head: &Head, latest: Moment, record: &Record) -> serde_json::Value {
+    let Record { at, actor, verb, outcome, share, node, path, target, status, bytes, times, note } = record;
+    serde_json::json!({
+        "seq": head.seq, "at": at.0, "latest": latest.0, "outcome": *outcome as i64, "verb": verb.as_str(),
+        "actor_id": actor.id.map(|id| id.0), "actor": actor.name.as_str(), "channel": actor.channel.as_str(),
+        "device": text(&actor.device), "address": text(&actor.address), "agent": text(&actor.agent),
+        "request": text(&actor.request), "share_id": share.map(|id| id.0), "node_id": node.map(|id| id.0),
+        "path": text(path), "target": text(target), "status": status, "bytes": bytes.map(u64::cast_signed),
+        "times": times.cast_signed(), "note": text(note), "hash": HEXUPPER.encode(&head.hash),
+    })
 }
 
 /// The next records after the number `after` that the filter lets through, the oldest first.

@@ -3,8 +3,9 @@
 //! Names are told apart without letter case, as in a share. The model knows statuses of RFC 4918 and nothing of storage.
 
 use std::collections::BTreeMap;
+use std::io;
 
-use crate::site::{Client, Depth, Reply, dav};
+use crate::site::{Client, Depth, Reply, Request, dav};
 
 /// What lies at a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +128,17 @@ fn transfer(root: &mut Node, source: Option<Node>, from: &[String], to: &[String
 /// The tree below a folder of the server, read with PROPFIND and GET.
 #[track_caller]
 pub fn read_tree(client: &Client, root: &str) -> Node {
-    let listed = client.list(root, Depth::Infinity).status(207).multistatus();
+    try_read_tree(client, root).expect("the server answers")
+}
+
+/// The same, where a server may be killed meanwhile. Errors: it gives no answer, or says that it can't at the moment.
+#[track_caller]
+pub fn try_read_tree(client: &Client, root: &str) -> io::Result<Node> {
+    let ask = |request: Request<'_>| match request.try_send()? {
+        reply if reply.answer.status == 503 => Err(io::Error::other("not at the moment")),
+        reply => Ok(reply),
+    };
+    let listed = ask(client.ask("PROPFIND", root).with("Depth", Depth::Infinity.value()))?.status(207).multistatus();
     let mut tree = Node::empty_folder();
     // In order of their paths a folder comes before what it holds.
     for path in listed.paths() {
@@ -139,7 +150,7 @@ pub fn read_tree(client: &Client, root: &str) -> Node {
         let node = if entry.is_collection() {
             Node::empty_folder()
         } else {
-            let content = client.get(&path).status(200).answer.body;
+            let content = ask(client.ask("GET", &path))?.status(200).answer.body;
             assert_eq!(entry.value(&dav("getcontentlength")), content.len().to_string(), "{path}");
             Node::File(content)
         };
@@ -148,7 +159,7 @@ pub fn read_tree(client: &Client, root: &str) -> Node {
         let twice = parent.insert(name, node);
         assert_eq!(twice, None, "`{path}` is listed twice");
     }
-    tree
+    Ok(tree)
 }
 
 /// Names as the share compares them.

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::kill9::random_change;
-use crate::model::{Node, read_tree};
+use crate::model::{Node, try_read_tree};
 use crate::site::{Client, Rng};
 
 /// A site that doesn't answer after this time has not come back.
@@ -46,6 +46,9 @@ pub fn remember(people: Vec<Client>, meanwhile: impl FnOnce(std::sync::mpsc::Rec
     let over = AtomicBool::new(false);
     let (tell, told) = std::sync::mpsc::channel();
     let mut random = Rng::seeded();
+    for (number, client) in people.iter().enumerate() {
+        client.mkcol(&folder_of(number)).status(201);
+    }
     thread::scope(|scope| {
         let over = &over;
         let workers: Vec<_> = people
@@ -64,9 +67,12 @@ pub fn remember(people: Vec<Client>, meanwhile: impl FnOnce(std::sync::mpsc::Rec
     })
 }
 
+fn folder_of(number: usize) -> String {
+    format!("/Projects/remembered-{number}")
+}
+
 fn work(client: &Client, number: usize, mut random: Rng, over: &AtomicBool, tell: &Sender<()>) -> Seen {
-    let folder = format!("/Projects/remembered-{number}");
-    client.mkcol(&folder).status(201);
+    let folder = folder_of(number);
     let mut tree = Node::empty_folder();
     let mut seen = Seen::default();
     let mut last = Instant::now();
@@ -108,8 +114,10 @@ fn settled(client: &Client, number: usize, folder: &str) -> Node {
     let begun = Instant::now();
     loop {
         let written = client.ask("PUT", &format!("/Projects/barrier-{number}")).body("here").try_send();
-        if written.is_ok_and(|reply| [201, 204].contains(&reply.answer.status)) {
-            return read_tree(client, folder);
+        if written.is_ok_and(|reply| [201, 204].contains(&reply.answer.status))
+            && let Ok(tree) = try_read_tree(client, folder)
+        {
+            return tree;
         }
         assert!(begun.elapsed() < PATIENCE, "the site does not come back");
         thread::yield_now();
