@@ -160,8 +160,13 @@ impl Site {
 
     /// A place for the site with this id, in which its rows and contents are still to be put. What is there of an earlier try is taken again.
     pub async fn prepare(folder: &Path, config: &Config, id: &str) -> Result<Self, SiteError> {
+        Self::prepare_at(folder, config, id, None).await
+    }
+
+    /// The same for rows of this version of the schema.
+    pub async fn prepare_at(folder: &Path, config: &Config, id: &str, version: Option<i64>) -> Result<Self, SiteError> {
         make_folder(folder)?;
-        let (db, blobs) = Self::stores(folder, config, true, Some(id)).await?;
+        let (db, blobs) = Self::stores(folder, config, true, (Some(id), version)).await?;
         Ok(Self { db, blobs, folder: folder.to_owned(), shared: config.storage.is_shared() })
     }
 
@@ -172,18 +177,23 @@ impl Site {
     }
 
     async fn attach(folder: &Path, config: &Config, create: bool) -> Result<Self, SiteError> {
-        let (db, blobs) = Self::stores(folder, config, create, None).await?;
+        let (db, blobs) = Self::stores(folder, config, create, (None, None)).await?;
         Ok(Self { db, blobs, folder: folder.to_owned(), shared: config.storage.is_shared() })
     }
 
     /// The rows, and the contents of the site with the id, or of the one whose rows they are.
-    async fn stores(folder: &Path, config: &Config, create: bool, id: Option<&str>) -> Result<(Db, Blobs), SiteError> {
+    async fn stores(
+        folder: &Path,
+        config: &Config,
+        create: bool,
+        (id, version): (Option<&str>, Option<i64>),
+    ) -> Result<(Db, Blobs), SiteError> {
         let durability = config.storage.durability;
         let db = match config.storage.database.as_str() {
-            "" => Db::open(&folder.join(DATABASE), create, durability == Durability::Full).await?,
+            "" => Db::open_at(&folder.join(DATABASE), create, durability == Durability::Full, version).await?,
             url => {
                 let address = Address::from_str(url).map_err(SiteError::Url)?;
-                Db::connect(&address.with_readers(config.storage.database_readers_max)).await?
+                Db::connect_at(&address.with_readers(config.storage.database_readers_max), version).await?
             }
         };
         let blobs = match config.storage.place_of_blobs().map_err(SiteError::Place)? {

@@ -121,6 +121,18 @@ impl Blobs {
         })
     }
 
+    /// Whether a blob is here with this length. It was whole when it got its name.
+    ///
+    /// # Errors
+    /// [`BlobError::Away`]: that can't be told now.
+    pub async fn has(&self, id: &BlobId, size: u64) -> Result<bool, BlobError> {
+        match self.read(id, size, 0..0).await {
+            Ok(_) => Ok(true),
+            Err(BlobError::Damaged { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Brings a blob of another store here under its name, unless it is here already, and compares what is here then with
     /// the recorded hash. Gives what is wrong with it there, or nothing.
     ///

@@ -7,6 +7,7 @@
 
 mod access;
 mod audit;
+mod backup;
 mod completions;
 mod deed;
 mod demo;
@@ -159,6 +160,8 @@ enum Command {
     Gc(gc::Gc),
     Verify(verify::Verify),
     Migrate(migrate::Migrate),
+    Backup(backup::Backing),
+    Restore(backup::Restoring),
     Completions(completions::Completions),
 }
 
@@ -235,6 +238,8 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
             Command::Job(job) => job.run(context).await,
             Command::Gc(gc) => gc.run(context).await,
             Command::Server(server) => server.run(context).await,
+            Command::Backup(backup) => backup.run(context).await,
+            Command::Restore(restore) => restore.run(context).await,
             Command::Verify(verify) => verify.run(context).await,
             Command::Migrate(migrate) => migrate.run(context).await,
             Command::Completions(completions) => Ok(completions.run()),

@@ -9,6 +9,7 @@ mod acl_method;
 mod acl_props;
 mod administrators;
 mod audit;
+mod backup;
 mod channels;
 mod cli;
 mod conditions;

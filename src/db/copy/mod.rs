@@ -165,6 +165,53 @@ pub fn schema_of(file: impl Read) -> Result<Vec<i64>, CopyError> {
     Ok(Reader::begin(file)?.schema)
 }
 
+/// The rows of one table in a file, as far as these columns go.
+pub struct Rows<R> {
+    reader: Reader<R>,
+    table: &'static str,
+    columns: &'static [&'static str],
+    /// Where the columns are in the rows that come; none before the table.
+    at: Option<Vec<usize>>,
+    ended: bool,
+}
+
+impl<R: Read> Rows<R> {
+    /// Those of `table`.
+    pub fn of(file: R, table: &'static str, columns: &'static [&'static str]) -> Result<Self, CopyError> {
+        Ok(Self { reader: Reader::begin(file)?, table, columns, at: None, ended: false })
+    }
+
+    /// The next row; `None` at the end.
+    pub fn next(&mut self) -> Result<Option<Row>, CopyError> {
+        while !self.ended {
+            match (self.reader.next()?, &self.at) {
+                (Record::Row(row), Some(at)) => return Ok(Some(Row(at.iter().map(|at| row[*at].clone()).collect()))),
+                (Record::Table { name, columns }, None) if name == self.table => {
+                    let place = |wanted: &&str| columns.iter().position(|column| column == wanted);
+                    let at: Option<Vec<usize>> = self.columns.iter().map(place).collect();
+                    self.at = Some(at.ok_or(CopyError::Damaged("a column is missing"))?);
+                }
+                (Record::End, _) | (Record::Table { .. }, Some(_)) => self.ended = true,
+                (Record::Row(_) | Record::Table { .. } | Record::LastId { .. }, _) => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Confirms that the database holds no site. Errors: [`CopyError::NotEmpty`].
+pub async fn confirm_empty(reads: &mut impl Reads) -> Result<(), CopyError> {
+    if catalog::is_inhabited(reads).await? { Err(CopyError::NotEmpty) } else { Ok(()) }
+}
+
+/// Lets every table give its next ids so much later.
+pub async fn skip_ids(tx: &mut WriteTx, skipped: i64) -> Result<(), DbError> {
+    for (table, last) in catalog::last_ids(tx).await? {
+        catalog::set_last_id(tx, &table, last + skipped).await?;
+    }
+    Ok(())
+}
+
 /// Loads the rows of a file into a database of the same schema that holds no site. They are there when the transaction is committed.
 ///
 /// Errors: [`CopyError::NotEmpty`], [`CopyError::Schema`], [`CopyError::Damaged`], [`CopyError::Format`]; the transaction is given up then.
@@ -242,9 +289,7 @@ impl<'t> Loading<'t> {
         if found != expected {
             return Err(CopyError::Schema(format!("versions {expected:?} instead of {found:?}")));
         }
-        if catalog::is_inhabited(tx).await? {
-            return Err(CopyError::NotEmpty);
-        }
+        confirm_empty(tx).await?;
         let tables = catalog::tables(tx).await?;
         tx.touch_directory();
         // What the migrations have put there is in the rows that come.

@@ -254,6 +254,16 @@ impl Site {
         self.folder.path()
     }
 
+    /// As if the machine had burned down: the server is gone, its folder, and its database, in whose place there is an empty one.
+    #[track_caller]
+    pub fn lose_everything(&mut self) {
+        if self.server.is_some() {
+            self.kill9();
+        }
+        std::fs::remove_dir_all(&self.data).expect("the folder can be removed");
+        self.database = Database::wanted();
+    }
+
     /// Starts the server again on the same data; it may get another port, which its clients follow.
     #[track_caller]
     pub fn restart(&mut self) {

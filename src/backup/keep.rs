@@ -1,0 +1,47 @@
+//! Files of a backup: written beside and renamed, read with a bound, summed up.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{BackupError, MANIFEST_BYTES_MAX};
+
+/// Bytes read at once.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Writes a file as a whole: a crash leaves the old one or the new one.
+pub(super) fn replace(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut text = serde_json::to_string_pretty(value).expect("plain structs become JSON");
+    text.push('\n');
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    File::open(path.parent().expect("a file lies in a folder"))?.sync_all()
+}
+
+/// Reads what [`replace`] wrote.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, BackupError> {
+    let failed = |error| BackupError::Folder(path.to_owned(), error);
+    let mut text = String::new();
+    File::open(path).map_err(failed)?.take(MANIFEST_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+    serde_json::from_str(&text).map_err(|error| failed(error.into()))
+}
+
+/// A file's length and its BLAKE3 hash in hexadecimal digits.
+pub(super) fn sum(path: &Path) -> io::Result<(u64, String)> {
+    let mut file = File::open(path)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok((hasher.count(), hasher.finalize().to_string())),
+            read => hasher.update(&chunk[..read]),
+        };
+    }
+}
