@@ -357,7 +357,7 @@ impl Contents {
         let damaged = || CopyError::Damaged("a content is none");
         let mut page = Vec::new();
         while page.len() < PAGE_CONTENTS {
-            let Some(row) = self.0.next()? else { break };
+            let Some(row) = self.0.next_row()? else { break };
             if row.try_get::<bool>(3)? {
                 continue;
             }

@@ -3,9 +3,11 @@
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, query};
 
-/// Gives the site this id, and lets each share's sequence go on `skipped` later, with a row of the change log for it.
+/// Gives the site this id, and lets each share's sequence go on `skipped` later, with a change log that begins anew: what clients of the lost site
+/// know of it lies before its beginning.
 pub(super) async fn renew(conn: &mut Conn, id: &str, skipped: i64, now: Moment) -> Result<(), DbError> {
     query("update site set value = ? where key = 'id'").bind(id).execute(conn).await?;
+    query("delete from change").execute(conn).await?;
     // The root has changed as far as clients can tell: they look again.
     query(
         "insert into change (share_id, seq, op, node_id, name, actor_id, at)

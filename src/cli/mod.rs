@@ -29,6 +29,7 @@ mod org;
 mod output;
 mod password;
 mod place;
+mod plain;
 mod policy;
 mod principal;
 mod revision;
@@ -161,6 +162,8 @@ enum Command {
     Verify(verify::Verify),
     Migrate(migrate::Migrate),
     Backup(backup::Backing),
+    Export(plain::Export),
+    Import(plain::Import),
     Restore(backup::Restoring),
     Completions(completions::Completions),
 }
@@ -182,6 +185,8 @@ impl Command {
                 | Self::Revision(_)
                 | Self::Rollback(_)
                 | Self::Snapshot(_)
+                | Self::Export(_)
+                | Self::Import(_)
         )
     }
 }
@@ -205,7 +210,7 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
     if place.acting.is_some() && !command.takes_actor() {
         return Err(Failure::new(
             "`--as` is for the commands about organizations, departments, groups, users, devices, shares, roles, policies, \
-             the trash, revisions, rolling back and snapshots",
+             the trash, revisions, rolling back, snapshots, export and import",
         ));
     }
     let config = Config::load(place.config.as_deref())?;
@@ -238,6 +243,8 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
             Command::Job(job) => job.run(context).await,
             Command::Gc(gc) => gc.run(context).await,
             Command::Server(server) => server.run(context).await,
+            Command::Export(export) => export.run(context).await,
+            Command::Import(import) => import.run(context).await,
             Command::Backup(backup) => backup.run(context).await,
             Command::Restore(restore) => restore.run(context).await,
             Command::Verify(verify) => verify.run(context).await,

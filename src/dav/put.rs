@@ -16,13 +16,11 @@ use super::engine::{self, Errand, Upload};
 use super::get::validators;
 use super::headers::{ExpectedLength, Header, OcMtime, has_content_range};
 use super::{Deed, Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded_briefly, taken};
-use crate::blobs::sums::Sums;
-use crate::blobs::{Place, Sealed};
+use crate::blobs::Sealed;
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
 use crate::error::HttpError;
 use crate::guard::{self, Access};
-use crate::ids::ContentId;
 use crate::locks::{self, Keys};
 use crate::net::RequestBody;
 use crate::path::Name;
@@ -202,7 +200,7 @@ fn confirm_room(x: &Exchange, expected: Option<u64>) -> Result<(), HttpError> {
 
 /// The one transaction of the PUT.
 async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicBool>) -> Result<Node, HttpError> {
-    let content = fresh(sealed);
+    let content = Fresh::from(sealed);
     let mut tx = x.app.db.write().await?;
     let access: Arc<Access> = x.app.guard.access_in(&mut tx, &x.caller).await?;
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(&x.path))?;
@@ -309,13 +307,4 @@ async fn collision_copy(
         return Err(HttpError { text: text.into(), ..refusal });
     }
     Err(refusal)
-}
-
-fn fresh(sealed: Sealed) -> Fresh {
-    let (id, inline) = match sealed.place {
-        Place::Inline(bytes) => (ContentId::fresh(), Some(bytes)),
-        Place::File(blob) => (ContentId(uuid::Uuid::from_bytes(*blob.as_bytes())), None),
-    };
-    let Sums { hash, chunks } = sealed.sums;
-    Fresh { id, size: sealed.size, hash, inline, sums: chunks }
 }

@@ -10,6 +10,8 @@ use commonhold_acl::{Permission, Permit};
 
 use super::scratch::is_owner_file;
 use super::{CREATION_LEASE, Kind, Located, Node, ShareState, TreeError, Usage, sql};
+use crate::blobs::sums::Sums;
+use crate::blobs::{Place, Sealed};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
 use crate::grants;
@@ -62,6 +64,17 @@ pub struct Fresh {
     pub inline: Option<Bytes>,
     /// The hashes of its chunks, if it has several.
     pub sums: Vec<u8>,
+}
+
+impl From<Sealed> for Fresh {
+    fn from(sealed: Sealed) -> Self {
+        let (id, inline) = match sealed.place {
+            Place::Inline(bytes) => (ContentId::fresh(), Some(bytes)),
+            Place::File(blob) => (ContentId(uuid::Uuid::from_bytes(*blob.as_bytes())), None),
+        };
+        let Sums { hash, chunks } = sealed.sums;
+        Self { id, size: sealed.size, hash, inline, sums: chunks }
+    }
 }
 
 /// A state that a file gets.

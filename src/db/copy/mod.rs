@@ -17,7 +17,7 @@ use catalog::Statements;
 use format::{Reader, Record, Writer};
 
 /// Tables of the migrations, of the numbers that tell a running server what its caches are worth, and of what runs now.
-pub const OWN_TABLES: [&str; 2] = ["_sqlx_migrations", "epoch"];
+pub const OWN_TABLES: [&str; 3] = ["_sqlx_migrations", "epoch", "server"];
 
 /// Rows that are read at once.
 const PAGE_ROWS: i64 = 250;
@@ -182,7 +182,7 @@ impl<R: Read> Rows<R> {
     }
 
     /// The next row; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Row>, CopyError> {
+    pub fn next_row(&mut self) -> Result<Option<Row>, CopyError> {
         while !self.ended {
             match (self.reader.next()?, &self.at) {
                 (Record::Row(row), Some(at)) => return Ok(Some(Row(at.iter().map(|at| row[*at].clone()).collect()))),

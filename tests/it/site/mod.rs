@@ -257,7 +257,7 @@ impl Site {
     /// As if the machine had burned down: the server is gone, its folder, and its database, in whose place there is an empty one.
     #[track_caller]
     pub fn lose_everything(&mut self) {
-        if self.server.is_some() {
+        if !self.servers.is_empty() {
             self.kill9();
         }
         std::fs::remove_dir_all(&self.data).expect("the folder can be removed");
