@@ -299,11 +299,17 @@ impl<'t> Change<'t> {
         Ok(Node { content: Some(content), size, modified, seq, ..file.clone() })
     }
 
-    /// Removes a file that a lock made and nobody has written; there is nothing to keep of it.
+    /// Removes a file that a lock made and nobody has written. There is nothing to keep of it, unless something was copied or moved onto it meanwhile.
     pub async fn discard(&mut self, node: &Node, ancestors: &[Node]) -> Result<(), TreeError> {
         assert!(node.kind == Kind::File && node.size == 0, "only an empty file is discarded");
-        self.next_seq(&node.name);
-        sql::purge(self.tx.conn(), node.id).await?;
+        let seq = self.next_seq(&node.name);
+        if sql::bytes_below(self.tx.conn(), node.id).await? > 0 {
+            // It had bytes at some time, which are somebody's.
+            let path = names_below(ancestors);
+            sql::to_trash(self.tx.conn(), node, (self.trash, &path), seq, self.by.user, self.by.at).await?;
+        } else {
+            sql::purge(self.tx.conn(), node.id).await?;
+        }
         self.log(Op::Delete, (node.id, node.parent, &node.name), 0, ancestors).await
     }
 

@@ -1,7 +1,7 @@
 //! LOCK of a URL where nothing is (RFC 4918 section 9.10.4): an empty file, which is there for good once somebody writes it.
 
 use super::{ana_and_ben, holding, lock, lock_shared, locked, locks_on, save, token_of, unlock};
-use crate::site::{Depth, Site};
+use crate::site::{Depth, Site, target};
 
 /// Trap 26: Save As in Office, and every copy that Windows makes.
 #[test]
@@ -90,4 +90,25 @@ fn an_uploader_locks_and_fills_the_file_he_makes() {
     let token = locked(&uploader, "/Projects/second.docx");
     unlock(&uploader, "/Projects/second.docx", &token).status(204);
     owner.get("/Projects/second.docx").status(404);
+}
+
+/// What was copied onto the file meanwhile is somebody's, though what was copied last is empty.
+#[test]
+fn the_states_of_a_file_outlive_a_lock_that_made_it() {
+    let (site, ana, _ben) = ana_and_ben();
+    ana.put("/Projects/full.txt", "content").status(201);
+    ana.put("/Projects/empty.txt", "").status(201);
+    let token = locked(&ana, "/Projects/new.txt");
+    for from in ["/Projects/full.txt", "/Projects/empty.txt"] {
+        ana.ask("COPY", from)
+            .to("/Projects/new.txt")
+            .with("If", format!("<{}> (<{token}>)", target("/Projects/new.txt")))
+            .send()
+            .status(204);
+    }
+    unlock(&ana, "/Projects/new.txt", &token).status(204);
+    site.is_consistent();
+    let kept = ana.get("/Projects/new.txt").answer.status == 200;
+    let trash = site.cli(&["trash", "list", "/Projects", "--json"]).ok().stdout;
+    assert!(kept || trash.contains("new.txt"), "{trash}");
 }
