@@ -54,7 +54,7 @@ fn an_idle_server_stops_at_once_though_clients_keep_their_connections() {
 
 /// Only root may mount a small file system; for others the test says so and ends.
 #[test]
-fn a_full_disk_is_507_and_the_old_bytes_stay() {
+fn a_full_disk_is_507_the_old_bytes_stay_and_a_purge_brings_it_back() {
     if is_in_bucket() {
         println!("skipped: the contents are on no disk of ours");
         return;
@@ -63,7 +63,7 @@ fn a_full_disk_is_507_and_the_old_bytes_stay() {
         println!("skipped: mounting a small disk needs root");
         return;
     };
-    let mut site = Site::start_in(disk.0.path(), "[storage]\nmin_free_bytes = 8388608\n");
+    let mut site = Site::start_in(disk.0.path(), "[storage]\nmin_free_bytes = 8388608\ngc_grace_h = 0\n");
     let [ana] = site.team("Projects", [("ana", "co-owner")]);
     ana.put("/Projects/kept.bin", vec![b'o'; 1 << 20]).status(201);
     let mut stored = 0;
@@ -87,6 +87,11 @@ fn a_full_disk_is_507_and_the_old_bytes_stay() {
     for n in 0..stored {
         ana.delete(&format!("/Projects/{n}.bin")).status(204);
     }
+    // What is deleted can come back, and takes its room until it is purged and collected; both work on the full disk.
+    ana.put("/Projects/later.bin", vec![b'l'; 4 << 20]).status(507);
+    site.cli(&["trash", "purge", "/Projects", "--all"]).ok();
+    site.cli(&["gc"]).ok();
+    ana.put("/Projects/later.bin", vec![b'l'; 4 << 20]).status(201);
     site.stop();
     site.restart();
     ana.get("/Projects/kept.bin").status(200).body(vec![b'o'; 1 << 20]);
