@@ -204,7 +204,12 @@ mod tests {
             })
         );
         assert_eq!(parse("principal-search-property-set", ""), Ok(ReportBody::PrincipalSearchPropertySet));
-        assert_eq!(parse("version-tree", ""), Ok(ReportBody::Unknown(QName::dav("version-tree"))));
+        assert_eq!(parse("version-tree", ""), Ok(ReportBody::VersionTree { props: None }));
+        assert_eq!(
+            parse("version-tree", "<D:prop><D:version-name/></D:prop>"),
+            Ok(ReportBody::VersionTree { props: names(&["version-name"]) })
+        );
+        assert_eq!(parse("locate-by-history", ""), Ok(ReportBody::Unknown(QName::dav("locate-by-history"))));
     }
 
     /// RFC 3253 section 3.8.1 has such a body.
