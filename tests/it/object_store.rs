@@ -12,11 +12,15 @@ const LARGE: usize = 300_000;
 /// More than one part of an upload.
 const PARTS: usize = 20 << 20;
 
-/// A site whose way to the store is the test's.
-fn site_on(line: &Line) -> (Site, Client) {
+/// A site whose way to the store is the test's, with its way and its client; none, and that is said, without a store.
+fn on_a_line() -> Option<(Line, Site, Client)> {
+    if there_is_none() {
+        return None;
+    }
+    let line = Line::to(store::endpoint());
     let site = Site::start_with(&store::settings(line.address()));
     let [ana] = site.team("Projects", [("ana", "co-owner")]);
-    (site, ana)
+    Some((line, site, ana))
 }
 
 fn bytes(length: usize) -> Vec<u8> {
@@ -48,11 +52,7 @@ fn rows_go_on(ana: &Client, round: &str) {
 
 #[test]
 fn without_the_store_contents_are_503_and_all_else_goes_on() {
-    if there_is_none() {
-        return;
-    }
-    let line = Line::to(store::endpoint());
-    let (mut site, ana) = site_on(&line);
+    let Some((line, mut site, ana)) = on_a_line() else { return };
     let large = bytes(LARGE);
     ana.put("/Projects/large.bin", large.clone()).status(201);
     ana.put("/Projects/small.txt", "small").status(201);
@@ -90,11 +90,7 @@ fn without_the_store_contents_are_503_and_all_else_goes_on() {
 
 #[test]
 fn a_silent_store_keeps_nobody_else_waiting() {
-    if there_is_none() {
-        return;
-    }
-    let line = Line::to(store::endpoint());
-    let (_site, ana) = site_on(&line);
+    let Some((line, _site, ana)) = on_a_line() else { return };
     ana.put("/Projects/large.bin", bytes(LARGE)).status(201);
     ana.put("/Projects/small.txt", "small").status(201);
     line.does(Does::Hang);
@@ -124,11 +120,7 @@ fn a_silent_store_keeps_nobody_else_waiting() {
 
 #[test]
 fn a_download_that_is_cut_on_the_way_comes_whole_all_the_same() {
-    if there_is_none() {
-        return;
-    }
-    let line = Line::to(store::endpoint());
-    let (_site, ana) = site_on(&line);
+    let Some((line, _site, ana)) = on_a_line() else { return };
     let large = bytes(PARTS);
     ana.put("/Projects/large.bin", large.clone()).status(201);
     for cut in [1000, 300_000, 9 << 20] {
@@ -158,11 +150,7 @@ fn breaks_off(connection: &mut Connection, rest: usize) {
 
 #[test]
 fn a_download_that_loses_its_store_breaks_off() {
-    if there_is_none() {
-        return;
-    }
-    let line = Line::to(store::endpoint());
-    let (_site, ana) = site_on(&line);
+    let Some((line, _site, ana)) = on_a_line() else { return };
     let large = bytes(4 * PARTS);
     ana.put("/Projects/large.bin", large.clone()).status(201);
     let mut connection = begin_download(&ana, "/Projects/large.bin", 1 << 20);
@@ -174,11 +162,7 @@ fn a_download_that_loses_its_store_breaks_off() {
 
 #[test]
 fn an_upload_that_is_cut_on_the_way_is_stored_whole_or_not_at_all() {
-    if there_is_none() {
-        return;
-    }
-    let line = Line::to(store::endpoint());
-    let (site, ana) = site_on(&line);
+    let Some((line, site, ana)) = on_a_line() else { return };
     let mut stands = bytes(LARGE);
     ana.put("/Projects/a.bin", stands.clone()).status(201);
     for (cut, length) in [(1000, LARGE), (100_000, LARGE), (1000, PARTS), (6 << 20, PARTS), (19 << 20, PARTS)] {
@@ -196,11 +180,7 @@ fn an_upload_that_is_cut_on_the_way_is_stored_whole_or_not_at_all() {
 
 #[test]
 fn a_bit_that_flips_on_the_way_to_the_store_is_never_acknowledged() {
-    if there_is_none() {
-        return;
-    }
-    let line = Line::to(store::endpoint());
-    let (site, ana) = site_on(&line);
+    let Some((line, site, ana)) = on_a_line() else { return };
     let old = bytes(LARGE);
     ana.put("/Projects/a.bin", old.clone()).status(201);
     for (flip, length) in [(100_000, LARGE), (12 << 20, PARTS)] {
@@ -214,11 +194,7 @@ fn a_bit_that_flips_on_the_way_to_the_store_is_never_acknowledged() {
 
 #[test]
 fn a_bit_that_flips_on_the_way_from_the_store_is_never_served() {
-    if there_is_none() {
-        return;
-    }
-    let line = Line::to(store::endpoint());
-    let (site, ana) = site_on(&line);
+    let Some((line, site, ana)) = on_a_line() else { return };
     let large = bytes(PARTS);
     ana.put("/Projects/a.bin", large.clone()).status(201);
     line.flip_after_from_store(9 << 20);
