@@ -5,18 +5,11 @@
 # each form must take its end before the commit. Prints changes per second; rounds of all forms alternate, so that they meet the same machine.
 set -euo pipefail
 seconds=${1:-4} rounds=3
-bin=$(find /usr/lib/postgresql -maxdepth 2 -name bin | sort -V | tail -n 1)
-work=$(mktemp -d)
-chmod 755 "$work"
-owner=""
-if [ "$(id -u)" = 0 ]; then
-    owner="runuser -u postgres --"
-    chown postgres "$work"
-fi
-trap '(cd "$work" && $owner "$bin/pg_ctl" -D "$work/data" -m immediate -w stop >/dev/null 2>&1) || true; rm -rf "$work"' EXIT
+. "$(dirname "${BASH_SOURCE[0]}")/../tests/postgres_home.sh"
+trap 'stop_servers data' EXIT
 cd "$work"
-$owner "$bin/initdb" -D "$work/data" -A trust -U postgres >init.log 2>&1
-$owner "$bin/pg_ctl" -D "$work/data" -l "$work/server.log" -w -o "-k $work -c listen_addresses= -c max_connections=100" start >start.log
+"${as_owner[@]}" "$bin/initdb" -D "$work/data" -A trust -U postgres >init.log 2>&1
+"${as_owner[@]}" "$bin/pg_ctl" -D "$work/data" -l "$work/server.log" -w -o "-k $work -c listen_addresses= -c max_connections=100" start >start.log
 db() { psql -qAt -h "$work" -U postgres "$@"; }
 db >/dev/null <<'SQL'
 create table share (id bigint primary key, seq bigint not null, used bigint not null);

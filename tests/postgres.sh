@@ -7,20 +7,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 [ $# -gt 0 ] || { echo "usage: $0 COMMAND..." >&2; exit 2; }
 "$here/need.sh" postgresql postgresql-client
 
-bin=$(find /usr/lib/postgresql -maxdepth 2 -name bin | sort -V | tail -n 1)
-work=$(mktemp -d)
-chmod 755 "$work"
-as_owner=()
-if [ "$(id -u)" = 0 ]; then
-    # The server refuses to run as root.
-    as_owner=(runuser -u postgres --)
-    chown postgres "$work"
-fi
-stop() {
-    (cd "$work" && "${as_owner[@]}" "$bin/pg_ctl" -D "$work/data" -m immediate -w stop >/dev/null 2>&1) || true
-    rm -rf "$work"
-}
-trap stop EXIT
+. "$here/postgres_home.sh"
+trap 'stop_servers data' EXIT
 (
     cd "$work"
     "${as_owner[@]}" "$bin/initdb" -D "$work/data" -A trust -U postgres --no-sync >"$work/initdb.log" 2>&1 ||

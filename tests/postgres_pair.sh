@@ -8,36 +8,22 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 [ $# -gt 0 ] || { echo "usage: $0 COMMAND..." >&2; exit 2; }
 "$here/need.sh" postgresql postgresql-client
 
-bin=$(find /usr/lib/postgresql -maxdepth 2 -name bin | sort -V | tail -n 1)
-work=$(mktemp -d)
-chmod 755 "$work"
-owner=""
-if [ "$(id -u)" = 0 ]; then
-    # The server refuses to run as root.
-    owner="runuser -u postgres --"
-    chown postgres "$work"
-fi
-stop() {
-    for node in one two; do
-        (cd "$work" && $owner "$bin/pg_ctl" -D "$work/$node" -m immediate -w stop >/dev/null 2>&1) || true
-    done
-    rm -rf "$work"
-}
-trap stop EXIT
+. "$here/postgres_home.sh"
+trap 'stop_servers one two' EXIT
 
 # start NODE: its socket lies in a folder of its own, and it listens on no port.
 start() {
-    $owner mkdir -p "$work/socket-$1"
-    $owner "$bin/pg_ctl" -D "$work/$1" -l "$work/$1.log" -w \
+    "${as_owner[@]}" mkdir -p "$work/socket-$1"
+    "${as_owner[@]}" "$bin/pg_ctl" -D "$work/$1" -l "$work/$1.log" -w \
         -o "-k $work/socket-$1 -c listen_addresses= -c max_connections=200" start >"$work/start-$1.log" 2>&1 ||
         { cat "$work/start-$1.log" "$work/$1.log" >&2; return 1; }
 }
 
 # What an administrator does, as docs/operations.md says.
 cd "$work"
-$owner "$bin/initdb" -D "$work/one" -A trust -U postgres >"$work/initdb.log" 2>&1 || { cat "$work/initdb.log" >&2; exit 1; }
+"${as_owner[@]}" "$bin/initdb" -D "$work/one" -A trust -U postgres >"$work/initdb.log" 2>&1 || { cat "$work/initdb.log" >&2; exit 1; }
 start one
-$owner "$bin/pg_basebackup" -h "$work/socket-one" -U postgres -D "$work/two" -R -X stream -c fast >"$work/backup.log" 2>&1 ||
+"${as_owner[@]}" "$bin/pg_basebackup" -h "$work/socket-one" -U postgres -D "$work/two" -R -X stream -c fast >"$work/backup.log" 2>&1 ||
     { cat "$work/backup.log" >&2; exit 1; }
 start two
 psql -q -h "$work/socket-one" -U postgres -c "alter system set synchronous_standby_names = '*'" -c "select pg_reload_conf()" >/dev/null
@@ -52,7 +38,7 @@ cd "$work"
 primary=\$(head -n 1 "$work/one/postmaster.pid")
 kill -9 "\$primary" \$(ps -o pid= --ppid "\$primary")
 began=\$(date +%s%3N)
-$owner "$bin/pg_ctl" -D "$work/two" -w promote >/dev/null
+${as_owner[*]} "$bin/pg_ctl" -D "$work/two" -w promote >/dev/null
 # The standby was copied before one was asked for, so the new primary waits for none.
 echo "promoted in \$((\$(date +%s%3N) - began)) ms"
 END
