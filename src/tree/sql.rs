@@ -42,6 +42,31 @@ pub(crate) fn node(row: &Row) -> Result<Node> {
     })
 }
 
+/// The step from the organizations in `above` to those above them.
+macro_rules! further_up {
+    () => {
+        " union all
+          select organization.parent_id
+          from above join organization on organization.id = above.id where organization.parent_id is not null "
+    };
+}
+
+/// What each limited organization in `above` has left, the last column of a select and where its rows come from.
+macro_rules! left_of_organizations {
+    () => {
+        "limited.quota_bytes - (
+             with recursive below (id) as (
+                 select limited.id
+                 union all
+                 select organization.id from below join organization on organization.parent_id = below.id
+             )
+             select cast(coalesce(sum(counted.used_bytes), 0) as bigint)
+             from share counted where counted.org_id in (select id from below)
+         )
+         from above join organization limited on limited.id = above.id where limited.quota_bytes is not null "
+    };
+}
+
 /// The most that a share may take as things stand: its own quota, or what it takes and what the tightest of the organizations
 /// above it, and of its own, has left. Below nothing is added up unless some organization has a size limit at all, and
 /// the condition holds.
@@ -52,25 +77,15 @@ macro_rules! quota {
             $condition,
             " and exists (select 1 from organization where quota_bytes is not null) then
                  (with recursive above (id) as (
-                      select share.org_id
-                      union all
-                      select organization.parent_id
-                      from above join organization on organization.id = above.id where organization.parent_id is not null
-                  )
+                      select share.org_id",
+            further_up!(),
+            ")
                   select min(room) from (
                       select share.quota_bytes as room
                       union all
-                      select share.used_bytes + limited.quota_bytes - (
-                          with recursive below (id) as (
-                              select limited.id
-                              union all
-                              select organization.id from below join organization on organization.parent_id = below.id
-                          )
-                          select cast(coalesce(sum(counted.used_bytes), 0) as bigint)
-                          from share counted where counted.org_id in (select id from below)
-                      )
-                      from above join organization limited on limited.id = above.id where limited.quota_bytes is not null
-                  ) rooms)
+                      select share.used_bytes + ",
+            left_of_organizations!(),
+            ") rooms)
              else share.quota_bytes end"
         )
     };
@@ -277,27 +292,16 @@ pub(super) async fn usage(conn: &mut Conn, share: ShareId) -> Result<Option<Usag
 
 /// What the quota of a share and the limits of the organizations above it have left.
 pub(super) async fn rooms(conn: &mut Conn, share: ShareId) -> Result<Vec<Room>> {
-    let rows = query(
-        "with recursive above (id) as (
-             select org_id from share where id = ?1
-             union all
-             select organization.parent_id
-             from above join organization on organization.id = above.id where organization.parent_id is not null
-         )
+    let rows = query(concat!(
+        "with recursive above (id) as (select org_id from share where id = ?1",
+        further_up!(),
+        ")
          select share.id, cast(null as bigint), share.quota_bytes - share.used_bytes
          from share where share.id = ?1 and share.quota_bytes is not null
          union all
-         select cast(null as bigint), limited.id, limited.quota_bytes - (
-             with recursive below (id) as (
-                 select limited.id
-                 union all
-                 select organization.id from below join organization on organization.parent_id = below.id
-             )
-             select cast(coalesce(sum(counted.used_bytes), 0) as bigint)
-             from share counted where counted.org_id in (select id from below)
-         )
-         from above join organization limited on limited.id = above.id where limited.quota_bytes is not null",
-    );
+         select cast(null as bigint), limited.id, ",
+        left_of_organizations!()
+    ));
     let rows = rows.bind(share.0).fetch_all(conn).await?;
     let room = |row: &Row| {
         let of = match row.try_get::<Option<i64>>(0)? {
