@@ -352,10 +352,41 @@ impl Which {
     }
 }
 
+/// What became of each thing: a line, and of those that could not be done which they are.
+struct Told {
+    /// The command is about many things.
+    many: bool,
+    lines: Vec<String>,
+    left: HashSet<NodeId>,
+    done: usize,
+}
+
+impl Told {
+    fn of(many: bool) -> Self {
+        Self { many, lines: Vec::new(), left: HashSet::new(), done: 0 }
+    }
+
+    /// Of many, what can't be done is left as it is. Errors: of one, that.
+    fn take(&mut self, bin: &Bin, item: &Item, outcome: Result<String, Failure>) -> Result<(), Failure> {
+        match outcome {
+            Ok(line) => {
+                self.done += 1;
+                self.lines.push(line);
+            }
+            Err(failure) if self.many => {
+                self.left.insert(item.node.id);
+                self.lines.push(format!("left `{}`: {failure}", bin.shown(item)));
+            }
+            Err(failure) => return Err(failure),
+        }
+        Ok(())
+    }
+}
+
 impl Restore {
     async fn run(self, context: Context) -> Result<Answer, Failure> {
         let site = context.site().await?;
-        let (mut told, mut left) = (Vec::new(), HashSet::new());
+        let mut told = Told::of(self.which.all);
         loop {
             let (mut tx, now) = (site.db.write().await?, Moment::now());
             let acting = Acting::writing(&context, &mut tx).await?;
@@ -363,37 +394,27 @@ impl Restore {
             let mut bin = match found {
                 Ok(bin) => bin,
                 // Everything has come back.
-                Err(_) if !told.is_empty() => break,
+                Err(_) if !told.lines.is_empty() => break,
                 Err(failure) => return Err(self.confirm_place(&acting, &mut tx).await.err().unwrap_or(failure)),
             };
-            bin.items.retain(|item| !left.contains(&item.node.id));
+            bin.items.retain(|item| !told.left.contains(&item.node.id));
             if bin.items.is_empty() {
                 break;
             }
             tx.protect().await?;
-            let mut done = 0;
+            let done = told.done;
             for item in bin.items.iter().take(AT_ONCE) {
-                match self.restore(&acting, &mut tx, &bin, item, now).await {
-                    Ok(line) => {
-                        done += 1;
-                        told.push(line);
-                    }
-                    // Of many, what can't come back stays; of one, nothing is done.
-                    Err(failure) if self.which.all => {
-                        left.insert(item.node.id);
-                        told.push(format!("left `{}`: {failure}", bin.shown(item)));
-                    }
-                    Err(failure) => return Err(failure),
-                }
+                let restored = self.restore(&acting, &mut tx, &bin, item, now).await;
+                told.take(&bin, item, restored)?;
             }
-            if done > 0 {
+            if told.done > done {
                 tx.commit().await?;
             }
             if !self.which.all {
                 break;
             }
         }
-        Ok(Answer::said(told.join("\n")))
+        Ok(Answer::said(told.lines.join("\n")))
     }
 
     /// Whoever could restore nothing in a folder is told so, whatever was deleted there. Errors: that.
@@ -484,35 +505,28 @@ async fn target(
 impl Purge {
     async fn run(self, context: Context) -> Result<Answer, Failure> {
         let site = context.site().await?;
-        let (mut told, mut left, mut bytes) = (Vec::new(), HashSet::new(), 0);
+        let (mut told, mut bytes) = (Told::of(self.which.all), 0);
         loop {
-            let measured = self.measure(&context, &site, &left).await?;
+            let measured = self.measure(&context, &site, &told.left).await?;
             let Some(measured) = measured else { break };
             let (mut tx, now) = (site.db.write().await?, Moment::now());
             let acting = Acting::writing(&context, &mut tx).await?;
             let bin = self.which.find(&acting, &mut tx, true).await;
             let bin = match bin {
                 Ok(bin) => bin,
-                Err(_) if !told.is_empty() => break,
+                Err(_) if !told.lines.is_empty() => break,
                 Err(failure) => return Err(failure),
             };
-            let mut done = 0;
+            let done = told.done;
             for measured in measured {
                 let Some(item) = bin.items.iter().find(|item| item.node.id == measured.node) else { continue };
-                match purge(&acting, &mut tx, &bin, item, &measured, now).await {
-                    Ok(gone) => {
-                        done += 1;
-                        bytes += gone.bytes;
-                        told.push(format!("purged `{}`: {} items, {} bytes", bin.shown(item), gone.items, gone.bytes));
-                    }
-                    Err(failure) if self.which.all => {
-                        left.insert(item.node.id);
-                        told.push(format!("left `{}`: {failure}", bin.shown(item)));
-                    }
-                    Err(failure) => return Err(failure),
-                }
+                let purged = purge(&acting, &mut tx, &bin, item, &measured, now).await.map(|gone| {
+                    bytes += gone.bytes;
+                    format!("purged `{}`: {} items, {} bytes", bin.shown(item), gone.items, gone.bytes)
+                });
+                told.take(&bin, item, purged)?;
             }
-            if done > 0 {
+            if told.done > done {
                 tx.commit().await?;
             }
             if !self.which.all {
@@ -533,9 +547,9 @@ impl Purge {
             pace.rest(begun.elapsed()).await?;
         }
         if self.which.all {
-            told.push(format!("{bytes} bytes are free again"));
+            told.lines.push(format!("{bytes} bytes are free again"));
         }
-        Ok(Answer::said(told.join("\n")))
+        Ok(Answer::said(told.lines.join("\n")))
     }
 
     /// Counts what is purged next without keeping anybody waiting; `None` when nothing is left.
