@@ -9,6 +9,7 @@ mod access;
 mod audit;
 mod backup;
 mod completions;
+mod content;
 mod deed;
 mod demo;
 mod department;

@@ -1,25 +1,21 @@
 //! `revision`: what files were before.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use clap::{ArgGroup, Args, Subcommand};
 use commonhold_acl::Operation;
-use futures_util::StreamExt;
 use serde::Serialize;
 
 use super::history::{Acting, confirm_file};
 use super::output::{Answer, Failure, facts, rfc3339};
 use super::place::TreePath;
-use super::{Context, moment};
-use crate::blobs::BlobId;
+use super::{Context, content, moment};
 use crate::clock::Moment;
 use crate::guard::Taking;
 use crate::history::revision::{self, Mark, Revision, Which};
 use crate::site::Site;
-use crate::tree;
 
 #[derive(Subcommand)]
 pub(super) enum RevisionCommand {
@@ -207,10 +203,14 @@ async fn get(context: Context, of: &One, out: Option<PathBuf>) -> Result<Answer,
         Some(path) => Box::new(File::options().write(true).create_new(true).open(path)?),
         None => Box::new(std::io::stdout()),
     };
-    let inline = tree::inline_bytes(&mut site.db.read().await?, revision.content).await?;
-    match inline {
-        Some(bytes) => target.write_all(&bytes)?,
-        None => write_blob(&site, &revision, target.as_mut()).await?,
+    let about = format!("revision {} of {}", of.number, of.path);
+    let written = content::write(&site, (revision.content, revision.size), about.clone(), target.as_mut()).await;
+    if let Err(error) = written {
+        if let Some(path) = &out {
+            // Half a file would be taken for the whole one.
+            fs::remove_file(path)?;
+        }
+        return Err(Failure::new(format!("{about}: {error}")));
     }
     target.flush()?;
     // Nothing has changed; the audit has that somebody has read it.
@@ -219,25 +219,6 @@ async fn get(context: Context, of: &One, out: Option<PathBuf>) -> Result<Answer,
         Some(path) => format!("wrote {} bytes to `{}`", revision.size, path.display()),
         None => String::new(),
     }))
-}
-
-/// Writes a content that lies in the store. The last piece goes out only when all of them are what was saved.
-async fn write_blob(site: &Site, revision: &Revision, target: &mut dyn Write) -> Result<(), Failure> {
-    let id = BlobId::from_bytes(*revision.content.0.as_bytes());
-    let mut pieces = std::pin::pin!(site.blobs.read(&id, revision.size, 0..revision.size).await?);
-    let (mut hash, mut held) = (blake3::Hasher::new(), Bytes::new());
-    while let Some(piece) = pieces.next().await {
-        target.write_all(&held)?;
-        held = piece?;
-        hash.update(&held);
-    }
-    if hash.finalize().as_bytes().as_slice() != revision.hash {
-        return Err(Failure::new(format!(
-            "the content of revision {} is damaged; `verify` says more",
-            revision.number
-        )));
-    }
-    Ok(target.write_all(&held)?)
 }
 
 async fn restore(context: Context, of: &One) -> Result<Answer, Failure> {

@@ -125,6 +125,42 @@ fn a_large_file_is_served_up_to_the_damage_and_behind_it() {
     assert!(told.contains("large.bin") && told.contains("its bytes have changed"), "{told}");
 }
 
+/// What only a chunk in the middle has lost is not handed out either, nor what comes behind it.
+#[test]
+fn commands_hand_out_no_damaged_bytes() {
+    if is_in_bucket() {
+        return; // it takes hold of the files of contents
+    }
+    let site = Site::start();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    let content = "abcdefg\n".repeat(CHUNK / 2);
+    ana.put("/Projects/plan.txt", content.clone()).status(201);
+    ana.put("/Projects/plan.txt", "small").status(204);
+    let blob = &blobs(&site)[&(content.len() as u64)];
+    let out = site.folder().join("plan.txt");
+    let out = out.to_str().expect("a plain path");
+    let get = |options: &[&str]| site.cli(&[&["revision", "get", "/Projects/plan.txt", "1"], options].concat());
+    assert_eq!(get(&[]).ok().stdout, content);
+
+    flip(blob, (CHUNK as u64 + 100) * 8);
+    let ran = get(&[]).exits(1);
+    assert!(ran.stdout.len() <= CHUNK && content.starts_with(&ran.stdout), "{} bytes", ran.stdout.len());
+    assert!(
+        ran.stderr.contains("revision 1 of /Projects/plan.txt") && ran.stderr.contains("changed"),
+        "{}",
+        ran.stderr
+    );
+    let told = get(&["--out", out]).says_why_not();
+    assert!(told.contains("changed"), "{told}");
+    assert!(!fs::exists(out).expect("it can be asked"), "no half of a file stays");
+
+    site.cli(&["revision", "restore", "/Projects/plan.txt", "1"]).ok();
+    let into = site.folder().join("into");
+    let ran = site.cli(&["export", "/Projects", into.to_str().expect("a plain path")]).exits(1);
+    assert!(ran.stdout.contains("left out: /Projects/plan.txt") && ran.stdout.contains("changed"), "{}", ran.stdout);
+    assert_eq!(fs::read_dir(&into).expect("the folder is made").count(), 0, "nothing unfinished stays");
+}
+
 #[test]
 fn small_contents_in_the_database_are_compared_too() {
     if is_elsewhere() {

@@ -1,24 +1,23 @@
 //! `export`: a folder as plain files.
 
 use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use commonhold_acl::Permission;
-use futures_util::TryStreamExt;
 
 use super::Done;
 use crate::cli::Context;
+use crate::cli::content::{self, ContentError};
 use crate::cli::history::Acting;
 use crate::cli::output::{Answer, Failure};
 use crate::cli::place::TreePath;
 use crate::clock::Moment;
-use crate::contents::proof;
 use crate::guard::{Reached, Zone};
 use crate::site::Site;
+use crate::tree::Node;
 use crate::tree::list::{self, Cursor};
-use crate::tree::{self, Node};
 
 /// Names of files that are being written; a run that was cut off leaves one, which the next one replaces.
 const PART: &str = ".commonhold-export-part";
@@ -151,31 +150,36 @@ impl From<io::Error> for Problem {
     }
 }
 
+impl From<ContentError> for Problem {
+    fn from(error: ContentError) -> Self {
+        match error {
+            ContentError::Target(error) => error.into(),
+            ContentError::Db(_) | ContentError::Row(_) | ContentError::Stored(_) | ContentError::Bytes(_) => {
+                Self::OfTheFile(error.to_string())
+            }
+        }
+    }
+}
+
 /// Writes beside the name and renames: a cut leaves the old file or the new one.
 async fn write_file(site: &Site, node: &Node, path: &Path, shown: &str) -> Result<(), Problem> {
-    let of_the_file = |error: &dyn std::fmt::Display| Problem::OfTheFile(error.to_string());
     if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
         return Err(Problem::OfTheFile("something else is there".to_owned()));
     }
     let part = path.with_file_name(PART);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&part)?;
-    let content = node.content.ok_or_else(|| Problem::OfTheFile("it has no content".to_owned()))?;
-    let mut reads = site.db.read().await.map_err(|error| of_the_file(&error))?;
-    let inline = tree::inline_bytes(&mut reads, content).await.map_err(|error| of_the_file(&error))?;
-    drop(reads);
-    match inline {
-        Some(bytes) => file.write_all(&bytes)?,
-        None => {
-            let stores = (&site.db, &site.blobs);
-            let bytes = proof::read(stores, (content, node.size), 0..node.size, shown.to_owned()).await;
-            let mut bytes = Box::pin(bytes.map_err(|error| of_the_file(&error))?);
-            while let Some(chunk) = bytes.try_next().await? {
-                file.write_all(&chunk)?;
-            }
-        }
+    let written = write_part(site, node, &part, shown).await.and_then(|()| Ok(fs::rename(&part, path)?));
+    if written.is_err() {
+        // The next file would replace it; after the last one of a folder nobody would.
+        let _ = fs::remove_file(&part);
     }
-    finish(&file, node)?;
-    Ok(fs::rename(&part, path)?)
+    written
+}
+
+async fn write_part(site: &Site, node: &Node, part: &Path, shown: &str) -> Result<(), Problem> {
+    let content = node.content.ok_or_else(|| Problem::OfTheFile("it has no content".to_owned()))?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(part)?;
+    content::write(site, (content, node.size), shown.to_owned(), &mut file).await?;
+    Ok(finish(&file, node)?)
 }
 
 fn finish(file: &File, node: &Node) -> io::Result<()> {
