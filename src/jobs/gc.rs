@@ -22,27 +22,37 @@ pub(super) async fn run(run: &Run<'_>) -> Result<String, JobError> {
     let (db, now) = (&run.chores.db, run.now);
     let until = now.plus(grace(run.chores.config.storage.gc_grace_h));
     run.pace.slices(db, |db| give_grace(db, until)).await?;
-    let mut all = Judged { more: true, ..Judged::default() };
-    while all.more {
-        let begun = Instant::now();
-        let slice = run.pace.slice(db, judge(db.clone(), now)).await?;
-        let Judged { spared, removed, bytes, .. } = all;
-        let (spared, removed, bytes) = (spared + slice.spared, removed + slice.removed, bytes + slice.bytes);
-        all = Judged { spared, removed, bytes, more: slice.more };
-        run.pace.rest(begun.elapsed()).await?;
-    }
-    let left = delete_blobs(run).await?;
+    let mut all = Judged::default();
+    let ended = judge_all(run, &mut all).await;
     let mut done = format!("removed {} contents, {} bytes", all.removed, all.bytes);
-    if left > 0 {
-        done.push_str(&format!("; {left} blobs could not be deleted and are tried again"));
-    }
+    // However the rest goes: the rows have gone.
     if all.removed > 0 {
         tell(run, "gc", &done).await?;
+    }
+    ended?;
+    let left = delete_blobs(run).await?;
+    if left > 0 {
+        done.push_str(&format!("; {left} blobs could not be deleted and are tried again"));
     }
     Ok(done)
 }
 
-/// Deletes the blobs of what is doomed, also of earlier runs that were broken off. Gives how many could not be deleted.
+/// Decides about everything whose grace is over; adds what became of it to `all`.
+async fn judge_all(run: &Run<'_>, all: &mut Judged) -> Result<(), JobError> {
+    loop {
+        let begun = Instant::now();
+        let slice = run.pace.slice(&run.chores.db, judge(run.chores.db.clone(), run.now)).await?;
+        all.spared += slice.spared;
+        all.removed += slice.removed;
+        all.bytes += slice.bytes;
+        if !slice.more {
+            return Ok(());
+        }
+        run.pace.rest(begun.elapsed()).await?;
+    }
+}
+
+/// Deletes the blobs of what is doomed, also of earlier runs that were broken off, until the store is away. Gives how many could not be deleted.
 async fn delete_blobs(run: &Run<'_>) -> Result<u64, JobError> {
     let (mut after, mut left) = (None, 0);
     loop {
@@ -51,10 +61,17 @@ async fn delete_blobs(run: &Run<'_>) -> Result<u64, JobError> {
         let Some(last) = page.last() else { return Ok(left) };
         after = Some(*last);
         let mut gone = Vec::with_capacity(page.len());
+        let mut away = None;
         for content in page {
+            run.pace.wait(Duration::ZERO).await?;
             let id = BlobId::from_bytes(*content.0.as_bytes());
             match run.chores.blobs.delete(&id).await {
                 Ok(_) => gone.push(content),
+                // The others would be waited for in vain as well, each for itself.
+                Err(error @ (BlobError::Away { .. } | BlobError::Foreign(_))) => {
+                    away = Some(error);
+                    break;
+                }
                 Err(error) => {
                     tracing::warn!(blob = %id, %error, "a blob that nothing names could not be deleted");
                     left += 1;
@@ -62,6 +79,9 @@ async fn delete_blobs(run: &Run<'_>) -> Result<u64, JobError> {
             }
         }
         run.pace.slice(&run.chores.db, forget(run.chores.db.clone(), gone)).await?;
+        if let Some(error) = away {
+            return Err(error.into());
+        }
         run.pace.rest(begun.elapsed()).await?;
     }
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::claim::{Claim, LEASE, Row};
-use super::{Job, JobError, Pace, carry_out, run, runner, standings};
+use super::{Chores, Job, JobError, Pace, carry_out, run, runner, standings};
+use crate::blobs::{BlobError, Blobs};
 use crate::clock::Moment;
-use crate::db::{Reads, query};
+use crate::config;
+use crate::db::{Reads, query, query_scalar};
 use crate::directory::tests::site::{NOW, TestSite};
+use crate::ids::ContentId;
 
 async fn row(site: &TestSite, job: Job) -> Option<Row> {
     let all = standings(&mut site.read().await).await.unwrap();
@@ -143,4 +146,30 @@ async fn a_job_that_fails_is_shown_and_hinders_no_other() {
     assert!(failed.next_at > Moment::now(), "it is tried again later");
     let other = row(&site, Job::RetainAudit).await.unwrap();
     assert!(!other.failed && other.claim.is_none(), "{other:?}");
+}
+
+#[tokio::test]
+async fn the_collector_stops_at_a_store_that_is_away_and_its_record_is_kept() {
+    let site = TestSite::new().await;
+    // It takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let settings = config::S3 { endpoint, allow_http: true, answer_timeout_s: 1, ..config::S3::default() };
+    let blobs = Blobs::in_bucket(&"s3://bucket/prefix".parse().unwrap(), &settings, "0123").unwrap();
+    let chores = Chores { blobs, ..site.chores() };
+    let mut tx = site.write().await;
+    for _ in 0..3 {
+        let insert = query("insert into gc (content_id, not_before) values (?, 0)");
+        insert.bind(ContentId::fresh().0.as_bytes().as_slice()).execute(tx.conn()).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let claim = Claim::take(&site.db, Job::Gc, "one:1", NOW, true).await.unwrap().unwrap();
+    let ended = carry_out(&chores, claim, &Pace::until(CancellationToken::new())).await.unwrap();
+    assert!(matches!(ended, Err(JobError::Blob(BlobError::Away { .. }))), "{ended:?}");
+    let left: i64 =
+        query_scalar("select count(*) from gc where doomed = 1").fetch_one(site.read().await.conn()).await.unwrap();
+    assert_eq!(left, 3, "they are tried again");
+    let notes: Vec<String> =
+        query_scalar("select note from audit where verb = 'gc'").fetch_all(site.read().await.conn()).await.unwrap();
+    assert_eq!(notes, ["removed 3 contents, 0 bytes"]);
 }
