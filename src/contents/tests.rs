@@ -207,6 +207,16 @@ async fn a_blob_without_a_row_waits_too_and_an_upload_that_ends_after_its_doom_f
 }
 
 #[tokio::test]
+async fn the_blob_of_a_content_that_is_there_is_never_given_up() {
+    let site = TestSite::new().await;
+    let (there, gone) = (content(&site, false).await, ContentId::fresh());
+    for id in [there, gone] {
+        run(&site, "insert into gc (content_id, not_before, doomed) values (?, 0, 1)", &[id]).await.unwrap();
+    }
+    assert_eq!(collect::doomed(&mut site.read().await, None).await.unwrap(), [gone]);
+}
+
+#[tokio::test]
 async fn more_than_one_slice_is_told() {
     let site = TestSite::new().await;
     for _ in 0..=collect::SLICE {
