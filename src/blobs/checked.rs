@@ -14,9 +14,14 @@ use super::{BlobError, BlobId, Blobs, ByteStream, Damage};
 /// Chunks whose hashes are asked for together: those of 256 MiB, 32 KiB of hashes.
 pub const CHUNKS_OF_A_PART: u64 = 1024;
 
+/// The part, counted from 0, that has the hash of the chunk in which this offset lies.
+pub const fn part_at(offset: u64) -> u64 {
+    offset / CHUNK_BYTES / CHUNKS_OF_A_PART
+}
+
 /// What the bytes of a blob are compared with.
 pub trait Proof: Send {
-    /// The hashes of the chunks of a part, counted from 0, one behind the other. None for a blob of which only the whole's is known.
+    /// The hashes of the chunks of a part, counted from 0, one behind the other. None once the blob is collected.
     fn part(&mut self, part: u64) -> impl Future<Output = io::Result<Vec<u8>>> + Send;
 
     /// Hears that a blob is damaged, before the reading breaks off.
@@ -36,7 +41,8 @@ pub struct Stored {
 
 impl Blobs {
     /// The bytes of `range`, cut to the size of the blob, each compared with a hash before it is given. Of a blob without hashes of chunks the last
-    /// piece is given when the whole is right, and a part is given as it is.
+    /// piece is given when the whole is right, and a part is given as it is. `sums` are the hashes of the chunks of the part in which the range
+    /// begins ([`part_at`]); none for a blob of which only the whole's is known. `proof` has those of the others.
     ///
     /// # Errors
     /// As of [`Blobs::read`]; in the stream, an error where a chunk is damaged.
@@ -44,17 +50,12 @@ impl Blobs {
         &self,
         blob: Stored,
         range: Range<u64>,
+        sums: Vec<u8>,
         mut proof: P,
     ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + use<P>, BlobError> {
         let range = range.start.min(blob.size)..range.end.min(blob.size);
-        let alone = blob.size <= CHUNK_BYTES;
         let first = range.start / CHUNK_BYTES;
-        let sums = match alone {
-            true => blob.hash.to_vec(),
-            false => {
-                proof.part(first / CHUNKS_OF_A_PART).await.map_err(BlobError::io("reading the hashes of a blob"))?
-            }
-        };
+        let sums = if blob.size <= CHUNK_BYTES { blob.hash.to_vec() } else { sums };
         let way = match (sums.is_empty(), range == (0..blob.size)) {
             (false, _) => Way::ByChunks,
             (true, true) => Way::ByWhole(Box::default()),
@@ -76,7 +77,7 @@ impl Blobs {
             at: from,
             rest: Bytes::new(),
             sums,
-            part: first / CHUNKS_OF_A_PART,
+            part: part_at(from),
             ready: VecDeque::new(),
             way,
         };
@@ -158,9 +159,13 @@ impl<P: Proof> Reading<P> {
             pieces.push_back(self.wanted(before, piece));
         }
         let chunk = begin / CHUNK_BYTES;
-        if chunk / CHUNKS_OF_A_PART != self.part {
-            self.part = chunk / CHUNKS_OF_A_PART;
+        if part_at(begin) != self.part {
+            self.part = part_at(begin);
             self.sums = self.proof.part(self.part).await?;
+            if self.sums.is_empty() {
+                // It was removed and collected while it was read, which is no damage.
+                return Err(io::Error::new(io::ErrorKind::NotFound, "the hashes of a blob have gone"));
+            }
         }
         let at = usize::try_from(chunk % CHUNKS_OF_A_PART).expect("a part is small") * SUM_BYTES;
         let sum = self.sums.get(at..at + SUM_BYTES).unwrap_or_default();
@@ -213,6 +218,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::blobs::sums::Summing;
     use crate::blobs::{Place, Sealed};
     use crate::config::Durability;
 
@@ -253,7 +259,8 @@ mod tests {
     /// What is given, and whether it ends as it should.
     async fn read(blobs: &Blobs, blob: Stored, range: Range<usize>, proof: &AtHand) -> (Vec<u8>, bool) {
         let range = range.start as u64..range.end as u64;
-        let mut stream = match blobs.read_checked(blob, range, proof.clone()).await {
+        let sums = proof.clone().part(part_at(range.start)).await.unwrap();
+        let mut stream = match blobs.read_checked(blob, range, sums, proof.clone()).await {
             Ok(stream) => Box::pin(stream),
             Err(BlobError::Damaged { .. }) => return (Vec::new(), false),
             Err(error) => panic!("{error}"),
@@ -268,20 +275,26 @@ mod tests {
         }
     }
 
-    fn flip(dir: &Path, id: &BlobId, at: usize) {
+    /// The file of a blob.
+    fn file(dir: &Path, id: &BlobId) -> File {
         let mut folders = vec![dir.to_owned()];
         while let Some(folder) = folders.pop() {
             for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
                 if path.is_dir() {
                     folders.push(path);
                 } else if path.ends_with(id.to_string()) {
-                    let mut byte = [0];
-                    let file = File::options().read(true).write(true).open(path).unwrap();
-                    file.read_exact_at(&mut byte, at as u64).unwrap();
-                    file.write_all_at(&[byte[0] ^ 16], at as u64).unwrap();
+                    return File::options().read(true).write(true).open(path).unwrap();
                 }
             }
         }
+        panic!("{id} has no file");
+    }
+
+    fn flip(dir: &Path, id: &BlobId, at: usize) {
+        let mut byte = [0];
+        let file = file(dir, id);
+        file.read_exact_at(&mut byte, at as u64).unwrap();
+        file.write_all_at(&[byte[0] ^ 16], at as u64).unwrap();
     }
 
     #[tokio::test]
@@ -340,6 +353,28 @@ mod tests {
         assert_eq!(proof.damaged.load(Ordering::Relaxed), 3);
     }
 
+    #[tokio::test]
+    async fn a_blob_that_is_collected_while_it_is_read_is_not_called_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path(), Durability::Relaxed).unwrap();
+        // A chunk more than a part, all of it a hole.
+        let chunks = CHUNKS_OF_A_PART as usize + 1;
+        let (small, _) = stored(&blobs, &vec![0; 20_000].into()).await;
+        let size = chunks * CHUNK;
+        file(dir.path(), &small.id).set_len(size as u64).unwrap();
+        let mut summing = Summing::default();
+        let chunk = vec![0; CHUNK];
+        (0..chunks).for_each(|_| summing.update(&chunk));
+        let sums = summing.finish();
+        let blob = Stored { id: small.id, size: size as u64, hash: sums.hash };
+        let border = size - CHUNK;
+        let whole = AtHand { sums: sums.chunks, damaged: Arc::default() };
+        assert_eq!(read(&blobs, blob, border - 10..border + 10, &whole).await, (vec![0; 20], true));
+        let collected = AtHand { sums: whole.sums[..CHUNKS_OF_A_PART as usize * SUM_BYTES].to_vec(), ..whole };
+        assert_eq!(read(&blobs, blob, border - 10..border + 10, &collected).await, (vec![0; 10], false));
+        assert_eq!(collected.damaged.load(Ordering::Relaxed), 0);
+    }
+
     /// `cargo test --lib -- --ignored what_comparing_costs --nocapture`; the hash is optimised in the development build as well.
     #[tokio::test]
     #[ignore = "measures"]
@@ -357,7 +392,8 @@ mod tests {
             while bytes.try_next().await.unwrap().is_some() {}
             plain += begun.elapsed();
             let begun = std::time::Instant::now();
-            let mut bytes = Box::pin(blobs.read_checked(blob, whole.clone(), proof.clone()).await.unwrap());
+            let mut bytes =
+                Box::pin(blobs.read_checked(blob, whole.clone(), proof.sums.clone(), proof.clone()).await.unwrap());
             while bytes.try_next().await.unwrap().is_some() {}
             compared += begun.elapsed();
         }

@@ -26,7 +26,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 
-pub use checked::{CHUNKS_OF_A_PART, Proof, Stored};
+pub use checked::{CHUNKS_OF_A_PART, Proof, Stored, part_at};
 pub use id::BlobId;
 pub use stage::{INLINE_BYTES_MAX, Place, Sealed, Staged};
 

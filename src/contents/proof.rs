@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use super::sql;
-use crate::blobs::{BlobError, BlobId, Blobs, Damage, Proof, Stored};
+use crate::blobs::{self, BlobError, BlobId, Blobs, Damage, Proof, Stored};
 use crate::db::{Db, DbError, Reads};
 use crate::ids::ContentId;
 
@@ -28,15 +28,16 @@ pub enum ReadError {
 ///
 /// Errors: [`BlobError::Damaged`], [`BlobError::Away`]; those of the database.
 pub async fn read(
-    (db, blobs): (&Db, &Blobs),
+    (db, store): (&Db, &Blobs),
     (content, size): (ContentId, u64),
     range: Range<u64>,
     about: String,
 ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>, ReadError> {
-    let hash = sql::hash(db.read().await?.conn(), content).await?;
+    let part = blobs::part_at(range.start.min(size));
+    let (hash, sums) = sql::hashes(db.read().await?.conn(), content, part).await?;
     let blob = Stored { id: BlobId::from_bytes(*content.0.as_bytes()), size, hash };
     let proof = Kept { db: db.clone(), content, about };
-    Ok(blobs.read_checked(blob, range, proof).await?)
+    Ok(store.read_checked(blob, range, sums, proof).await?)
 }
 
 /// The hashes as they are kept.

@@ -177,14 +177,20 @@ pub(super) async fn first_after(conn: &mut Conn, now: Moment, fresh: Moment) -> 
     Ok(first.map(Moment))
 }
 
-/// The hash of a content that is there.
-pub(super) async fn hash(conn: &mut Conn, content: ContentId) -> Result<[u8; 32]> {
-    let hash: Option<Vec<u8>> = query_scalar("select hash from content where id = ?")
-        .bind(content.0.as_bytes().as_slice())
-        .fetch_optional(conn)
-        .await?;
-    let hash = hash.ok_or_else(|| DbError::Lost("a content has gone".into()))?;
-    hash.try_into().map_err(|_| DbError::Lost("the hash of a content has not 32 bytes".into()))
+/// The hash of a content that is there, and those of the chunks of a part; none where there are none.
+pub(super) async fn hashes(conn: &mut Conn, content: ContentId, part: u64) -> Result<([u8; 32], Vec<u8>)> {
+    let row = query(
+        "select c.hash, s.sums from content c left join content_sums s on s.content_id = c.id and s.part = ?
+         where c.id = ?",
+    )
+    .bind(part.cast_signed())
+    .bind(content.0.as_bytes().as_slice())
+    .fetch_optional(conn)
+    .await?;
+    let row = row.ok_or_else(|| DbError::Lost("a content has gone".into()))?;
+    let hash = <[u8; 32]>::try_from(row.try_get::<&[u8]>(0)?);
+    let hash = hash.map_err(|_| DbError::Lost("the hash of a content has not 32 bytes".into()))?;
+    Ok((hash, row.try_get::<Option<Vec<u8>>>(1)?.unwrap_or_default()))
 }
 
 /// The hashes of the chunks of a part; none where there are none.
