@@ -91,12 +91,6 @@ pub async fn serve(
         Err(error @ BlobError::Away { .. }) => tracing::error!(%error, "the store of contents can't be reached"),
         Err(error) => return Err(SiteError::from(error).into()),
     }
-    // Those of another server may be under way.
-    if !site.is_shared()
-        && let Ok(swept @ 1..) = site.blobs.sweep(Moment::now()).await
-    {
-        tracing::info!(swept, "removed uploads that a killed server left unfinished");
-    }
     let listener = net::listen(listen).map_err(|error| ServeError::Listen(listen, error))?;
     let address = listener.local_addr()?;
     let head_file = site.head_file(&config.audit);

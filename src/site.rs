@@ -210,11 +210,6 @@ impl Site {
         Ok((db, blobs))
     }
 
-    /// Whether other servers may serve it at the same time, each from a folder of its own.
-    pub fn is_shared(&self) -> bool {
-        self.shared
-    }
-
     /// Takes the site for a server. Errors: [`SiteError::InUse`] when another one has it.
     /// [`SiteError::DatabaseInUse`]: it has the rows, and its contents or ours lie where the other doesn't see them.
     pub async fn claim(&self) -> Result<Claim, SiteError> {
