@@ -23,10 +23,12 @@ const ITEMS_AT_ONCE: i64 = 50;
 
 /// `trim`.
 pub(super) async fn trim(run: &Run<'_>) -> Result<String, JobError> {
-    let (from, mut after) = Place::read(run.claim.progress.as_deref());
+    let (from, place) = Place::read(run.claim.progress.as_deref());
     let (mut all, mut of) = (Trimmed::default(), 0);
     for (share, measures) in shares_from(run, from).await? {
         let Some((rule, words)) = rule(&measures, run.now) else { continue };
+        // That place is one of its share; others are gone through from their beginning.
+        let mut after = if share.id.0 == from { place } else { NodeId(0) };
         let mut here = Trimmed::default();
         loop {
             let begun = Instant::now();
@@ -38,7 +40,6 @@ pub(super) async fn trim(run: &Run<'_>) -> Result<String, JobError> {
             run.save(&Place::written(&share, after)).await?;
             run.pace.rest(begun.elapsed()).await?;
         }
-        after = NodeId(0);
         if here.revisions > 0 {
             let done = format!("{} revisions of {} bytes, by {words}", here.revisions, here.bytes);
             record(run, "trim", &share, &done).await?;

@@ -170,6 +170,26 @@ fn the_rule_of_a_share_trims_neither_the_present_state_nor_what_is_pinned_or_nam
 }
 
 #[test]
+fn a_run_that_was_broken_off_in_a_share_without_a_rule_misses_nothing_in_the_next() {
+    let site = Site::start();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    site.cli(&["share", "add", "Archive", "--owner", "ana"]).ok();
+    for state in ["one", "two", "three"] {
+        ana.put("/Archive/a.txt", state).status_in(&[201, 204]);
+    }
+    site.cli(&["share", "set", "Archive", "--policy", "trim_revisions_keep=1"]).ok();
+    job_once(&site, "trim", |row| row["state"] == "waiting");
+    // There was a rule when the run came so far.
+    site.sql(
+        "update job set progress = 'share=' || (select id from share where name = 'Projects') || ' node=1000000'
+         where name = 'trim'",
+    );
+    let ran = site.cli(&["job", "run", "trim"]).ok().stdout;
+    assert_eq!(ran, "trimmed 1 revisions of 3 bytes in 1 shares\n");
+    assert_eq!(revisions(&site, "/Archive/a.txt"), [3, 2]);
+}
+
+#[test]
 fn what_was_deleted_long_ago_is_purged_by_rule_and_its_bytes_go_with_it() {
     let site = Site::start_with("[storage]\ngc_grace_h = 0\n");
     let [ana] = site.team("Projects", [("ana", "co-owner")]);
