@@ -243,7 +243,13 @@ fn a_job_is_run_once_and_goes_on_elsewhere_when_its_process_is_killed() {
     // As a minute later.
     site.sql("update job set lease_until = lease_until - 60000 where name = 'scrub'");
     assert_eq!(job(&site, "scrub")["state"], "left");
+    // As if it had come so far: behind the second of the three.
+    site.sql(
+        "update job set progress = 'after=' || (select lower(hex(id)) from content order by id limit 1 offset 1)
+                                   || ' contents=7 bytes=700 damaged=0'
+         where name = 'scrub'",
+    );
     let ran = site.cli(&["job", "run", "scrub"]).ok().stdout;
-    assert!(ran.contains("read 3 contents, 120000 bytes; all are right"), "{ran}");
+    assert!(ran.contains("read 8 contents, 40700 bytes; all are right"), "{ran}");
     site.is_consistent();
 }
