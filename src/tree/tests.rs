@@ -424,6 +424,7 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
             model = room.contents().await;
         }
         if step % 40 == 0 {
+            assert_eq!(room.contents().await, model, "step {step}");
             for (at, share) in room.shares.iter().enumerate() {
                 let then = below(&model, &format!("/{}", share.name)).into_iter().collect();
                 past.marks.insert(at, Mark { at: Moment(now.0 + 5), then, known: true });

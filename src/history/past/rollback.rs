@@ -102,7 +102,7 @@ pub async fn roll_back(
     sql::scope(change.tx.conn(), (top.id, moment), locked.everything, &locked.deep, &locked.flat).await?;
     if how != How::default() {
         lay_out(change.tx.conn(), share, top.id, moment).await?;
-        sql::bin(change.tx.conn(), (share, change.trash), moment, &ids(kept_away)).await?;
+        sql::bin(change.tx.conn(), (share, change.trash), moment, (&ids(kept_away), how.deleted)).await?;
         if sql::has_come(change.tx.conn(), top.id).await? {
             return Err(HistoryError::NotThereYet);
         }

@@ -145,13 +145,13 @@ pub(super) async fn scope(
     Ok(())
 }
 
-/// Fills `binned` with what was deleted since and may come back, with all below; and marks what lay in the trash then as
-/// what has come since.
+/// Fills `binned` with what was deleted since and may come back, with all below; takes what does come back into `scope`, with
+/// all that came into it before it was deleted; and marks what lay in the trash then as what has come since.
 pub(super) async fn bin(
     conn: &mut Conn,
     (share, trash): (ShareId, NodeId),
     moment: Moment,
-    kept_away: &str,
+    (kept_away, comes_back): (&str, bool),
 ) -> Result<()> {
     query(
         "insert into binned (node_id)
@@ -161,6 +161,13 @@ pub(super) async fn bin(
              union all
              select node.id from walk join node on node.parent_id = walk.id
          ) select id from walk;
+         insert into scope (node_id, parent_id, came, locked, stuck)
+         with recursive back (id) as (
+             select binned.node_id from binned join alive on alive.node_id = binned.node_id
+             union select node.id from back join node on node.parent_id = back.id
+         )
+         select node.id, node.parent_id, case when node.made_at >= ? then 1 else 0 end, 0, 0
+         from back join node on node.id = back.id where ? = 1;
          update scope set came = 1 where node_id in (
              with recursive walk (id) as (
                  select node_id from past where parent_id = ?
@@ -170,6 +177,8 @@ pub(super) async fn bin(
     .bind(share.0)
     .bind(moment.0)
     .bind(kept_away)
+    .bind(moment.0)
+    .bind(comes_back)
     .bind(trash.0)
     .execute(conn)
     .await?;
@@ -181,7 +190,7 @@ pub(super) async fn has_come(conn: &mut Conn, node: NodeId) -> Result<bool> {
     query_scalar("select came from scope where node_id = ?").bind(node.0).fetch_one(conn).await
 }
 
-/// Fills `moves`, and takes what comes back into `scope`. What lay in a folder that can't be had back comes directly below
+/// Fills `moves`. What lay in a folder that can't be had back comes directly below
 /// the topmost node: so nothing can ever come to lie in itself.
 pub(super) async fn plan_moves(conn: &mut Conn, top: NodeId, how: How) -> Result<()> {
     query(
@@ -190,7 +199,7 @@ pub(super) async fn plan_moves(conn: &mut Conn, top: NodeId, how: How) -> Result
                 case when p.parent_id = ?1
                        or (exists (select 1 from alive a where a.node_id = p.parent_id)
                            and (exists (select 1 from scope s where s.node_id = p.parent_id)
-                                or exists (select 1 from binned b where b.node_id = p.parent_id)))
+                                or (?2 = 1 and exists (select 1 from binned b where b.node_id = p.parent_id))))
                      then p.parent_id else cast(?1 as bigint) end,
                 p.name, p.name_key, n.parent_id, case when trash.node_id is null then 0 else 1 end
          from alive join past p on p.node_id = alive.node_id join node n on n.id = p.node_id
@@ -203,14 +212,6 @@ pub(super) async fn plan_moves(conn: &mut Conn, top: NodeId, how: How) -> Result
     .bind(top.0)
     .bind(how.deleted)
     .bind(how.moved)
-    .execute(&mut *conn)
-    .await?;
-    query(
-        "insert into scope (node_id, parent_id, came, locked, stuck)
-         select node.id, node.parent_id, 0, 0, 0
-         from binned join alive on alive.node_id = binned.node_id join node on node.id = binned.node_id where ? = 1",
-    )
-    .bind(how.deleted)
     .execute(conn)
     .await?;
     Ok(())

@@ -82,6 +82,10 @@ fn a_share_that_was_encrypted_renamed_and_deleted_is_back_as_it_was() {
     ben.delete("/Projects/plans/deep/b.txt").status(204);
     ben.rename("/Projects/plans/deep", "/Projects/other/hidden").status(201);
     ben.rename("/Projects/e.txt", "/Projects/other/hidden/E.TXT").status(201);
+    // What was made in a folder before it was deleted must not come back with it.
+    ben.put("/Projects/plans/read me.txt", "pay!").status(201);
+    ben.mkcol("/Projects/plans/more").status(201);
+    ben.put("/Projects/plans/more/read me.txt", "pay!").status(201);
     ben.delete("/Projects/plans").status(204);
     ben.mkcol("/Projects/plans").status(201);
     ben.put("/Projects/plans/a.txt", "pay!").status(201);
