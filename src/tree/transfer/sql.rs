@@ -79,10 +79,11 @@ pub(super) async fn change_share(conn: &mut Conn, root: NodeId, share: ShareId, 
 }
 
 /// The revisions of `from` become revisions of `to`, then the node `from` goes; both lie in one share. They are counted on
-/// behind those of `to`, whose present state has just come from `from`, and so comes after all of them.
+/// behind those of `to`, whose present state has just come from `from`, and so comes after all of them. They are states of `to` from
+/// now on only: at no earlier time had it any of them.
 pub(super) async fn absorb(conn: &mut Conn, from: NodeId, to: NodeId) -> Result<()> {
     query(
-        "update revision set node_id = ?1, revno = revno + (select revno from node where id = ?1) - 1 where node_id = ?2;
+        "update revision set node_id = ?1, written_at = (select written_at from node where id = ?1), revno = revno + (select revno from node where id = ?1) - 1 where node_id = ?2;
          update node set revno = revno + (select f.revno from node f where f.id = ?2) - 1 where id = ?1;
          delete from node where id = ?2",
     )
