@@ -10,7 +10,6 @@ use crate::error::HttpError;
 use crate::guard::{self, Taking};
 use crate::locks::{self, Keys};
 use crate::reply::{self, Reply};
-use crate::tree::change::Change;
 
 /// In: a path; Depth absent or infinity. Out: 204.
 ///
@@ -36,7 +35,7 @@ pub async fn delete(x: Exchange) -> Result<Reply, HttpError> {
     conditions.confirm_change(&mut tx, &view, &spot).await?;
     let tokens = conditions.tokens();
     lock::confirm_taking(&mut tx, &spot, Keys { user: x.caller.user.id, tokens: &tokens }, &x).await?;
-    let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
+    let mut change = x.change(&mut tx, &spot.located);
     change.delete(&permit, node, spot.located.ancestors()).await?;
     // A file's lock stays with it in the trash: an editor that deletes and renames gets the file back with its lock.
     if node.is_collection() {

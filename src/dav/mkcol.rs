@@ -14,7 +14,6 @@ use crate::guard::{self, Place};
 use crate::locks::Keys;
 use crate::net::RequestBody;
 use crate::reply::Reply;
-use crate::tree::change::Change;
 
 /// In: a path whose parent exists, no body. Out: 201.
 ///
@@ -61,7 +60,7 @@ async fn make(x: Arc<Exchange>) -> Result<(), HttpError> {
     let tokens = conditions.tokens();
     let keys = Keys { user: x.caller.user.id, tokens: &tokens };
     lock::confirm(&mut tx, &spot, spot.located.ancestors(), keys, &x).await?;
-    let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
+    let mut change = x.change(&mut tx, &spot.located);
     let made = change.create_collection(&permit, spot.located.ancestors(), name).await?;
     x.commit(tx, Deed::new(&made, StatusCode::CREATED)).await
 }

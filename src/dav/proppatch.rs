@@ -16,7 +16,6 @@ use crate::guard;
 use crate::locks::Keys;
 use crate::net::RequestBody;
 use crate::reply::{Body, Reply};
-use crate::tree::change::Change;
 use crate::tree::props::{Bounds, DeadProp, Patch, Times};
 
 /// In: a `propertyupdate` body. Out: 207 with 200 for each property, or, when one of them can't be changed, 403 for it
@@ -49,7 +48,7 @@ async fn patch(x: Exchange, update: PropertyUpdate) -> Result<Reply, HttpError> 
     tx.protect().await?;
     let limits = &x.app.config.dav;
     let bounds = Bounds { count_max: limits.dead_properties_max, bytes_max: limits.dead_properties_bytes_max };
-    let mut change = Change::begin(&mut tx, &spot.located, x.caller.user.id, x.now);
+    let mut change = x.change(&mut tx, &spot.located);
     if !change.patch_props(&permit, node, spot.located.ancestors(), &patches, times, bounds).await? {
         return Ok(multistatus(&href, &update, Outcome::TooMany));
     }

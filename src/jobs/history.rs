@@ -59,7 +59,7 @@ async fn trim_slice(
     let mut tx = db.write().await?;
     tx.protect().await?;
     let by = Administrator::of_the_site();
-    let done = revision::trim_by_rule(&mut tx, Authority::Site(&by), share.id, &rule, after, NODES_AT_ONCE).await?;
+    let done = revision::trim_by_rule(&mut tx, &by, share.id, &rule, after, NODES_AT_ONCE).await?;
     tx.commit().await?;
     Ok(done)
 }

@@ -299,9 +299,20 @@ pub(super) async fn apply_trash(
         "insert into place (node_id, share_id, parent_id, name, name_key, left_at)
          select id, share_id, node.parent_id, name, name_key, cast(? as bigint)
          from node join tossed on tossed.node_id = node.id where top = 1;
-         insert into trash (node_id, share_id, parent_id, name, deleted_by, deleted_at)
-         select id, cast(? as bigint), node.parent_id, name, cast(? as bigint), cast(? as bigint)
-         from node join tossed on tossed.node_id = node.id where top = 1;
+         insert into trash (node_id, share_id, parent_id, name, deleted_by, deleted_at, path)
+         with recursive up (node_id, at, path) as (
+             select tossed.node_id, n.parent_id, n.name from tossed join node n on n.id = tossed.parent_id
+             where top = 1 and n.parent_id is not null
+             union all
+             select up.node_id, n.parent_id, n.name || '/' || up.path from up join node n on n.id = up.at
+             where n.parent_id is not null
+         )
+         select node.id, cast(? as bigint), node.parent_id, node.name, cast(? as bigint), cast(? as bigint),
+                coalesce(up.path, '')
+         from tossed join node on node.id = tossed.node_id
+         left join up on up.node_id = node.id
+              and exists (select 1 from node root where root.id = up.at and root.parent_id is null)
+         where top = 1;
          update node set parent_id = ?, name_key = '#' || id, lease_user = null
          where id in (select node_id from tossed where top = 1)",
     )
@@ -365,11 +376,14 @@ pub(super) async fn apply_moves(conn: &mut Conn, share: ShareId) -> Result<()> {
         "delete from lock where share_id = ? and node_id in (select node_id from binned)
                             and node_id in (select node_id from scope);
          delete from trash where node_id in (select node_id from moves);
+         update trash set version = version + 1
+         where share_id = ? and exists (select 1 from moves join binned on binned.node_id = moves.node_id);
          update node set parent_id = (select moves.parent_id from moves where moves.node_id = node.id),
                          name = (select moves.name from moves where moves.node_id = node.id),
                          name_key = (select moves.name_key from moves where moves.node_id = node.id)
          where id in (select node_id from moves)",
     )
+    .bind(share.0)
     .bind(share.0)
     .execute(conn)
     .await?;

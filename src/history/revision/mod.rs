@@ -10,6 +10,7 @@ use commonhold_acl::Permission;
 use super::{Authority, HistoryError};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
+use crate::directory::Administrator;
 use crate::ids::{ContentId, NodeId, ShareId, UserId};
 use crate::tree::change::{Change, State};
 use crate::tree::{self, Kind, Node};
@@ -172,13 +173,13 @@ pub struct Rule {
 /// `after`. Pinned and named ones stay. Gives the last of these nodes; `None` at the end of the share.
 pub async fn trim_by_rule(
     tx: &mut WriteTx,
-    by: Authority<'_>,
+    by: &Administrator,
     share: ShareId,
     rule: &Rule,
     after: NodeId,
     nodes_max: u32,
 ) -> Result<(Trimmed, Option<NodeId>), HistoryError> {
-    by.require(Permission::Trim, NodeId(0));
+    assert!(by.reaches_site(), "an administrator of the whole site");
     let nodes = sql::next_nodes(tx.conn(), share, after, i64::from(nodes_max)).await?;
     let Some(last) = nodes.last().map(|(node, _)| *node) else { return Ok((Trimmed::default(), None)) };
     let files: Vec<NodeId> = nodes.into_iter().filter_map(|(node, changed)| changed.then_some(node)).collect();

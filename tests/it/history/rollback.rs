@@ -105,6 +105,46 @@ fn a_share_that_was_encrypted_renamed_and_deleted_is_back_as_it_was() {
 }
 
 #[test]
+fn a_file_that_another_was_moved_onto_goes_back_to_its_own_state() {
+    let site = Site::start();
+    let ([ana, _], _) = share(&site);
+    ana.put("/Projects/file.txt", "its own").status(201);
+    ana.put("/Projects/other.txt", "another's").status(201);
+    let at = between();
+    ana.put("/Projects/other.txt", "another's later").status(204);
+    ana.rename("/Projects/other.txt", "/Projects/file.txt").status(204);
+    let moved = between();
+    ana.put("/Projects/file.txt", "later still").status(204);
+    roll_back(&site, &["/Projects/file.txt", "--to", &moved]);
+    ana.get("/Projects/file.txt").status(200).body("another's later");
+    roll_back(&site, &["/Projects/file.txt", "--to", &at]);
+    ana.get("/Projects/file.txt").status(200).body("its own");
+    site.is_consistent();
+}
+
+#[test]
+fn what_a_roll_back_has_put_into_the_trash_keeps_the_path_it_had() {
+    let site = Site::start();
+    let ([ana, _], at) = share(&site);
+    ana.mkcol("/Projects/plans/deep/new").status(201);
+    ana.put("/Projects/plans/deep/new/n.txt", "new").status(201);
+    ana.put("/Projects/n.txt", "new").status(201);
+    roll_back(&site, &["/Projects", "--to", &at, "--new"]);
+    let listed = site.cli(&["trash", "list", "/Projects", "--json"]).ok().json();
+    let mut paths: Vec<_> =
+        listed.as_array().unwrap().iter().map(|row| row["path"].as_str().unwrap().to_owned()).collect();
+    paths.sort();
+    assert_eq!(paths, ["/Projects/n.txt", "/Projects/plans/deep/new"]);
+    // Also when the folders above have gone.
+    ana.delete("/Projects/plans").status(204);
+    site.cli(&["trash", "purge", "/Projects/plans"]).ok();
+    let listed = site.cli(&["trash", "list", "/Projects", "--json"]).ok().json();
+    let paths: Vec<_> = listed.as_array().unwrap().iter().map(|row| row["path"].as_str().unwrap().to_owned()).collect();
+    assert!(paths.contains(&"/Projects/plans/deep/new".to_owned()), "{paths:?}");
+    site.is_consistent();
+}
+
+#[test]
 fn what_was_deleted_or_made_since_can_be_asked_for_alone() {
     let site = Site::start();
     let ([ana, _], at) = share(&site);
