@@ -148,8 +148,12 @@ impl Blobs {
         match self.verify(id, size, hash).await? {
             None => return Ok(None),
             Some(Damage::Missing) => {}
-            // What an earlier try left.
-            Some(_) => drop(self.delete(id).await?),
+            Some(damage @ Damage::Unreadable(_)) => return Ok(Some(damage)),
+            // What an earlier try left. Where both are one place, whatever its names, it is all there is: what isn't whole there never takes its place.
+            Some(_) => match from.verify(id, size, hash).await? {
+                None => drop(self.delete(id).await?),
+                Some(damage) => return Ok(Some(damage)),
+            },
         }
         let mut bytes = match from.read(id, size, 0..size).await {
             Ok(bytes) => bytes,

@@ -76,6 +76,18 @@ async fn read(blobs: &Blobs, sealed: &Sealed, range: std::ops::Range<u64>) -> io
         .await
 }
 
+#[tokio::test]
+async fn what_is_damaged_is_never_removed_to_bring_it_to_where_it_is() {
+    let (_dir, stores) = stores().await;
+    for blobs in stores {
+        let sealed = store_in_pieces(&blobs, &content(MIB), MIB).await;
+        let (id, other) = (file(&sealed), [7; 32]);
+        let damage = blobs.bring(&blobs.clone(), &id, sealed.size, other).await.unwrap();
+        assert!(matches!(damage, Some(Damage::Bytes)), "{damage:?}");
+        assert_eq!(read(&blobs, &sealed, 0..sealed.size).await.unwrap(), content(MIB));
+    }
+}
+
 /// Every file below a directory.
 fn files(dir: &Path) -> Vec<PathBuf> {
     fs::read_dir(dir)
