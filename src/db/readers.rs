@@ -64,11 +64,11 @@ impl Readers {
 
     async fn begin_by(self: &Arc<Self>, begin: &'static str) -> Result<ReadTx, DbError> {
         loop {
-            let mut lent = self.lend().await?;
-            match lent.conn().command(begin).await {
-                Ok(()) => return Ok(ReadTx(lent)),
-                Err(_) if lent.is_stale() => {}
-                Err(error) => return Err(error),
+            // Made before it begins: whoever is cut off in the middle must not give back a connection on which a transaction is open.
+            let mut tx = ReadTx(self.lend().await?);
+            let Err(error) = tx.conn().command(begin).await else { return Ok(tx) };
+            if !tx.0.is_stale() {
+                return Err(error);
             }
         }
     }
