@@ -109,14 +109,19 @@ impl Shown {
     }
 }
 
-/// A URL without the password that it may hold.
+/// A URL without the password that it may hold, before the host or among the options.
 pub(super) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let Some((user, host)) = authority.rsplit_once('@') else { return url.to_owned() };
-    let user = user.split(':').next().unwrap_or_default();
-    let slash = if rest.contains('/') { "/" } else { "" };
-    format!("{scheme}://{user}@{host}{slash}{path}")
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let authority = match authority.rsplit_once('@') {
+        Some((user, host)) => format!("{}@{host}", user.split(':').next().unwrap_or_default()),
+        None => authority.to_owned(),
+    };
+    let (path, options) = path.split_once('?').unwrap_or((path, ""));
+    let is_told = |option: &&str| !option.is_empty() && !option.starts_with("password=");
+    let options: Vec<&str> = options.split('&').filter(is_told).collect();
+    let asks = if options.is_empty() { "" } else { "?" };
+    format!("{scheme}://{authority}{path}{asks}{}", options.join("&"))
 }
 
 #[cfg(test)]
@@ -130,6 +135,12 @@ mod tests {
             ("postgres://me:a@b@db:5433/site?x=y", "postgres://me@db:5433/site?x=y"),
             ("postgres://me@db/site", "postgres://me@db/site"),
             ("postgres://db", "postgres://db"),
+            (
+                "postgres://db/site?user=me&password=secret&sslmode=require",
+                "postgres://db/site?user=me&sslmode=require",
+            ),
+            ("postgres://me:a@db/site?password=secret", "postgres://me@db/site"),
+            ("postgres://me:a@db?password=secret", "postgres://me@db"),
             ("/srv/site@home:x", "/srv/site@home:x"),
         ] {
             assert_eq!(without_password(url), told);
