@@ -9,7 +9,6 @@ use serde::Serialize;
 use crate::blobs::{BlobError, BlobId, Blobs, Damage};
 use crate::db::DbError;
 use crate::db::copy::{self, CopyError};
-use crate::directory::{DirectoryError, organization};
 use crate::ids::ContentId;
 use crate::site::Site;
 use crate::tree::TreeError;
@@ -42,9 +41,6 @@ pub enum MigrateError {
     /// The rows of the site, or those that say what is wrong.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// What the place holds can't be told.
-    #[error(transparent)]
-    Place(#[from] DirectoryError),
     /// The rows on their way.
     #[error(transparent)]
     Copy(#[from] CopyError),
@@ -64,11 +60,7 @@ impl From<DbError> for MigrateError {
 ///
 /// Errors: [`MigrateError::Damaged`] before anything of rows is done; what the databases and stores say.
 pub async fn run(from: &Site, to: &Site) -> Result<Moved, MigrateError> {
-    match organization::first(&mut to.db.read().await?).await {
-        Err(DirectoryError::NoOrganization) => {}
-        Err(error) => return Err(error.into()),
-        Ok(_) => return Err(CopyError::NotEmpty.into()),
-    }
+    copy::confirm_empty(&mut to.db.read().await?).await?;
     to.blobs.found().await?;
     let mut moved = Moved::default();
     let mut damaged = Vec::new();

@@ -54,7 +54,7 @@ impl TakeSnapshot {
             return Err(Failure::new(format!("`{path}` is no share; a snapshot is of a whole share or home")));
         }
         acting.permit(Operation::ReadAcl, &found)?;
-        acting.permit(Operation::GetFolder, &found)?;
+        let permit = acting.permit(Operation::GetFolder, &found)?;
         acting.confirm_inside(&mut tx, &found, Taking::Snapshot).await?;
         let owner = match &self.owner {
             Some(_) if acting.user().is_some() => {
@@ -78,7 +78,9 @@ impl TakeSnapshot {
             shares::subscribe(&mut tx, &by, &share, Principal::User(owner.id), OWNER_ROLE, now).await?;
         }
         let share = shares::by_id(&mut tx, id).await?.ok_or(TreeError::ShareGone)?;
-        let taken = snapshot::take(&mut tx, &found.share, &share, self.at, (acting.id(), now)).await?;
+        let taken =
+            snapshot::take(&mut tx, acting.authority(&permit), (&found.share, &share), self.at, (acting.id(), now))
+                .await?;
         tx.commit().await?;
         let mut told = format!("made the share `{name}`: {} files and folders, {} bytes", taken.items, taken.bytes);
         if taken.later > 0 {

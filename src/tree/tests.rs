@@ -276,7 +276,7 @@ impl Room {
                 let name = Name::parse(&format!("Snapshot {}", now.0)).unwrap();
                 let id = shares::create(tx, &administrator, &NewShare::team(share.org, &name), now).await.unwrap();
                 let new = shares::by_id(tx, id).await.unwrap().unwrap();
-                let taken = snapshot::take(tx, share, &new, Some(mark.at), (self.user.id, now)).await.unwrap();
+                let taken = snapshot::take(tx, by, (share, &new), Some(mark.at), (self.user.id, now)).await.unwrap();
                 assert_eq!(taken.items as usize, mark.then.len(), "{:?}", mark.then);
                 for (path, content) in &mark.then {
                     let below = RelPath::parse_human(path).unwrap().segments()[1..].to_vec();

@@ -3,10 +3,12 @@
 //! Files have the state of that time and no other, properties are those of today, grants and subscriptions are none. What
 //! was deleted since is there, unless it has been purged.
 
+use commonhold_acl::Permission;
+
 use super::{lay_out, sql};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
-use crate::history::HistoryError;
+use crate::history::{Authority, HistoryError};
 use crate::ids::UserId;
 use crate::shares::Share;
 use crate::tree::change::{Change, Op};
@@ -23,17 +25,18 @@ pub struct Snapshot {
     pub later: u64,
 }
 
-/// Fills `new`, a share without anything in it, with what `source` is, or was just before `moment`. Whether whoever asks may read all
-/// of the source is the caller's to ask.
+/// Fills `new`, a share without anything in it, with what `source` is, or was just before `moment`. `by` allows `list` on
+/// its root; whether whoever asks may read all of it is the caller's to ask.
 ///
 /// Errors: [`HistoryError::Future`], [`TreeError::OverQuota`].
 pub async fn take(
     tx: &mut WriteTx,
-    source: &Share,
-    new: &Share,
+    by: Authority<'_>,
+    (source, new): (&Share, &Share),
     moment: Option<Moment>,
     (actor, now): (UserId, Moment),
 ) -> Result<Snapshot, HistoryError> {
+    by.require(Permission::List, source.root);
     if moment.is_some_and(|moment| moment > now) {
         return Err(HistoryError::Future);
     }
