@@ -4,7 +4,7 @@
 //! of the audit as it was kept last.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -59,7 +59,7 @@ pub enum SiteError {
     DatabaseInUse,
     /// The folder.
     #[error("`{0}`: {1}")]
-    Folder(PathBuf, std::io::Error),
+    Folder(PathBuf, io::Error),
     /// The URL of the database.
     #[error("`storage.database` is no URL of a PostgreSQL database: {0}")]
     Url(String),
@@ -99,21 +99,13 @@ impl HeadFile {
         };
         let mut text = String::new();
         file.take(HEAD_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
-        let head = text.parse().map_err(|why| failed(std::io::Error::new(ErrorKind::InvalidData, why)))?;
+        let head = text.parse().map_err(|why| failed(io::Error::new(ErrorKind::InvalidData, why)))?;
         Ok(Some(head))
     }
 
     /// Keeps this head instead; a crash leaves the one or the other.
     pub fn write(&self, head: &Head) -> Result<(), SiteError> {
-        let failed = |error| SiteError::Folder(self.0.clone(), error);
-        let mut beside = self.0.clone().into_os_string();
-        beside.push(".new");
-        let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside);
-        let mut file = options.map_err(failed)?;
-        writeln!(file, "{head}").and_then(|()| file.sync_data()).map_err(failed)?;
-        std::fs::rename(&beside, &self.0).map_err(failed)?;
-        let folder = self.0.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_data()).map_err(failed)
+        replace(&self.0, &format!("{head}\n")).map_err(|error| SiteError::Folder(self.0.clone(), error))
     }
 }
 
@@ -262,4 +254,16 @@ impl Site {
 fn make_folder(folder: &Path) -> Result<(), SiteError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|error| SiteError::Folder(folder.to_owned(), error))
+}
+
+/// Writes a file as a whole, readable by its owner only: a crash leaves the old one or the new one.
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut beside = path.to_owned().into_os_string();
+    beside.push(".new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_data()?;
+    std::fs::rename(&beside, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_data()
 }

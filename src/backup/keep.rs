@@ -1,28 +1,23 @@
 //! Files of a backup: written beside and renamed, read with a bound, summed up.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{BackupError, MANIFEST_BYTES_MAX};
+use crate::site;
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 256 * 1024;
 
 /// Writes a file as a whole: a crash leaves the old one or the new one.
 pub(super) fn replace(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     let mut text = serde_json::to_string_pretty(value).expect("plain structs become JSON");
     text.push('\n');
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    File::open(path.parent().expect("a file lies in a folder"))?.sync_all()
+    site::replace(path, &text)
 }
 
 /// Reads what [`replace`] wrote.

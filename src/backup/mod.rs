@@ -149,7 +149,23 @@ impl Backup {
             return Err(BackupError::InUse(folder.to_owned()));
         }
         let blobs = Blobs::open(&folder.join(BLOBS), Durability::Full)?;
-        Ok(Self { folder: folder.to_owned(), blobs, _lock: Some(lock) })
+        let backup = Self { folder: folder.to_owned(), blobs, _lock: Some(lock) };
+        backup.clear()?;
+        Ok(backup)
+    }
+
+    /// Removes the rows of generations that never came about, or that were dropped and cut off at it.
+    fn clear(&self) -> Result<(), BackupError> {
+        let rows = self.folder.join(ROWS);
+        let failed = |error| BackupError::Folder(rows.clone(), error);
+        for entry in fs::read_dir(&rows).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let is_rows = path.extension().is_some_and(|extension| extension == "rows");
+            if is_rows && !path.with_extension("json").try_exists().map_err(failed)? {
+                fs::remove_file(&path).map_err(failed)?;
+            }
+        }
+        Ok(())
     }
 
     /// The whole generations, the oldest first.

@@ -2,6 +2,7 @@
 
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, query};
+use crate::tree::change::Op;
 
 /// Gives the site this id, and lets each share's sequence go on `skipped` later, with a change log that begins anew: what clients of the lost site
 /// know of it lies before its beginning.
@@ -11,10 +12,11 @@ pub(super) async fn renew(conn: &mut Conn, id: &str, skipped: i64, now: Moment) 
     // The root has changed as far as clients can tell: they look again.
     query(
         "insert into change (share_id, seq, op, node_id, name, actor_id, at)
-         select id, seq + ?1, 3, root_id, '', 0, ?2 from share",
+         select id, seq + ?1, ?3, root_id, '', 0, ?2 from share",
     )
     .bind(skipped)
     .bind(now.0)
+    .bind(Op::Props as i64)
     .execute(conn)
     .await?;
     query(

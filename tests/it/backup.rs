@@ -20,7 +20,10 @@ struct Drill {
 
 impl Drill {
     fn start() -> Self {
-        let site = Site::start();
+        Self::of(Site::start())
+    }
+
+    fn of(site: Site) -> Self {
         let [ana] = site.team("Projects", [("ana", "co-owner")]);
         ana.put("/Projects/large.bin", vec![1; LARGE]).status(201);
         ana.put("/Projects/large.bin", vec![2; LARGE]).status(204);
@@ -105,17 +108,40 @@ fn a_lost_site_comes_back_from_its_backup() {
 
 #[test]
 fn a_second_backup_brings_what_is_new_and_old_ones_go_with_what_only_they_named() {
-    let drill = Drill::start();
+    let drill = Drill::of(Site::start_with("[storage]\ngc_grace_h = 0\n"));
     assert_eq!(number(&drill.backup(), "contents"), 3);
     drill.ana.put("/Projects/new.bin", vec![6; LARGE]).status(201);
     let second = drill.backup();
     assert_eq!((number(&second, "generation"), number(&second, "contents")), (2, 4), "{second}");
+    // From now on only the older ones name what was in the deleted folder.
+    drill.site.cli(&["trash", "purge", "/Projects/gone"]).ok();
+    drill.site.cli(&["job", "run", "purge"]).ok();
+    drill.site.cli(&["gc"]).ok();
+    assert_eq!(number(&drill.backup(), "contents"), 3);
+    assert_eq!(files(&drill.folder.join("blobs")).len(), 4, "the older ones still name it");
     let told = drill.run("backup", &["--keep", "1"]).ok().stdout;
-    assert!(told.contains("of which 0 of 0 bytes are new") && told.contains("dropped 2 old generations"), "{told}");
+    assert!(told.contains("of which 0 of 0 bytes are new"), "{told}");
+    assert!(told.contains("dropped 3 old generations and 1 contents"), "{told}");
     let list = drill.run("backup", &["--list", "--json"]).ok().json();
     assert_eq!(list.as_array().map(Vec::len), Some(1));
-    assert_eq!(number(&list[0], "generation"), 3);
-    assert_eq!(files(&drill.folder.join("blobs")).len(), 4, "all of them are still named");
+    assert_eq!(number(&list[0], "generation"), 4);
+    assert_eq!(files(&drill.folder.join("blobs")).len(), 3, "the others are still named");
+    assert_eq!(files(&drill.folder.join("rows")).len(), 2);
+}
+
+/// The rows of a run that failed are of no use to anybody, and as large as the site's.
+#[test]
+fn the_next_backup_clears_away_what_a_failed_one_left() {
+    let drill = Drill::start();
+    drill.backup();
+    let rows = drill.folder.join("rows");
+    for name in ["000002.rows", "000002.json.new"] {
+        fs::write(rows.join(name), "cut off").expect("the folder is the test's");
+    }
+    let second = drill.backup();
+    assert_eq!(number(&second, "generation"), 2, "{second}");
+    let names: Vec<_> = files(&rows).into_iter().map(|file| file.file_name().expect("a name").to_owned()).collect();
+    assert_eq!(names, ["000001.json", "000001.rows", "000002.json", "000002.rows"]);
 }
 
 /// What is saved while the backup runs is in it or not, but never half.
