@@ -113,6 +113,10 @@ impl Throttle {
 
     /// Lets one guess through and charges it, or says in how many seconds to come back.
     pub async fn admit(&self, db: &Db, account: &NameKey, peer: IpAddr, now: Moment) -> Result<Guess, NotNow> {
+        // Before a transaction is begun: a flood of guesses must not become one of questions.
+        if let Some(wait_s) = self.table.refusal(account, network(peer), now) {
+            return Err(NotNow::Wait(wait_s));
+        }
         match db.aside().await? {
             Some(aside) => self.table.admit(aside, account, network(peer), now).await,
             None => self.memory.admit(account, peer, now).map_err(NotNow::Wait),
@@ -134,7 +138,7 @@ impl Throttle {
     pub async fn welcome(&self, db: &Db, account: &NameKey, peer: IpAddr, now: Moment) -> Result<(), DbError> {
         if !db.is_server() {
             self.memory.welcome(account, peer);
-        } else if self.table.is_news(account, network(peer))
+        } else if self.table.is_news(account, network(peer), now)
             && let Some(aside) = db.aside().await?
         {
             self.table.welcome(aside, account, network(peer), now).await?;

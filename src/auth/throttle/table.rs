@@ -18,7 +18,7 @@ use crate::path::NameKey;
 const KEPT_MAX: usize = 10_000;
 /// So long a refusal is repeated without a question to the database, so that a flood of guesses doesn't become one of questions.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(5);
-/// So long a network is familiar after its last login there that this server had not heard of.
+/// So long a network is familiar after the database was told of a login there, which it is again when half of the time is over.
 const FAMILIAR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// A row: of what kind, and about whom.
@@ -61,13 +61,28 @@ pub(super) struct Table {
     quotas: Quotas,
     /// By account and network: until when nothing of it is looked at.
     refused: Mutex<Cache<About, (Moment, Moment)>>,
-    /// Where owners were seen.
-    familiar: Mutex<Cache<About, ()>>,
+    /// Where owners were seen, and when the database was told.
+    familiar: Mutex<Cache<About, Moment>>,
 }
 
 impl Table {
     pub fn new(quotas: Quotas) -> Self {
         Self { quotas, refused: Mutex::new(Cache::new(KEPT_MAX)), familiar: Mutex::new(Cache::new(KEPT_MAX)) }
+    }
+
+    /// What is known without a question to the database: that nothing of it is looked at now. Seconds until another guess is.
+    pub fn refusal(&self, account: &NameKey, network: IpAddr, now: Moment) -> Option<u32> {
+        let pair = Rows::of(account, network).pair;
+        let (until, known_until) = self.refused.lock().get(&pair).copied()?;
+        (now < known_until).then(|| seconds(until.0 - now.0))
+    }
+
+    fn keep_refusal(&self, pair: About, until: Moment, now: Moment) {
+        self.refused.lock().insert(pair, (until, until.min(now.plus(REFUSAL_HOLDS))));
+    }
+
+    fn told(&self, familiar: &About) -> Option<Moment> {
+        self.familiar.lock().get(familiar).copied()
     }
 
     pub async fn admit(
@@ -78,12 +93,7 @@ impl Table {
         now: Moment,
     ) -> Result<Guess, NotNow> {
         let rows = Rows::of(account, network);
-        if let Some((until, known_until)) = self.refused.lock().get(&rows.pair).copied()
-            && now < known_until
-        {
-            return Err(NotNow::Wait(seconds(until.0 - now.0)));
-        }
-        let known = self.familiar.lock().get(&rows.familiar).is_some();
+        let known = self.told(&rows.familiar).is_some_and(|told| now < told.plus(FAMILIAR));
         let conn = aside.conn();
         let familiar = known || sql::is_there(conn, &rows.familiar, now).await?;
         let (mut wait_ms, mut delay) = (0, Duration::ZERO);
@@ -97,7 +107,7 @@ impl Table {
         if wait_ms > 0 {
             // Not committed: what is refused isn't charged.
             let until = now.plus(Duration::from_millis(wait_ms.unsigned_abs()));
-            self.refused.lock().insert(rows.pair, (until, until.min(now.plus(REFUSAL_HOLDS))));
+            self.keep_refusal(rows.pair, until, now);
             return Err(NotNow::Wait(seconds(wait_ms)));
         }
         aside.commit().await?;
@@ -109,13 +119,14 @@ impl Table {
         self.uncharge(&mut aside, &rows, guess.familiar).await?;
         sql::keep(aside.conn(), &rows.familiar, now.plus(FAMILIAR)).await?;
         aside.commit().await?;
-        self.familiar.lock().insert(rows.familiar, ());
+        self.familiar.lock().insert(rows.familiar, now);
         Ok(())
     }
 
-    /// Whether this server doesn't know yet that the account's owner was there.
-    pub fn is_news(&self, account: &NameKey, network: IpAddr) -> bool {
-        self.familiar.lock().get(&Rows::of(account, network).familiar).is_none()
+    /// Whether the database should be told that the account's owner was there: this server never did, or so long ago that the row will end.
+    pub fn is_news(&self, account: &NameKey, network: IpAddr, now: Moment) -> bool {
+        let told = self.told(&Rows::of(account, network).familiar);
+        told.is_none_or(|told| now >= told.plus(FAMILIAR / 2))
     }
 
     pub async fn welcome(
@@ -128,7 +139,7 @@ impl Table {
         let rows = Rows::of(account, network);
         sql::keep(aside.conn(), &rows.familiar, now.plus(FAMILIAR)).await?;
         aside.commit().await?;
-        self.familiar.lock().insert(rows.familiar, ());
+        self.familiar.lock().insert(rows.familiar, now);
         Ok(())
     }
 
@@ -153,4 +164,47 @@ pub async fn forget(db: &Db, now: Moment) -> Result<(), DbError> {
         aside.commit().await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::path::Name;
+
+    const START: Moment = Moment(1_700_000_000_000);
+
+    fn table() -> (Table, NameKey, IpAddr) {
+        let quotas = Quotas::new(&config::Auth::default());
+        (Table::new(quotas), Name::parse("ana").unwrap().key(), [192, 0, 2, 0].into())
+    }
+
+    #[test]
+    fn where_somebody_logs_in_every_day_stays_familiar_for_ever() {
+        let (table, ana, network) = table();
+        // As `welcome` does it, a day at a time.
+        let (day, mut row_ends) = (Duration::from_secs(24 * 60 * 60), START);
+        let mut told = 0;
+        for n in 0..1000 {
+            let now = START.plus(day * n);
+            assert!(n == 0 || now < row_ends, "day {n}: the row has ended");
+            if table.is_news(&ana, network, now) {
+                table.familiar.lock().insert(Rows::of(&ana, network).familiar, now);
+                row_ends = now.plus(FAMILIAR);
+                told += 1;
+            }
+        }
+        assert!(told < 30, "not each login is told: {told}");
+    }
+
+    #[test]
+    fn a_refusal_is_repeated_for_a_few_seconds_and_of_that_network_only() {
+        let (table, ana, network) = table();
+        assert_eq!(table.refusal(&ana, network, START), None);
+        table.keep_refusal(Rows::of(&ana, network).pair, START.plus(Duration::from_secs(60)), START);
+        assert_eq!(table.refusal(&ana, network, START), Some(61));
+        assert_eq!(table.refusal(&ana, network, START.plus(Duration::from_secs(4))), Some(57));
+        assert_eq!(table.refusal(&ana, network, START.plus(REFUSAL_HOLDS)), None, "it is asked again");
+        assert_eq!(table.refusal(&ana, [192, 0, 3, 0].into(), START), None);
+    }
 }
