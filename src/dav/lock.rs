@@ -103,7 +103,7 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
             let text = "A name that ends in `/` is a collection's; a lock makes files only.";
             return Err(HttpError::new(StatusCode::CONFLICT, text));
         }
-        taken::confirm_name(&spot.reached, name.as_str())?;
+        taken::confirm(&spot.reached, name.as_str(), 0)?;
         confirm(&mut tx, &spot, &chain, keys, &x).await?;
         // The file comes before its lock, and the lock may be refused.
         tx.protect().await?;

@@ -91,7 +91,7 @@ async fn early(x: &Exchange, terms: &Terms) -> Result<Promised, HttpError> {
     {
         return Err(refusal);
     }
-    taken::confirm_size(&spot.reached, terms.expected.unwrap_or(0))?;
+    taken::confirm(&spot.reached, name_of(x).as_str(), terms.expected.unwrap_or(0))?;
     let bytes_max = x.app.config.limits.upload_bytes_max;
     let bytes_max = spot.reached.measures().max_file_bytes().map_or(bytes_max, |policy| policy.min(bytes_max));
     if spot.located.usage().quota_bytes.is_none() {
@@ -169,12 +169,17 @@ fn decide(x: &Exchange, spot: &Spot) -> Result<Permit, HttpError> {
     if spot.located.node().is_some_and(Node::is_collection) {
         return Err(is_collection);
     }
-    taken::confirm_name(&spot.reached, x.path.name().expect("the root was refused").as_str())?;
+    taken::confirm(&spot.reached, name_of(x).as_str(), 0)?;
     if x.path.trailing_slash() {
         let text = "A name that ends in `/` is a collection's; make it with MKCOL.";
         return Err(HttpError::new(StatusCode::CONFLICT, text));
     }
     Ok(permit)
+}
+
+/// The name that the file has or gets.
+fn name_of(x: &Exchange) -> &Name {
+    x.path.name().expect("the root was refused")
 }
 
 /// Whoever may make nothing in a collection is told so whether the name is free or taken by what he doesn't see.
@@ -213,8 +218,8 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
         }
         return Err(refusal);
     }
-    taken::confirm_size(&spot.reached, content.size)?;
-    let name = x.path.name().expect("the root was refused");
+    let name = name_of(&x);
+    taken::confirm(&spot.reached, name.as_str(), content.size)?;
     let ancestors = spot.located.ancestors();
     let mut change = x.saving(&mut tx, &spot);
     let node = match over {
@@ -288,7 +293,7 @@ async fn collision_copy(
     let parent = spot.parent()?.clone();
     let scene = spot.scene(Scene::new(), Object::Destination, Object::Parent);
     let Ok(permit) = guard::permit(Operation::PutNew, &scene) else { return Err(refusal) };
-    let name = x.path.name().expect("the root was refused").as_str();
+    let name = name_of(x).as_str();
     let (stem, extension) = match name.rfind('.') {
         Some(dot) if dot > 0 => name.split_at(dot),
         _ => (name, ""),

@@ -13,6 +13,7 @@ use crate::ids::ShareId;
 use crate::path::{Name, RelPath};
 use crate::shares::Share;
 use crate::tree::Node;
+use crate::tree::scratch::is_exempt;
 
 /// The own home's name below the root.
 pub const HOME: &str = "Home";
@@ -29,6 +30,17 @@ pub struct Reached {
     measures: Arc<Measures>,
 }
 
+/// Why a share doesn't take a file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// One of this extension.
+    #[error("its extension is not taken (policy `excluded_extensions`)")]
+    Extension(String),
+    /// One of more bytes than this.
+    #[error("it is too large (policy `max_file_bytes`)")]
+    Bytes(u64),
+}
+
 impl Reached {
     pub(super) fn new(share: Share, mount: RelPath, sight: Sight, measures: Measures) -> Self {
         let (share, mount) = (Arc::new(share), Arc::new(mount));
@@ -38,6 +50,19 @@ impl Reached {
     /// The policies with a value that hold in it.
     pub fn measures(&self) -> &Measures {
         &self.measures
+    }
+
+    /// Whether the share takes a file of this name and size. The temporary files of editors may have any extension.
+    pub fn takes(&self, name: &str, bytes: u64) -> Result<(), NotTaken> {
+        if let Some(extension) = self.measures.excludes(name)
+            && !is_exempt(name)
+        {
+            return Err(NotTaken::Extension(extension.to_owned()));
+        }
+        match self.measures.max_file_bytes() {
+            Some(bytes_max) if bytes > bytes_max => Err(NotTaken::Bytes(bytes_max)),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Where its root is for the caller.

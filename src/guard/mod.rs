@@ -25,7 +25,7 @@ use commonhold_acl::{Channel, Item, Operation, Permit, Scene};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-pub use access::{Access, HOME, OTHERS, Place, Reached, is_fixed};
+pub use access::{Access, HOME, NotTaken, OTHERS, Place, Reached, is_fixed};
 pub use crowd::{Crowd, Person, is_owned, people_at};
 pub use deleted::{Deleted, deleted};
 pub use explain::{effective, explain, hidden};

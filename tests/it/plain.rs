@@ -94,6 +94,27 @@ fn what_is_not_brought_is_told() {
     site.is_consistent();
 }
 
+/// The kernel says that its files are empty, and gives more when they are read: what counts is what came.
+#[test]
+fn a_file_that_grows_while_it_is_brought_is_measured_again() {
+    let site = Site::start();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    site.cli(&["share", "set", "Projects", "--policy", "max_file_bytes=10"]).ok();
+    let import = || site.cli(&["import", "/proc/sys/kernel/random", "/Projects", "--json"]).exits(1).json();
+    let done = import();
+    let left_out = done["left_out_named"].as_array().expect("a list");
+    for name in ["/boot_id", "/uuid"] {
+        let is_told = |line: &serde_json::Value| {
+            line.as_str().is_some_and(|line| line.contains(&format!("{name}: it is too large")))
+        };
+        assert!(left_out.iter().any(is_told), "{name}: {done}");
+    }
+    let there: Vec<String> = ana.list("/Projects", Depth::One).status(207).paths();
+    assert!(there.iter().all(|path| !path.ends_with("id")), "{there:?}");
+    assert_eq!(done["files"].as_u64(), Some(there.len() as u64 - 1), "only what came is counted: {done} {there:?}");
+    site.is_consistent();
+}
+
 /// With `--as` the guard decides: what is not seen is not there, what may not be read is told, and nobody writes where he may not.
 #[test]
 fn in_a_users_name_it_is_what_he_may() {

@@ -1,5 +1,6 @@
 //! `import`: plain files into a folder.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -17,12 +18,11 @@ use crate::cli::place::{Found, TreePath};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
 use crate::directory::user::{self, User};
-use crate::guard::{self, Caller, Guard};
+use crate::guard::{self, Access, Caller, Guard, Reached};
 use crate::locks::{self, Keys};
 use crate::path::Name;
 use crate::site::Site;
 use crate::tree::change::{Change, Fresh};
-use crate::tree::scratch::is_exempt;
 use crate::tree::{self, Located, Node};
 
 /// Files that one transaction brings: other writers come in between.
@@ -124,6 +124,14 @@ struct Plain {
     modified: Moment,
 }
 
+/// What has a name already.
+enum There {
+    Folder,
+    File,
+    /// In this folder; none where a run that isn't a dry one would have made it.
+    Nothing(Option<Located>),
+}
+
 impl Bringing<'_> {
     /// Brings the files of one folder; its folders are made, and are to be done then.
     async fn folder(
@@ -135,7 +143,7 @@ impl Bringing<'_> {
         let mut files: Vec<Plain> = Vec::new();
         let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
         entries.sort_by_key(fs::DirEntry::file_name);
-        let mut keys: Vec<String> = Vec::new();
+        let mut keys = HashSet::new();
         for entry in entries {
             let path = entry.path();
             let told = path.display().to_string();
@@ -149,12 +157,10 @@ impl Bringing<'_> {
                 self.done.leave_out(&told, "its name can't be in a share");
                 continue;
             };
-            let key = name.key().as_str().to_owned();
-            if keys.contains(&key) {
+            if !keys.insert(name.key()) {
                 self.done.leave_out(&told, "another name is the same but for case or accents");
                 continue;
             }
-            keys.push(key);
             if about.is_file() {
                 files.push(Plain { path, name, size: about.len(), modified: Moment::from(about.modified()?) });
             } else if self.make_folder(names, &name, &told).await? {
@@ -170,29 +176,40 @@ impl Bringing<'_> {
 
     /// Makes a folder, unless it is there. False: something else is.
     async fn make_folder(&mut self, names: &[Name], name: &Name, told: &str) -> Result<bool, Failure> {
-        let mut tx = self.site.db.write().await?;
-        let Some(parent) = self.locate(&mut tx, names).await? else {
-            // Its parent would be made, too.
-            self.done.folders += 1;
-            return Ok(true);
-        };
-        match tree::find_exact(&mut tx, collection(&parent)?, name).await? {
-            Some(there) if there.is_collection() => return Ok(true),
-            Some(_) => {
-                self.done.leave_out(told, "a file of that name is there");
-                return Ok(false);
+        // Nobody waits for a folder that is there already, nor for a dry run.
+        let mut there = self.look(&mut self.site.db.read().await?, names, name).await?;
+        if matches!(there, There::Nothing(_)) && !self.dry_run {
+            let mut tx = self.site.db.write().await?;
+            there = self.look(&mut tx, names, name).await?;
+            if let There::Nothing(Some(parent)) = &there {
+                let (permit, _) = self.permit(&mut tx, parent, Operation::Mkcol).await?;
+                let mut change = Change::begin(&mut tx, parent, self.caller.user.id, Moment::now());
+                change.create_collection(&permit, parent.chain(), name).await?;
+                tx.commit().await?;
             }
-            None => {}
         }
-        self.done.folders += 1;
-        if self.dry_run {
-            return Ok(true);
+        match there {
+            There::Folder => Ok(true),
+            There::File => {
+                self.done.leave_out(told, "a file of that name is there");
+                Ok(false)
+            }
+            There::Nothing(_) => {
+                self.done.folders += 1;
+                Ok(true)
+            }
         }
-        let permit = self.permit(&mut tx, &parent, Operation::Mkcol).await?;
-        let mut change = Change::begin(&mut tx, &parent, self.caller.user.id, Moment::now());
-        change.create_collection(&permit, parent.chain(), name).await?;
-        tx.commit().await?;
-        Ok(true)
+    }
+
+    /// What has the name of a folder that is to be.
+    async fn look(&self, tx: &mut impl Reads, names: &[Name], name: &Name) -> Result<There, Failure> {
+        let Some(parent) = self.locate(tx, names).await? else { return Ok(There::Nothing(None)) };
+        let found = tree::find_exact(tx, collection(&parent)?, name).await?;
+        Ok(match found {
+            Some(there) if there.is_collection() => There::Folder,
+            Some(_) => There::File,
+            None => There::Nothing(Some(parent)),
+        })
     }
 
     /// The folder in the share; none where it would be made by a run that isn't a dry one.
@@ -204,23 +221,27 @@ impl Bringing<'_> {
         Ok(located.node().is_some().then_some(located))
     }
 
-    /// What the law and the locks say about something new in the folder.
+    /// What the law and the locks say about something new in the folder; with the share as it is reached.
     async fn permit(
         &self,
         tx: &mut WriteTx,
         parent: &Located,
         operation: Operation,
-    ) -> Result<commonhold_acl::Permit, Failure> {
+    ) -> Result<(commonhold_acl::Permit, Reached), Failure> {
         let access = self.guard.access_in(tx, &self.caller).await?;
-        let reached = access.by_id(self.found.share.id);
-        let reached = reached.ok_or_else(|| Failure::new(format!("there is no `{}`", self.found.shown)))?;
+        let reached = self.reached(&access)?;
         let chain = parent.chain();
         let scene = Scene::new().with(Object::Parent, reached.at(chain), guard::item(collection(parent)?));
         let permit = guard::permit(operation, &scene)
             .map_err(|refused| Failure::denied(refused.denial.explain(&self.found.shown).sentence))?;
         let keys = Keys { user: self.caller.user.id, tokens: &[] };
         locks::confirm(tx, chain, keys, Moment::now()).await?;
-        Ok(permit)
+        Ok((permit, reached.clone()))
+    }
+
+    fn reached<'a>(&self, access: &'a Access) -> Result<&'a Reached, Failure> {
+        let reached = access.by_id(self.found.share.id);
+        reached.ok_or_else(|| Failure::new(format!("there is no `{}`", self.found.shown)))
     }
 
     async fn files(&mut self, names: &[Name], files: &[Plain]) -> Result<(), Failure> {
@@ -229,26 +250,21 @@ impl Bringing<'_> {
             let mut reads = self.site.db.read().await?;
             let parent = self.locate(&mut reads, names).await?;
             let access = self.guard.access(&self.site.db, &self.caller).await?;
-            let reached = access.by_id(self.found.share.id);
+            let reached = self.reached(&access)?;
             for file in files {
                 let told = file.path.display().to_string();
                 let there = match &parent {
                     Some(parent) => tree::find_exact(&mut reads, collection(parent)?, &file.name).await?,
                     None => None,
                 };
-                let measures = reached.map(|reached| reached.measures());
-                let excluded = measures.and_then(|measures| measures.excludes(file.name.as_str()));
-                let bytes_max = measures.and_then(|measures| measures.max_file_bytes());
                 match there {
                     Some(there) if there.size == file.size && there.modified == file.modified => self.done.same += 1,
                     Some(_) => self.done.leave_out(&told, "something else of that name is there"),
-                    None if excluded.is_some() && !is_exempt(file.name.as_str()) => {
-                        self.done.leave_out(&told, "its extension is not taken (policy `excluded_extensions`)");
-                    }
-                    None if bytes_max.is_some_and(|max| file.size > max) => {
-                        self.done.leave_out(&told, "it is too large (policy `max_file_bytes`)");
-                    }
-                    None => new.push(file),
+                    // A courtesy: no bytes are read for nothing.
+                    None => match reached.takes(file.name.as_str(), file.size) {
+                        Err(why) => self.done.leave_out(&told, &why.to_string()),
+                        Ok(()) => new.push(file),
+                    },
                 }
             }
         }
@@ -266,20 +282,26 @@ impl Bringing<'_> {
                 Err(Staging::Store(failure)) => return Err(failure),
             }
         }
+        let (mut files, mut bytes) = (0, 0);
         let mut tx = self.site.db.write().await?;
         for (file, content) in &staged {
             let Some(parent) = self.locate(&mut tx, names).await? else { continue };
-            let permit = self.permit(&mut tx, &parent, Operation::PutNew).await?;
+            let (permit, reached) = self.permit(&mut tx, &parent, Operation::PutNew).await?;
+            let told = file.path.display().to_string();
             if tree::find_exact(&mut tx, collection(&parent)?, &file.name).await?.is_some() {
-                self.done.leave_out(&file.path.display().to_string(), "the name was taken meanwhile");
+                self.done.leave_out(&told, "the name was taken meanwhile");
+                continue;
+            }
+            if let Err(why) = reached.takes(file.name.as_str(), content.size) {
+                self.done.leave_out(&told, &why.to_string());
                 continue;
             }
             let mut change = Change::begin(&mut tx, &parent, self.caller.user.id, Moment::now());
             change.create_file(&permit, parent.chain(), &file.name, content, Some(file.modified)).await?;
+            (files, bytes) = (files + 1, bytes + content.size);
         }
         tx.commit().await?;
-        self.done.files += staged.len() as u64;
-        self.done.bytes += staged.iter().map(|(_, content)| content.size).sum::<u64>();
+        (self.done.files, self.done.bytes) = (self.done.files + files, self.done.bytes + bytes);
         Ok(())
     }
 
