@@ -124,9 +124,13 @@ fn in_a_users_name_it_is_what_he_may() {
     ana.put("/Projects/secret/a.txt", "hidden").status(201);
     ana.put("/Projects/b.txt", "seen").status(201);
     site.cli(&["grant", "inherit", "/Projects/secret", "off"]).ok();
+    ana.put("/Projects/listed.txt", "not for eve").status(201);
+    site.cli(&["grant", "add", "/Projects/listed.txt", "--user", "eve", "--deny", "read"]).ok();
     let (from, into) = (site.folder().join("from"), site.folder().join("into"));
-    site.cli(&["export", "/Projects", told(&into), "--as", "eve"]).ok();
-    assert!(into.join("b.txt").exists() && !into.join("secret").exists());
+    let ran = site.cli(&["export", "/Projects", told(&into), "--as", "eve"]).exits(1);
+    assert!(ran.stdout.contains("left out: /Projects/listed.txt: it may not be read"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("secret"), "{}", ran.stdout);
+    assert!(into.join("b.txt").exists() && !into.join("secret").exists() && !into.join("listed.txt").exists());
     fs::create_dir(&from).expect("a folder");
     put(&from.join("c.txt"), b"plain");
     let why = site.cli(&["import", told(&from), "/Projects", "--as", "eve"]).says_why_not();
@@ -135,7 +139,7 @@ fn in_a_users_name_it_is_what_he_may() {
     assert!(denied.contains("import"), "the denial is recorded");
     ana.get("/Projects/c.txt").status(404);
     // A quota holds for a command too.
-    site.cli(&["share", "set", "Projects", "--quota", "11"]).ok();
+    site.cli(&["share", "set", "Projects", "--quota", "22"]).ok();
     site.cli(&["import", told(&from), "/Projects", "--as", "ana"]).says_why_not();
     site.is_consistent();
 }
