@@ -22,7 +22,7 @@ use super::{Exchange, PREFIX as DAV_PREFIX, get, options, principals, props, sma
 use crate::app::App;
 use crate::clock::Moment;
 use crate::db::Reads;
-use crate::error::HttpError;
+use crate::error::{Condition, HttpError};
 use crate::guard::{self, Caller};
 use crate::history::HistoryError;
 use crate::history::revision::{self, Revision};
@@ -37,6 +37,9 @@ use crate::tree::{self, Node};
 pub const PREFIX: &str = "/versions/";
 /// What can be done here.
 const ALLOW_HERE: HeaderValue = HeaderValue::from_static("OPTIONS, GET, HEAD, PROPFIND");
+
+/// Named properties of all versions together in one answer, which is made at once.
+const ANSWER_PROPERTIES_MAX: usize = 200_000;
 
 /// The URL of a file's history.
 pub fn history_href(file: NodeId) -> String {
@@ -158,6 +161,9 @@ async fn propfind(visit: Visit, below: &str, body: RequestBody) -> Result<Reply,
     let mut tx = visit.app.db.read().await?;
     let (node, _) = file_of(&mut tx, &visit, file).await?;
     let revisions = revision::list(&mut tx, file).await.map_err(absent)?;
+    if number.is_none() && depth != Depth::Zero {
+        confirm_length(revisions.len(), &asked)?;
+    }
     let mut w = XmlWriter::new(&QName::dav("multistatus"), &[("C", NS)]);
     let known = Known { file: &node, revisions: &revisions };
     match number {
@@ -180,9 +186,25 @@ pub async fn tree_of(tx: &mut impl Reads, node: &Node, props: Option<Vec<QName>>
     let revisions = revision::list(tx, node.id).await.map_err(absent)?;
     let mut w = XmlWriter::new(&QName::dav("multistatus"), &[("C", NS)]);
     let asked = props.map_or(PropfindBody::Empty, PropfindBody::Prop);
+    confirm_length(revisions.len(), &asked)?;
     let known = Known { file: node, revisions: &revisions };
     (0..revisions.len()).for_each(|at| known.tell(&mut w, Subject::Version(at), &asked));
     Ok(principals::multistatus(w))
+}
+
+/// Bounds what the answer takes. Errors: 403 `number-of-matches-within-limits` beyond [`ANSWER_PROPERTIES_MAX`].
+fn confirm_length(versions: usize, asked: &PropfindBody) -> Result<(), HttpError> {
+    let names = match asked {
+        PropfindBody::Prop(names) | PropfindBody::AllProp { include: names } => names.len(),
+        PropfindBody::Empty | PropfindBody::PropName => 0,
+    };
+    if versions.saturating_mul(names) > ANSWER_PROPERTIES_MAX {
+        let text = format!(
+            "{versions} versions with {names} properties each are too much for one answer; ask for fewer properties."
+        );
+        return Err(HttpError::new(StatusCode::FORBIDDEN, text).with(Condition::NumberOfMatchesWithinLimits));
+    }
+    Ok(())
 }
 
 /// A file and its states, the newest first.
@@ -382,5 +404,13 @@ mod tests {
         for bad in ["", "/", "x", "17/3/1", "017/3", "17/03", "-1", "17/+3", "99999999999999999999"] {
             assert_eq!(parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_asked_of_all_versions_together_is_bounded() {
+        let named = |names: usize| PropfindBody::Prop(vec![QName::dav("version-name"); names]);
+        assert!(confirm_length(ANSWER_PROPERTIES_MAX / 10, &named(10)).is_ok());
+        assert!(confirm_length(ANSWER_PROPERTIES_MAX / 10 + 1, &named(10)).is_err());
+        assert!(confirm_length(revision::LISTED_MAX as usize, &PropfindBody::Empty).is_ok());
     }
 }
