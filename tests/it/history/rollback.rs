@@ -211,3 +211,31 @@ fn rolling_back_in_somebodys_name_wants_write_on_all_of_it() {
     assert_eq!(ben.list("/Projects", Depth::One).paths().len(), 4);
     site.is_consistent();
 }
+
+#[test]
+fn the_further_options_want_more_and_the_policy_stops_all_of_it() {
+    let site = Site::start();
+    let ([ana, ben], at) = share(&site);
+    let back = |words: &[&str]| site.cli(&[&["--as", "ben", "rollback"], words, &["--to", &at]].concat());
+    // What he may not restore stays deleted, whatever else comes back.
+    site.cli(&["grant", "add", "/Projects/plans/a.txt", "--user", "ben", "--deny", "delete"]).ok();
+    ana.delete("/Projects/plans/a.txt").status(204);
+    ana.delete("/Projects/e.txt").status(204);
+    back(&["/Projects", "--deleted"]).ok();
+    ben.get("/Projects/e.txt").status(200).body("e1");
+    ben.get("/Projects/plans/a.txt").status(404);
+
+    site.cli(&["grant", "add", "/Projects/other", "--user", "ben", "--deny", "create"]).ok();
+    for option in ["--deleted", "--new", "--whole"] {
+        let why = back(&["/Projects/other", option]).says_why_not();
+        assert!(why.contains("create"), "{option}: {why}");
+    }
+    back(&["/Projects/other"]).ok();
+
+    site.cli(&["org", "set", "Acme", "--policy", "user_rollback=off"]).ok();
+    let why = back(&["/Projects/other"]).says_why_not();
+    assert!(why.contains("user_rollback"), "{why}");
+    roll_back(&site, &["/Projects", "--to", &at, "--deleted"]);
+    ana.get("/Projects/plans/a.txt").status(200).body("a1");
+    site.is_consistent();
+}
