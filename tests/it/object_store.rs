@@ -118,6 +118,28 @@ fn a_silent_store_keeps_nobody_else_waiting() {
     });
 }
 
+/// Nobody waits for another's question whether the bucket is the right one.
+#[test]
+fn a_store_that_is_silent_from_the_start_is_waited_for_by_all_at_once() {
+    let Some((line, mut site, ana)) = on_a_line() else { return };
+    ana.put("/Projects/large.bin", bytes(LARGE)).status(201);
+    site.stop();
+    line.does(Does::Hang);
+    site.restart();
+    thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| {
+                let began = Instant::now();
+                ana.get("/Projects/large.bin").status(503);
+                let waited = began.elapsed();
+                assert!(waited < Duration::from_secs(10), "five times what an answer may take: {waited:?}");
+            });
+        }
+    });
+    line.does(Does::Pass);
+    ana.get("/Projects/large.bin").status(200).body(bytes(LARGE));
+}
+
 #[test]
 fn a_download_that_is_cut_on_the_way_comes_whole_all_the_same() {
     let Some((line, _site, ana)) = on_a_line() else { return };

@@ -9,7 +9,14 @@ mod leftovers;
 mod read;
 mod upload;
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{Stream, StreamExt, stream};
 use object_store::{
@@ -18,7 +25,7 @@ use object_store::{
     aws::{AmazonS3, AmazonS3Builder, Checksum},
     path::Path,
 };
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 
 pub(super) use leftovers::sweep;
 pub(super) use read::{Stretch, verify};
@@ -37,6 +44,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Bytes of an error's text that are kept.
 const WHY_BYTES_MAX: usize = 300;
+/// Characters of a store's code for an error that are kept.
+const CODE_CHARACTERS_MAX: usize = 64;
 /// The object that says whose part of the bucket this is.
 const MARKER: &str = "commonhold-site";
 
@@ -53,7 +62,7 @@ pub(super) struct Bucket {
     /// A permit for each MiB that uploads may have in memory.
     room: Arc<Semaphore>,
     /// Set once the marker was seen.
-    ours: OnceCell<()>,
+    ours: AtomicBool,
 }
 
 impl Bucket {
@@ -85,7 +94,15 @@ impl Bucket {
         let store = builder.build().map_err(|error| BlobError::Settings(why(&error)))?;
         let root = url.prefix().chain([site]).collect();
         let room = Arc::new(Semaphore::new(settings.upload_memory_mib));
-        Ok(Self { store, root, told: url.to_string(), site: site.to_owned(), patience, room, ours: OnceCell::new() })
+        Ok(Self {
+            store,
+            root,
+            told: url.to_string(),
+            site: site.to_owned(),
+            patience,
+            room,
+            ours: AtomicBool::new(false),
+        })
     }
 
     fn path(&self, id: &BlobId) -> Path {
@@ -105,18 +122,22 @@ impl Bucket {
         self.ours().await
     }
 
-    /// Confirms, once, that this part of the bucket is the site's: a wrong address must not look like lost contents.
+    /// Confirms, once, that this part of the bucket is the site's: a wrong address must not look like lost contents. Until then everybody asks
+    /// for himself: were they to wait for each other, a silent store would be waited for again and again.
     pub(super) async fn ours(&self) -> Result<(), BlobError> {
-        let look = || async {
-            let found = async { self.store.get(&self.marker()).await?.bytes().await };
-            match timed("looking at the bucket", self.patience, found).await? {
-                Ok(bytes) if bytes == self.site.as_bytes() => Ok(()),
-                Ok(_) => Err(BlobError::Foreign(self.told.clone())),
-                Err(error) if is_missing(&error) => Err(BlobError::Foreign(self.told.clone())),
-                Err(error) => Err(BlobError::Away { doing: "looking at the bucket", why: why(&error) }),
+        if self.ours.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let found = async { self.store.get(&self.marker()).await?.bytes().await };
+        match timed("looking at the bucket", self.patience, found).await? {
+            Ok(bytes) if bytes == self.site.as_bytes() => {
+                self.ours.store(true, Ordering::Relaxed);
+                Ok(())
             }
-        };
-        self.ours.get_or_try_init(look).await.map(|_| ())
+            Ok(_) => Err(BlobError::Foreign(self.told.clone())),
+            Err(error) if is_missing(&error) => Err(BlobError::Foreign(self.told.clone())),
+            Err(error) => Err(BlobError::Away { doing: "looking at the bucket", why: why(&error) }),
+        }
     }
 
     /// The answer to a request for a part of a blob, its body not read yet.
@@ -216,7 +237,7 @@ fn why(error: &Error) -> String {
     let mut told: String = text.split('<').next().unwrap_or_default().trim_end().chars().take(WHY_BYTES_MAX).collect();
     if let Some(code) = text.split_once("<Code>").and_then(|(_, rest)| rest.split('<').next()) {
         told.push(' ');
-        told.extend(code.chars().filter(char::is_ascii_alphanumeric).take(64));
+        told.extend(code.chars().filter(char::is_ascii_alphanumeric).take(CODE_CHARACTERS_MAX));
     }
     let mut cause = error.source();
     while let Some(next) = cause.and_then(|cause| cause.source()) {
