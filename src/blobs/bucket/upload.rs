@@ -73,23 +73,32 @@ impl Upload {
     /// Takes a full chunk and gives an empty buffer back. Waits while too much is under way, this upload's or others'.
     pub(in crate::blobs) async fn append(&mut self, chunk: Vec<u8>) -> Result<Vec<u8>, BlobError> {
         let spare = Vec::with_capacity(chunk.capacity());
+        self.reserve(self.mib()).await;
         self.take(chunk).await?;
         Ok(spare)
     }
 
-    async fn take(&mut self, chunk: Vec<u8>) -> Result<(), BlobError> {
-        let mib = part_mib(self.parts.as_ref().map_or(0, |parts| parts.arrived.len()));
+    /// Waits until the part that is filled may have so much memory, if it has none yet. Nobody waits here with a part half filled, so those
+    /// who have room always come to an end and give it back.
+    async fn reserve(&mut self, mib: usize) {
         if self.part.room.is_none() {
-            // Nobody waits here with a part half filled, so those who have room always come to an end and give it back.
             let wanted = u32::try_from(mib).expect("a part is small");
             let room = Arc::clone(&self.bucket.room).acquire_many_owned(wanted).await;
             self.part.room = Some(room.expect("the semaphore is never closed"));
         }
+    }
+
+    /// MiB of the part that is filled, once it is full.
+    fn mib(&self) -> usize {
+        part_mib(self.parts.as_ref().map_or(0, |parts| parts.arrived.len()))
+    }
+
+    async fn take(&mut self, chunk: Vec<u8>) -> Result<(), BlobError> {
         self.summing.update(&chunk);
         self.size += chunk.len() as u64;
         self.part.bytes += chunk.len();
         self.part.chunks.push(chunk.into());
-        if self.part.bytes >= mib * MIB {
+        if self.part.bytes >= self.mib() * MIB {
             self.send().await?;
         }
         Ok(())
@@ -107,6 +116,8 @@ impl Upload {
     /// Takes the last bytes and makes all of them a blob; gives its name and hashes. It is durable as far as the store's
     /// word goes.
     pub(in crate::blobs) async fn finish(mut self, last: Vec<u8>) -> Result<(BlobId, Sums), BlobError> {
+        // What begins a part now has no more to come.
+        self.reserve(last.len().div_ceil(MIB).max(1)).await;
         self.take(last).await?;
         match self.parts.take() {
             None => {
@@ -211,11 +222,31 @@ impl Drop for Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
 
     #[test]
     fn the_parts_that_s3_allows_hold_a_tebibyte() {
         let all: usize = (0..PARTS_MAX).map(part_mib).sum();
         assert!(all > MIB, "{all} MiB, and a TiB has {MIB}");
         assert!(part_mib(PARTS_MAX - 1) <= 256);
+    }
+
+    #[tokio::test]
+    async fn a_small_upload_takes_no_more_of_the_memory_than_it_needs() {
+        // It takes connections and says nothing.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", silent.local_addr().unwrap());
+        let settings = config::S3 { endpoint, allow_http: true, ..config::S3::default() };
+        let bucket = Bucket::new(&"s3://bucket/prefix".parse().unwrap(), &settings, "0123").unwrap();
+        let bucket = Arc::new(bucket);
+        let mut ways = Vec::new();
+        for (bytes, taken) in [(20_000, 1), (0, 1), (MIB, 1), (MIB + 1, 2)] {
+            let before = bucket.room.available_permits();
+            let upload = Upload::new(Arc::clone(&bucket), BlobId::fresh());
+            let mut way = Box::pin(upload.finish(vec![7; bytes]));
+            assert!(futures_util::poll!(&mut way).is_pending(), "the store says nothing");
+            assert_eq!(before - bucket.room.available_permits(), taken, "{bytes} bytes");
+            ways.push(way);
+        }
     }
 }
