@@ -15,6 +15,8 @@ use crate::tree::check::{self, Recorded};
 const VERB: &str = "damage";
 /// How often a cycle's place is kept.
 const SAVE: Duration = Duration::from_secs(10);
+/// Shorter pauses are put together: each takes a little longer than it should.
+const PAUSE_MIN: Duration = Duration::from_millis(10);
 
 pub(super) async fn run(run: &Run<'_>) -> Result<String, JobError> {
     let config = &run.chores.config.jobs;
@@ -22,7 +24,7 @@ pub(super) async fn run(run: &Run<'_>) -> Result<String, JobError> {
         return Ok("`jobs.scrub_days` is 0: nothing is read".to_owned());
     }
     let mut cycle = Cycle::from(run.claim.progress.as_deref());
-    let mut budget = Budget { per_s: config.scrub_bytes_per_s, begun: Instant::now(), bytes: 0 };
+    let mut budget = Budget { per_s: config.scrub_bytes_per_s, spent_until: Instant::now() };
     let mut saved = Instant::now();
     loop {
         let page = check::contents(&mut run.chores.db.read().await?, cycle.after).await?;
@@ -52,13 +54,16 @@ pub(super) async fn run(run: &Run<'_>) -> Result<String, JobError> {
 
 /// Reads one content and keeps in mind what it shows.
 async fn look_at(run: &Run<'_>, content: &Recorded, cycle: &mut Cycle, budget: &mut Budget) -> Result<(), JobError> {
+    if let Some(inline) = &content.inline {
+        run.pace.wait(budget.spend(inline.len() as u64, Instant::now())).await?;
+    }
     let mut examination = Examination::of(content);
     loop {
         let db = run.chores.db.clone();
+        let begun = Instant::now();
         match examination.step(&run.chores.blobs).await? {
             Step::Read(bytes) => {
-                budget.bytes += bytes;
-                run.pace.wait(budget.ahead()).await?;
+                run.pace.wait(budget.spend(bytes, begun)).await?;
             }
             Step::Right(sums) => {
                 if examine::is_news(&mut db.read().await?, content, &sums).await? {
@@ -79,17 +84,20 @@ async fn look_at(run: &Run<'_>, content: &Recorded, cycle: &mut Cycle, budget: &
     run.pace.wait(Duration::ZERO).await
 }
 
-/// How far the reading is ahead of what it may do in a second.
+/// How much may be read in a second. What was not read in time is not made up for: a slow hour is followed by no burst.
 struct Budget {
     per_s: u64,
-    begun: Instant,
-    bytes: u64,
+    /// What was read until now is paid for then.
+    spent_until: Instant,
 }
 
 impl Budget {
-    fn ahead(&self) -> Duration {
-        let due = Duration::from_secs_f64(self.bytes as f64 / self.per_s as f64);
-        due.saturating_sub(self.begun.elapsed())
+    /// For so many bytes, whose reading began then. Gives how long to wait now.
+    fn spend(&mut self, bytes: u64, begun: Instant) -> Duration {
+        let price = Duration::from_secs_f64(bytes as f64 / self.per_s as f64);
+        self.spent_until = self.spent_until.max(begun) + price;
+        let ahead = self.spent_until.saturating_duration_since(Instant::now());
+        if ahead < PAUSE_MIN { Duration::ZERO } else { ahead }
     }
 }
 
@@ -168,8 +176,20 @@ mod tests {
     #[test]
     fn a_budget_says_how_long_to_wait() {
         let now = Instant::now();
-        let budget = |bytes| Budget { per_s: 1000, begun: now, bytes }.ahead();
-        assert!(budget(60_000) > Duration::from_secs(55));
-        assert_eq!(budget(0), Duration::ZERO);
+        let mut budget = Budget { per_s: 1000, spent_until: now };
+        assert!(budget.spend(60_000, now) > Duration::from_secs(55));
+        assert!(budget.spend(60_000, now) > Duration::from_secs(115));
+        assert!(budget.spend(0, now) > Duration::from_secs(115));
+        let mut budget = Budget { per_s: 1000, spent_until: now };
+        assert_eq!(budget.spend(1, now), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_slow_hour_is_followed_by_no_burst() {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(3600);
+        let mut budget = Budget { per_s: 1000, spent_until: now };
+        budget.spend(1000, now);
+        assert!(budget.spend(60_000, later) > Duration::from_secs(3600 + 55));
     }
 }
