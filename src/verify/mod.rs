@@ -2,11 +2,12 @@
 //! and hash. It only reads; [`repair`] mends what can be mended without losing anything.
 //!
 //! Bytes that nothing names are no finding: an upload that was cut off leaves them, and they are collected. Nothing here holds more than a page of
-//! rows, and [`FINDINGS_MAX`] findings.
+//! rows, [`FINDINGS_MAX`] findings, and the ids of [`DAMAGED_IDS_MAX`] contents.
 
 pub mod repair;
 mod sql;
 
+use std::collections::HashSet;
 use std::fmt;
 
 use futures_util::TryStreamExt;
@@ -21,6 +22,8 @@ use crate::site::Site;
 use crate::tree::TreeError;
 use crate::tree::check::{self, FINDINGS_MAX, Recorded};
 
+/// Damaged contents that are kept in mind. Where there are more, no revision can be called whole.
+const DAMAGED_IDS_MAX: usize = 100_000;
 /// Blobs looked up in one question.
 const BLOBS_AT_ONCE: usize = 500;
 /// Names looked at in one question.
@@ -153,31 +156,38 @@ fn wrong_key(Named { node, name, key }: &Named) -> Option<String> {
 /// Every content against its hash.
 async fn contents(site: &Site, report: &mut Report, progress: &mut impl FnMut(&Counts)) -> Result<(), VerifyError> {
     let mut after = None;
-    let mut damaged = Vec::new();
+    let (mut damaged, mut ids, mut more) = (Vec::new(), HashSet::new(), 0);
     loop {
         let page = check::contents(&mut site.db.read().await?, after).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         for content in &page {
-            if let Some(damage) = damage(site, content).await? {
-                damaged.push((content.id, damage));
-            }
+            let damage = damage(site, content).await?;
             report.counts.contents += 1;
             report.counts.bytes += content.size;
             progress(&report.counts);
+            let Some(damage) = damage else { continue };
+            // A restored backup has rows of contents that were on their way out, without their bytes.
+            let Some(user) = check::user_of(&mut site.db.read().await?, content.id).await? else { continue };
+            if ids.len() < DAMAGED_IDS_MAX {
+                ids.insert(content.id);
+            }
+            if damaged.len() < FINDINGS_MAX as usize {
+                damaged.push((content.id, format!("content {} (of {user}): {damage}", content.id)));
+            } else {
+                more += 1;
+            }
         }
     }
-    let ids: Vec<ContentId> = damaged.iter().map(|(id, _)| *id).collect();
-    for (content, damage) in damaged {
-        let mut tx = site.db.read().await?;
-        // A restored backup has rows of contents that were on their way out, without their bytes.
-        let Some(user) = check::user_of(&mut tx, content).await? else { continue };
-        let mut told = format!("content {content} (of {user}): {damage}");
-        if let Some(remedy) = remedy(&mut tx, content, &ids).await? {
+    for (content, mut told) in damaged {
+        if ids.len() < DAMAGED_IDS_MAX
+            && let Some(remedy) = remedy(&mut site.db.read().await?, content, &ids).await?
+        {
             told.push_str(&format!("; {remedy}"));
         }
         report.find(told);
     }
+    report.more += more;
     Ok(())
 }
 
@@ -201,7 +211,7 @@ async fn damage(site: &Site, content: &Recorded) -> Result<Option<String>, Verif
 async fn remedy(
     reads: &mut impl Reads,
     content: ContentId,
-    damaged: &[ContentId],
+    damaged: &HashSet<ContentId>,
 ) -> Result<Option<String>, VerifyError> {
     let older = sql::older_states(reads.conn(), content).await?;
     let whole = older.into_iter().find(|state| !damaged.contains(&state.content));
