@@ -19,8 +19,9 @@ use crate::ids::ContentId;
 
 /// Contents of one transaction.
 pub const SLICE: usize = 200;
-/// An upload's blob may have the time of its beginning in its name; until it is so old it is no suspect.
-const UPLOAD_LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// An upload takes less: what is left of one that was begun earlier is nobody's, and until its blob, which has the time of its beginning in its
+/// name, is so old it is no suspect.
+pub const UPLOAD_LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What became of a slice of contents whose grace is over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -128,6 +128,11 @@ pub async fn is_news(reads: &mut impl Reads, content: &Recorded, sums: &Sums) ->
     Ok(content.size > CHUNK_BYTES && !sql::has_sums(conn, content.id, &sums.chunks).await?)
 }
 
+/// Whether any hashes of the content's chunks are kept.
+pub async fn has_sums(reads: &mut impl Reads, content: ContentId) -> Result<bool, DbError> {
+    sql::any_sums(reads.conn(), content).await
+}
+
 /// Whether hashes of the content's chunks are kept that are not those of its bytes, which are right.
 pub async fn contradicts(reads: &mut impl Reads, content: &Recorded, sums: &Sums) -> Result<bool, DbError> {
     let conn = reads.conn();

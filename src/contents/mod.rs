@@ -9,5 +9,7 @@ pub mod examine;
 pub mod proof;
 mod sql;
 
+pub(crate) use sql::named;
+
 #[cfg(test)]
 mod tests;

@@ -27,6 +27,7 @@ macro_rules! named {
         )
     };
 }
+pub(crate) use named;
 
 /// A statement in which `LIST` stands for the ids of a list that is bound as JSON.
 macro_rules! about_these {

@@ -86,13 +86,10 @@ async fn delete_blobs(run: &Run<'_>) -> Result<u64, JobError> {
     }
 }
 
-/// An upload takes less; what is left of one that was begun earlier is nobody's.
-const UPLOAD_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// `find-strays`.
 pub(super) async fn find_strays(run: &Run<'_>) -> Result<String, JobError> {
     // Parts of uploads are no blobs, and no list shows them. A store that can't find them has its own rules for them.
-    let parts = run.chores.blobs.sweep(run.now.minus(UPLOAD_AGE_MAX)).await;
+    let parts = run.chores.blobs.sweep(run.now.minus(collect::UPLOAD_LONGEST)).await;
     let parts = parts.inspect_err(|error| tracing::warn!(%error, "unfinished uploads could not be swept")).unwrap_or(0);
     let grace = grace(run.chores.config.storage.gc_grace_h);
     let until = run.now.plus(grace);

@@ -1,6 +1,7 @@
 //! The statements that look for what must never be, beside those of the tree's own check.
 
 use super::{Named, State};
+use crate::contents::named;
 use crate::db::{Conn, DbError, Row, Sql, query, query_scalar};
 use crate::ids::{ContentId, NodeId};
 
@@ -27,7 +28,7 @@ pub(super) async fn take_time(conn: &mut Conn) -> Result<()> {
 
 /// What must never be: each row a sentence.
 pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<String>> {
-    query_scalar(
+    query_scalar(concat!(
         "select 'node ' || n.id || ' (`' || n.name || '`) changed after the collection that it lies in did'
          from node n join node p on p.id = n.parent_id
          where n.seq > p.seq and substr(n.name, 1, 2) <> '~$' and substr(n.name, 1, 7) <> '.~lock.'
@@ -61,18 +62,17 @@ pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<S
          from trash t join node n on n.id = t.node_id where n.share_id <> t.share_id
          union all
          select 'content ' || lower(hex(c.id)) || ' is named by nothing, and the collector does not know of it'
-         from content c
-         where not exists (select 1 from node where node.content_id = c.id)
-           and not exists (select 1 from revision where revision.content_id = c.id)
-           and not exists (select 1 from gc where gc.content_id = c.id)
+         from content c where not ",
+        named!("c.id"),
+        " and not exists (select 1 from gc where gc.content_id = c.id)
          union all
          select 'content ' || lower(hex(g.content_id)) || ' was given up by the collector and is there'
          from gc g join content c on c.id = g.content_id where g.doomed = 1
          union all
          select 'the database has the bytes of content ' || lower(hex(i.content_id)) || ', which is not there'
          from content_inline i where not exists (select 1 from content c where c.id = i.content_id)
-         limit ?",
-    )
+         limit ?"
+    ))
     .bind(limit)
     .fetch_all(conn)
     .await

@@ -154,8 +154,7 @@ async fn sums(site: &Site, now: Moment) -> Result<Vec<String>, VerifyError> {
         let Some(last) = page.last() else { return Ok(done) };
         after = Some(last.id);
         for content in &page {
-            let known = sql::has_sums(site.db.read().await?.conn(), content.id).await?;
-            if !known {
+            if !examine::has_sums(&mut site.db.read().await?, content.id).await? {
                 continue;
             }
             let mut examination = Examination::of(content);

@@ -1,6 +1,7 @@
 //! The statements that mend rows. Each first tells what it is going to do.
 
 use crate::clock::Moment;
+use crate::contents::named;
 use crate::db::{Conn, DbError, Sql, query, query_scalar};
 use crate::ids::{ContentId, NodeId, ShareId};
 use crate::verify::sql::with_gone;
@@ -357,20 +358,22 @@ pub(super) async fn locks(conn: &mut Conn, limit: i64) -> Result<Vec<String>> {
 pub(super) async fn unknown_contents(conn: &mut Conn, limit: i64) -> Result<Vec<String>> {
     let mended = told(
         conn,
-        "select 'content ' || lower(hex(c.id)) || ', which nothing names, is the collector''s now'
-         from content c
-         where not exists (select 1 from node where node.content_id = c.id)
-           and not exists (select 1 from revision where revision.content_id = c.id)
-           and not exists (select 1 from gc where gc.content_id = c.id) limit ?",
+        concat!(
+            "select 'content ' || lower(hex(c.id)) || ', which nothing names, is the collector''s now'
+             from content c where not ",
+            named!("c.id"),
+            " and not exists (select 1 from gc where gc.content_id = c.id) limit ?"
+        ),
         limit,
     );
     let mended = mended.await?;
     done(
         conn,
-        "insert into gc (content_id) select c.id from content c
-         where not exists (select 1 from node where node.content_id = c.id)
-           and not exists (select 1 from revision where revision.content_id = c.id)
-         on conflict (content_id) do nothing",
+        concat!(
+            "insert into gc (content_id) select c.id from content c where not ",
+            named!("c.id"),
+            " on conflict (content_id) do nothing"
+        ),
     )
     .await?;
     Ok(mended)
@@ -442,10 +445,4 @@ pub(super) async fn set_key(conn: &mut Conn, node: NodeId, key: &str) -> Result<
     .fetch_optional(conn)
     .await?;
     Ok(share.map(ShareId))
-}
-
-/// Whether hashes of a content's chunks are kept.
-pub(super) async fn has_sums(conn: &mut Conn, content: ContentId) -> Result<bool> {
-    let any = query_scalar("select exists (select 1 from content_sums where content_id = ?)");
-    any.bind(content.0.as_bytes().as_slice()).fetch_one(conn).await
 }
