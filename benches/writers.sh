@@ -8,8 +8,8 @@ seconds=${1:-4} rounds=3
 . "$(dirname "${BASH_SOURCE[0]}")/../tests/postgres_home.sh"
 trap 'stop_servers data' EXIT
 cd "$work"
-"${as_owner[@]}" "$bin/initdb" -D "$work/data" -A trust -U postgres >init.log 2>&1
-"${as_owner[@]}" "$bin/pg_ctl" -D "$work/data" -l "$work/server.log" -w -o "-k $work -c listen_addresses= -c max_connections=100" start >start.log
+make_server data
+start_server data "$work" 100
 db() { psql -qAt -h "$work" -U postgres "$@"; }
 db >/dev/null <<'SQL'
 create table share (id bigint primary key, seq bigint not null, used bigint not null);

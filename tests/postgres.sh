@@ -9,12 +9,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 . "$here/postgres_home.sh"
 trap 'stop_servers data' EXIT
-(
-    cd "$work"
-    "${as_owner[@]}" "$bin/initdb" -D "$work/data" -A trust -U postgres --no-sync >"$work/initdb.log" 2>&1 ||
-        { cat "$work/initdb.log" >&2; exit 1; }
-    "${as_owner[@]}" "$bin/pg_ctl" -D "$work/data" -l "$work/server.log" -w \
-        -o "-k $work -c listen_addresses= -c fsync=off -c max_connections=500" start >"$work/start.log" 2>&1 ||
-        { cat "$work/start.log" "$work/server.log" >&2; exit 1; }
-)
+make_server data --no-sync
+start_server data "$work" 500 fsync=off
 COMMONHOLD_TEST_POSTGRES="postgres://postgres@${work//\//%2F}" "$@"

@@ -11,25 +11,25 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/postgres_home.sh"
 trap 'stop_servers one two' EXIT
 
-# start NODE: its socket lies in a folder of its own, and it listens on no port.
+# start NODE: its socket lies in a folder of its own.
 start() {
     "${as_owner[@]}" mkdir -p "$work/socket-$1"
-    "${as_owner[@]}" "$bin/pg_ctl" -D "$work/$1" -l "$work/$1.log" -w \
-        -o "-k $work/socket-$1 -c listen_addresses= -c max_connections=200" start >"$work/start-$1.log" 2>&1 ||
-        { cat "$work/start-$1.log" "$work/$1.log" >&2; return 1; }
+    start_server "$1" "$work/socket-$1" 200
 }
 
 # What an administrator does, as docs/operations.md says.
 cd "$work"
-"${as_owner[@]}" "$bin/initdb" -D "$work/one" -A trust -U postgres >"$work/initdb.log" 2>&1 || { cat "$work/initdb.log" >&2; exit 1; }
+make_server one
 start one
-"${as_owner[@]}" "$bin/pg_basebackup" -h "$work/socket-one" -U postgres -D "$work/two" -R -X stream -c fast >"$work/backup.log" 2>&1 ||
-    { cat "$work/backup.log" >&2; exit 1; }
+quietly one.log "$bin/pg_basebackup" -h "$work/socket-one" -U postgres -D "$work/two" -R -X stream -c fast
 start two
 psql -q -h "$work/socket-one" -U postgres -c "alter system set synchronous_standby_names = '*'" -c "select pg_reload_conf()" >/dev/null
-until [ "$(psql -qAt -h "$work/socket-one" -U postgres -c "select count(*) from pg_stat_replication where sync_state = 'sync'")" = 1 ]; do
-    read -rt 0.1 <> <(:) || true
+for _ in $(seq 600); do
+    state=$(psql -qAt -h "$work/socket-one" -U postgres -c "select sync_state from pg_stat_replication")
+    [ "$state" != sync ] || break
+    sleep 0.1
 done
+[ "$state" = sync ] || { cat "$work/two.log" >&2; echo "the standby doesn't follow" >&2; exit 1; }
 
 cat >"$work/failover" <<END
 #!/usr/bin/env bash
