@@ -29,8 +29,8 @@ Examples:
   commonhold export /Projects /mnt/copy/projects
   commonhold export ~ana/Reports /mnt/copy/ana --as ana       what she sees and may read
 
-Works beside the running server. Again, it brings what has another size or time and leaves the rest; it removes nothing, so what was deleted in the
-share stays in the copy. Names that the file system can't have and what may not be read are told, and the exit status is 1 then.
+Works beside the running server. Again, it brings what has another size or time, over any plain file of that name, and leaves the rest; it removes nothing,
+so what was deleted in the share stays in the copy. Names that the file system can't have and what may not be read are told, and the exit status is 1 then.
 Earlier revisions, locks, properties and rights are no part of it: `backup` has them.")]
 pub(in crate::cli) struct Export {
     /// The folder, such as /Projects/plans
