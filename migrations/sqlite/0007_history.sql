@@ -41,9 +41,7 @@ insert into place (node_id, share_id, parent_id, name, name_key, left_at)
 select node_id, share_id, parent_id, name, '', deleted_at from trash;
 
 alter table trash add column path text not null default '';              -- the names above it, in case they go too
-alter table trash add column bytes integer;                              -- of the whole tree; null: nobody has counted
-alter table trash add column items integer;
-alter table trash add column version integer not null default 0;         -- grows when something of it is trimmed
+alter table trash add column version integer not null default 0;         -- grows when something of it is trimmed or taken out
 
 -- The topmost nodes of trees that no share leads to: what is being purged, and copies in the making.
 create table detached (

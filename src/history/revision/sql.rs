@@ -126,7 +126,7 @@ pub(super) async fn trim_by_rule(conn: &mut Conn, files: &[NodeId], rule: &Rule)
 
 /// What was counted of the share's trash may no longer be true.
 pub(super) async fn recount_trash(conn: &mut Conn, share: ShareId) -> Result<()> {
-    let recount = query("update trash set bytes = null, items = null, version = version + 1 where share_id = ?");
+    let recount = query("update trash set version = version + 1 where share_id = ?");
     recount.bind(share.0).execute(conn).await?;
     Ok(())
 }

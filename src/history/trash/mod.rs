@@ -19,7 +19,7 @@ use crate::locks;
 use crate::path::{Name, PATH_DEPTH_MAX};
 use crate::shares::Share;
 use crate::tree::change::{Change, Op};
-use crate::tree::{Node, TreeError};
+use crate::tree::{self, Node, TreeError, transfer_sql};
 
 pub use purge::{SLICE_NODES, purge_slice};
 
@@ -131,7 +131,7 @@ async fn placed(tx: &mut impl Reads, share: &Share, rows: Vec<Row>) -> Result<Ve
     let root = above.get(&share.root).map(|(root, _)| root.clone());
     let root = match root {
         Some(root) => root,
-        None => sql::node(tx.conn(), share.root).await?.ok_or(TreeError::ShareGone)?,
+        None => tree::locate(tx, share.root, &[]).await?.node().cloned().ok_or(TreeError::ShareGone)?,
     };
     Ok(rows.into_iter().map(|row| row.item(share, &root, &above)).collect())
 }
@@ -195,8 +195,7 @@ pub async fn rebuild<E: From<HistoryError>>(
     for (at, name) in item.place.iter().enumerate() {
         let name = Name::parse(name).map_err(|_| HistoryError::NotInTrash)?;
         let last = way.last().expect("the way begins with the root");
-        let found = sql::member(change.tx.conn(), last.id, name.key().as_str()).await;
-        let next = match found.map_err(|error| wrap(error.into()))? {
+        let next = match tree::find_exact(change.tx, last, &name).await.map_err(wrap)? {
             Some(node) if node.is_collection() => node,
             Some(node) => return Err(HistoryError::InTheWay(node.name).into()),
             None => {
@@ -240,23 +239,26 @@ pub async fn restore(
             return Err(TreeError::TooDeep.into());
         }
     }
-    let name = free_name(change.tx, parent.id, name).await?;
+    let name = free_name(change.tx, parent, name).await?;
     let speaks = grants::speaks(change.tx, &item.node).await?;
     if speaks {
         change.tx.touch_directory();
     }
     let seq = change.next_seq(name.as_str());
-    sql::restore(change.tx.conn(), item.node.id, parent.id, &name, seq, change.by.at).await?;
+    let (id, key) = (item.node.id, name.key());
+    let to = (name.as_str(), key.as_str());
+    transfer_sql::move_node(change.tx.conn(), id, parent.id, to, seq, change.by.at).await?;
+    transfer_sql::leave_trash(change.tx.conn(), id).await?;
     locks::left_behind(change.tx, &item.node).await?;
     change.log(Op::Restore, (item.node.id, Some(parent.id), name.as_str()), 0, ancestors).await?;
     Ok(Node { parent: Some(parent.id), name: name.as_str().to_owned(), seq, ..item.node.clone() })
 }
 
 /// The name, or the first variant of it that is free.
-async fn free_name(tx: &mut WriteTx, parent: NodeId, name: &Name) -> Result<Name, HistoryError> {
+async fn free_name(tx: &mut WriteTx, parent: &Node, name: &Name) -> Result<Name, HistoryError> {
     for number in 0..VARIANTS_MAX {
         let Some(variant) = variant(name, number) else { break };
-        if sql::member(tx.conn(), parent, variant.key().as_str()).await?.is_none() {
+        if tree::find_exact(tx, parent, &variant).await?.is_none() {
             return Ok(variant);
         }
     }

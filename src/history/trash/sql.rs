@@ -6,7 +6,6 @@ use super::{Measured, Period, Row};
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, query, query_scalar};
 use crate::ids::{NodeId, ShareId, UserId};
-use crate::path::Name;
 use crate::tree::{Node, node_of_row};
 
 type Result<T> = std::result::Result<T, DbError>;
@@ -95,31 +94,10 @@ pub(super) async fn above(conn: &mut Conn, nodes: &[NodeId]) -> Result<Vec<(Node
     rows.iter().map(|row| node_of_row(row).and_then(|node| Ok((node.id, (node, row.try_get(13)?))))).collect()
 }
 
-pub(super) async fn node(conn: &mut Conn, node: NodeId) -> Result<Option<Node>> {
-    let row = query(
-        "select id, share_id, parent_id, name, kind, content_id, size, modified_at, created_at, seq,
-                lease_user, lease_until, has_props
-         from node where id = ?",
-    );
-    row.bind(node.0).fetch_optional(conn).await?.as_ref().map(node_of_row).transpose()
-}
-
-pub(super) async fn member(conn: &mut Conn, parent: NodeId, key: &str) -> Result<Option<Node>> {
-    let id: Option<i64> = query_scalar("select id from node where parent_id = ? and name_key = ?")
-        .bind(parent.0)
-        .bind(key)
-        .fetch_optional(&mut *conn)
-        .await?;
-    match id {
-        Some(id) => node(conn, NodeId(id)).await,
-        None => Ok(None),
-    }
-}
-
 pub(super) async fn measure(conn: &mut Conn, nodes: &[NodeId]) -> Result<Vec<Measured>> {
     let rows = query(
         "with recursive walk (top, id) as (
-             select node_id, node_id from trash where node_id in (select value from json_each(?1)) and bytes is null
+             select node_id, node_id from trash where node_id in (select value from json_each(?))
              union all
              select walk.top, node.id from walk join node on node.parent_id = walk.id
          ), counted (top, items, bytes) as (
@@ -128,9 +106,8 @@ pub(super) async fn measure(conn: &mut Conn, nodes: &[NodeId]) -> Result<Vec<Mea
                                                    where node_id = node.id), 0)) as bigint)
              from walk join node on node.id = walk.id group by walk.top
          )
-         select node_id, coalesce(counted.bytes, trash.bytes), coalesce(counted.items, trash.items), version
-         from trash left join counted on counted.top = trash.node_id
-         where node_id in (select value from json_each(?1))",
+         select node_id, counted.bytes, counted.items, version
+         from trash join counted on counted.top = trash.node_id",
     );
     let rows = rows.bind(list(nodes)).fetch_all(conn).await?;
     let measured = |row: &crate::db::Row| {
@@ -201,34 +178,6 @@ pub(super) async fn levels_below(conn: &mut Conn, node: NodeId) -> Result<i64> {
     .bind(node.0)
     .fetch_one(conn)
     .await
-}
-
-/// Brings a node back from the trash.
-pub(super) async fn restore(
-    conn: &mut Conn,
-    node: NodeId,
-    parent: NodeId,
-    name: &Name,
-    seq: i64,
-    now: Moment,
-) -> Result<()> {
-    query(
-        "insert into place (node_id, share_id, parent_id, name, name_key, left_at)
-         select id, share_id, parent_id, name, name_key, ? from node where id = ?;
-         update node set parent_id = ?, name = ?, name_key = ?, seq = ? where id = ?;
-         delete from trash where node_id = ?",
-    )
-    .bind(now.0)
-    .bind(node.0)
-    .bind(parent.0)
-    .bind(name.as_str())
-    .bind(name.key().as_str().to_owned())
-    .bind(seq)
-    .bind(node.0)
-    .bind(node.0)
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 /// By which it is known whether what was counted of a deleted tree is still true; `None` when it is not in the trash.

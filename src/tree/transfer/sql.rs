@@ -35,13 +35,13 @@ pub(super) async fn vacated(
 }
 
 /// Takes a node's row out of the list of the trash.
-pub(super) async fn leave_trash(conn: &mut Conn, node: NodeId) -> Result<()> {
+pub(crate) async fn leave_trash(conn: &mut Conn, node: NodeId) -> Result<()> {
     query("delete from trash where node_id = ?").bind(node.0).execute(conn).await?;
     Ok(())
 }
 
 /// Gives a node another place and name.
-pub(super) async fn move_node(
+pub(crate) async fn move_node(
     conn: &mut Conn,
     id: NodeId,
     parent: NodeId,
