@@ -448,7 +448,15 @@ impl Restore {
         };
         bin.permit(Operation::ListTrash, item)?;
         let (way, name) = match &self.to {
-            Some(to) => target(acting, tx, bin, item, to).await?,
+            Some(to) => {
+                let (way, name) = target(acting, tx, bin, item, to).await?;
+                // It has its size already; what is asked is whether the share takes such a name.
+                if let Some(reached) = reached.filter(|_| !item.node.is_collection() && name.as_str() != item.node.name)
+                {
+                    reached.takes(name.as_str(), 0).map_err(|why| Failure::denied(why.to_string()))?;
+                }
+                (way, name)
+            }
             None => {
                 let root = tree::locate(tx, bin.share.root, &[]).await?;
                 let mut change = acting.change(tx, &root, now);

@@ -205,3 +205,18 @@ fn what_is_restored_is_not_locked_any_more() {
     ben.put("/Projects/plan.txt", "v2").status(204);
     site.is_consistent();
 }
+
+#[test]
+fn a_deleted_file_gets_no_name_by_restoring_that_the_share_does_not_take() {
+    let site = Site::start();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    ana.put("/Projects/x.txt", "x").status(201);
+    ana.delete("/Projects/x.txt").status(204);
+    site.cli(&["share", "set", "Projects", "--policy", "excluded_extensions=.exe"]).ok();
+    let to = |name: &str| site.cli(&["--as", "ana", "trash", "restore", "/Projects/x.txt", "--to", name]);
+    let why = to("/Projects/x.exe").says_why_not();
+    assert!(why.contains("excluded_extensions"), "{why}");
+    ana.get("/Projects/x.exe").status(404);
+    to("/Projects/y.txt").ok();
+    ana.get("/Projects/y.txt").status(200).body("x");
+}
