@@ -20,7 +20,7 @@ use crate::tree::change::Change;
 use crate::tree::{self, Located};
 
 /// Through what it comes, for the history.
-const CLIENT: &str = "command line";
+pub(super) const CLIENT: &str = "command line";
 /// Whose work it is when nobody is named: no account has this id.
 const NOBODY: UserId = UserId(0);
 /// What stands in the way is named up to this number.

@@ -141,5 +141,9 @@ fn in_a_users_name_it_is_what_he_may() {
     // A quota holds for a command too.
     site.cli(&["share", "set", "Projects", "--quota", "22"]).ok();
     site.cli(&["import", told(&from), "/Projects", "--as", "ana"]).says_why_not();
+    site.cli(&["share", "set", "Projects", "--quota", "1000"]).ok();
+    site.cli(&["import", told(&from), "/Projects", "--as", "ana"]).ok();
+    let states = site.cli(&["revision", "list", "/Projects/c.txt", "--json"]).ok().json();
+    assert_eq!((&states[0]["author"], &states[0]["client"]), (&"ana".into(), &"command line".into()), "{states}");
     site.is_consistent();
 }

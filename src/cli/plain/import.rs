@@ -13,6 +13,7 @@ use commonhold_acl::{Channel, Object, Operation, Scene};
 use super::Done;
 use crate::blobs::Sealed;
 use crate::cli::Context;
+use crate::cli::history::CLIENT;
 use crate::cli::output::{Answer, Failure};
 use crate::cli::place::{Found, TreePath};
 use crate::clock::Moment;
@@ -183,7 +184,8 @@ impl Bringing<'_> {
             there = self.look(&mut tx, names, name).await?;
             if let There::Nothing(Some(parent)) = &there {
                 let (permit, _) = self.permit(&mut tx, parent, Operation::Mkcol).await?;
-                let mut change = Change::begin(&mut tx, parent, self.caller.user.id, Moment::now());
+                let mut change =
+                    Change::begin(&mut tx, parent, self.caller.user.id, Moment::now()).through(CLIENT.to_owned());
                 change.create_collection(&permit, parent.chain(), name).await?;
                 tx.commit().await?;
             }
@@ -296,7 +298,8 @@ impl Bringing<'_> {
                 self.done.leave_out(&told, &why.to_string());
                 continue;
             }
-            let mut change = Change::begin(&mut tx, &parent, self.caller.user.id, Moment::now());
+            let mut change =
+                Change::begin(&mut tx, &parent, self.caller.user.id, Moment::now()).through(CLIENT.to_owned());
             change.create_file(&permit, parent.chain(), &file.name, content, Some(file.modified)).await?;
             (files, bytes) = (files + 1, bytes + content.size);
         }
