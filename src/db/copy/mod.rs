@@ -80,29 +80,34 @@ impl Sum {
     }
 }
 
-/// The pages of a table, one after the other.
+/// The pages of a table, one after the other, and the sum of what went by.
 struct Pages<'t> {
     table: &'t Table,
     statements: Statements,
     after: Option<Vec<Value>>,
+    sum: Sum,
 }
 
 impl<'t> Pages<'t> {
     fn of(table: &'t Table) -> Self {
-        Self { table, statements: Statements::of(table), after: None }
+        Self { table, statements: Statements::of(table), after: None, sum: Sum::new() }
     }
 
-    /// The next rows; none at the end.
-    async fn next(&mut self, reads: &mut impl Reads) -> Result<Vec<Row>, DbError> {
+    /// The next rows; `None` at the end.
+    async fn next(&mut self, reads: &mut impl Reads) -> Result<Option<Vec<Row>>, DbError> {
         let page = match &self.after {
             None => query(self.statements.first),
             Some(key) => key.iter().fold(query(self.statements.next), |query, value| query.bind(bind(value))),
         };
         let rows = page.bind(PAGE_ROWS).fetch_all(reads.conn()).await?;
-        if let Some(last) = rows.last() {
-            self.after = Some(self.table.key.iter().map(|at| last.0[*at].clone()).collect());
-        }
-        Ok(rows)
+        let Some(last) = rows.last() else { return Ok(None) };
+        self.after = Some(self.table.key.iter().map(|at| last.0[*at].clone()).collect());
+        rows.iter().for_each(|row| self.sum.add(&row.0));
+        Ok(Some(rows))
+    }
+
+    fn sum(self) -> TableSum {
+        self.sum.of(&self.table.name)
     }
 }
 
@@ -119,18 +124,16 @@ fn bind(value: &Value) -> Bind<'_> {
 pub async fn sums(reads: &mut impl Reads) -> Result<Vec<TableSum>, DbError> {
     let mut sums = Vec::new();
     for table in catalog::tables(reads).await? {
-        let (mut pages, mut sum) = (Pages::of(&table), Sum::new());
-        loop {
-            let rows = pages.next(reads).await?;
-            if rows.is_empty() {
-                break;
-            }
-            rows.iter().for_each(|row| sum.add(&row.0));
-        }
-        sums.push(sum.of(&table.name));
+        let mut pages = Pages::of(&table);
+        while pages.next(reads).await?.is_some() {}
+        sums.push(pages.sum());
     }
+    Ok(by_name(sums))
+}
+
+fn by_name(mut sums: Vec<TableSum>) -> Vec<TableSum> {
     sums.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(sums)
+    sums
 }
 
 /// Writes all rows as a file; gives what it holds.
@@ -139,30 +142,19 @@ pub async fn dump(reads: &mut impl Reads, file: impl Write) -> Result<Vec<TableS
     let mut sums = Vec::new();
     for table in catalog::tables(reads).await? {
         writer.table(&table.name, &table.columns)?;
-        let (mut pages, mut sum) = (Pages::of(&table), Sum::new());
-        loop {
-            let rows = pages.next(reads).await?;
-            if rows.is_empty() {
-                break;
-            }
+        let mut pages = Pages::of(&table);
+        while let Some(rows) = pages.next(reads).await? {
             for row in &rows {
-                sum.add(&row.0);
                 writer.row(&row.0)?;
             }
         }
-        sums.push(sum.of(&table.name));
+        sums.push(pages.sum());
     }
     for (table, last) in catalog::last_ids(reads).await? {
         writer.last_id(&table, last)?;
     }
     writer.end()?;
-    sums.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(sums)
-}
-
-/// The versions of the schema that the rows in a file have.
-pub fn schema_of(file: impl Read) -> Result<Vec<i64>, CopyError> {
-    Ok(Reader::begin(file)?.schema)
+    Ok(by_name(sums))
 }
 
 /// The rows of one table in a file, as far as these columns go.
@@ -236,37 +228,32 @@ pub async fn copy(from: &Db, into: &Db) -> Result<Vec<TableSum>, CopyError> {
     let mut tx = into.unsealed().write().await?;
     let schema = schema(&mut reads).await?;
     let mut loading = Loading::begin(&mut tx, &schema).await?;
+    let mut sums = Vec::new();
     for table in catalog::tables(&mut reads).await? {
         loading.table(&table.name, &table.columns).await?;
         let mut pages = Pages::of(&table);
-        loop {
-            let rows = pages.next(&mut reads).await?;
-            if rows.is_empty() {
-                break;
-            }
+        while let Some(rows) = pages.next(&mut reads).await? {
             for row in rows {
                 loading.row(row.0).await?;
             }
         }
+        sums.push(pages.sum());
     }
     for (table, id) in catalog::last_ids(&mut reads).await? {
         loading.last_id(&table, id).await?;
     }
     loading.end().await?;
-    let expected = sums(&mut reads).await?;
+    let expected = by_name(sums);
     confirm(&mut tx, &expected).await?;
     tx.commit().await?;
     Ok(expected)
 }
 
-/// Confirms that the tables hold what was copied. Errors: [`CopyError::Differs`].
+/// Confirms that the tables hold what was copied, those and no others. Errors: [`CopyError::Differs`].
 pub async fn confirm(reads: &mut impl Reads, expected: &[TableSum]) -> Result<(), CopyError> {
-    for (found, expected) in sums(reads).await?.iter().zip(expected) {
-        if found != expected {
-            return Err(CopyError::Differs(expected.name.clone()));
-        }
-    }
-    Ok(())
+    let found = sums(reads).await?;
+    let differs = expected.iter().find(|sum| !found.contains(sum)).or(found.iter().find(|sum| !expected.contains(sum)));
+    differs.map_or(Ok(()), |sum| Err(CopyError::Differs(sum.name.clone())))
 }
 
 /// Rows on their way into an empty database.

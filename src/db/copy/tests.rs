@@ -87,7 +87,8 @@ async fn a_copy_holds_the_same_rows_and_gives_no_id_twice() {
 async fn a_file_of_rows_makes_the_same_database() {
     let (site, other) = (inhabited().await, empty().await);
     let file = dumped(&site.db).await;
-    assert_eq!(schema_of(file.as_slice()).unwrap(), schema(&mut site.db.read().await.unwrap()).await.unwrap());
+    let written = Reader::begin(file.as_slice()).unwrap().schema;
+    assert_eq!(written, schema(&mut site.db.read().await.unwrap()).await.unwrap());
     let mut tx = other.db.write().await.unwrap();
     load(&mut tx, file.as_slice()).await.unwrap();
     tx.commit().await.unwrap();
@@ -121,6 +122,11 @@ async fn other_rows_have_other_sums() {
     let (site, other) = (inhabited().await, empty().await);
     let told = copy(&site.db, &other.db).await.unwrap();
     let mut tx = other.db.write().await.unwrap();
+    // As many tables, too.
+    let lost = confirm(&mut tx, &told[..told.len() - 1]).await;
+    assert!(matches!(&lost, Err(CopyError::Differs(table)) if *table == told[told.len() - 1].name), "{lost:?}");
+    let more = [told.as_slice(), &[TableSum { name: "more".into(), ..told[0].clone() }]].concat();
+    assert!(matches!(confirm(&mut tx, &more).await, Err(CopyError::Differs(table)) if table == "more"));
     tx.touch_directory();
     query("update node set seq = modified_at + 1 where id = 500").execute(tx.conn()).await.unwrap();
     let confirmed = confirm(&mut tx, &told).await;
