@@ -223,7 +223,8 @@ impl List {
         if let (true, true, Some(refusal)) = (rows.is_empty(), place.is_some(), refusal) {
             return Err(refusal);
         }
-        rows.sort_by_key(|row: &Row| Reverse((row.at, row.number)));
+        // Each share's are in order already, also those of one moment.
+        rows.sort_by_key(|row: &Row| Reverse(row.at));
         let headings = ["number", "path", "kind", "deleted", "by", "bytes", "items", "place"];
         Ok(Answer::list(&rows, self.json, &headings, Row::cells))
     }

@@ -28,7 +28,7 @@ pub(super) async fn items(
                 trash.parent_id, deleted_by, user.name, deleted_at, path
          from trash join node on node.id = trash.node_id left join user on user.id = deleted_by
          where trash.share_id = ? and deleted_at >= ? and deleted_at < ? and cast(? as bigint) in (0, node.id)
-         order by deleted_at desc, node.id desc limit ?",
+         order by deleted_at desc, seq desc, node.id desc limit ?",
     );
     let rows = rows.bind(share.0).bind(period.since.map_or(i64::MIN, |since| since.0));
     let rows = rows.bind(period.until.map_or(i64::MAX, |until| until.0)).bind(only.map_or(0, |node| node.0));
