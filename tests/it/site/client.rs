@@ -218,6 +218,12 @@ impl Request<'_> {
     pub fn try_send(self) -> io::Result<Reply> {
         let (address, mut connection) = self.client.take_connection()?;
         let answer = self.send_on(&mut connection)?;
+        if let 502..=504 = answer.status
+            && answer.header("x-request-id").is_none()
+        {
+            // The balancer's own words, since a server's answers all have that header: it got none to hand on.
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{} from the balancer", answer.status)));
+        }
         // An early refusal may leave a connection that the server is about to close.
         if answer.status < 400 && answer.header("connection").is_none_or(|value| !value.eq_ignore_ascii_case("close")) {
             self.client.keep(address, connection);
