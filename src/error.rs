@@ -119,6 +119,8 @@ pub struct HttpError {
     pub retry_after_s: Option<u32>,
     /// The URLs of other resources that keep the whole from being done, each with this error's status: a 207.
     pub blockers: Vec<String>,
+    /// The same request may succeed if it is done once more at once: nothing of it was, because another transaction was in the way.
+    pub again: bool,
     /// The law's refusal behind it: for the audit, and never sent.
     pub denied: Option<Arc<Denied>>,
 }
@@ -135,7 +137,15 @@ pub struct Denied {
 impl HttpError {
     /// An answer with words.
     pub fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, condition: None, text: text.into(), retry_after_s: None, blockers: Vec::new(), denied: None }
+        Self {
+            status,
+            condition: None,
+            text: text.into(),
+            retry_after_s: None,
+            blockers: Vec::new(),
+            again: false,
+            denied: None,
+        }
     }
 
     /// The same with a condition.
@@ -205,10 +215,13 @@ impl HttpError {
     }
 }
 
+const BUSY: &str = "The server is busy. Please try again in a moment.";
+
 impl From<DbError> for HttpError {
     fn from(error: DbError) -> Self {
         match error {
-            DbError::Busy => Self::unavailable("The server is busy. Please try again in a moment."),
+            DbError::Busy => Self::unavailable(BUSY),
+            DbError::Conflict => Self { again: true, ..Self::unavailable(BUSY) },
             DbError::Full => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "The server's disk is full. Nothing was changed.")
                     .with(Condition::SufficientDiskSpace)

@@ -1,5 +1,7 @@
 //! COPY and MOVE (RFC 4918 sections 9.8 and 9.9): one transaction each, whatever the size of the tree.
 
+use std::sync::Arc;
+
 use commonhold_acl::{Denial, Landing, Object, Operation, Permit, Scene};
 use http::StatusCode;
 
@@ -23,7 +25,7 @@ use crate::tree::transfer::Target;
 /// an extension
 /// that is not taken; 409 the destination's parent is missing; 412 a condition, or Overwrite: F and something is there; 502 another
 /// server; 413 from another share; 507.
-pub async fn copy(x: Exchange) -> Result<Reply, HttpError> {
+pub async fn copy(x: Arc<Exchange>) -> Result<Reply, HttpError> {
     let deep = match Depth::parse(&x.head.headers)? {
         None | Some(Depth::Infinity) => true,
         Some(Depth::Zero) => false,
@@ -33,7 +35,7 @@ pub async fn copy(x: Exchange) -> Result<Reply, HttpError> {
 }
 
 /// In: a path, Destination, Overwrite (default T), Depth infinity. Out and errors: as [`copy`], and 403 for a share.
-pub async fn relocate(x: Exchange) -> Result<Reply, HttpError> {
+pub async fn relocate(x: Arc<Exchange>) -> Result<Reply, HttpError> {
     let shallow = match Depth::parse(&x.head.headers)? {
         None | Some(Depth::Infinity) => false,
         // Harmless on a file, and some clients send it.
@@ -49,7 +51,7 @@ enum Way {
     Move { shallow: bool },
 }
 
-async fn transfer(x: Exchange, way: Way) -> Result<Reply, HttpError> {
+async fn transfer(x: Arc<Exchange>, way: Way) -> Result<Reply, HttpError> {
     let conditions = Conditions::parse(&x.head.headers)?;
     let overwrite = Overwrite::parse(&x.head.headers)?.is_none_or(|header| header.0);
     let destination = destination(&x)?;

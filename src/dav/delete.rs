@@ -1,5 +1,7 @@
 //! DELETE: moves one resource, with everything below it, into the share's trash (RFC 4918 section 9.6).
 
+use std::sync::Arc;
+
 use commonhold_acl::{Object, Operation, Scene};
 use http::StatusCode;
 
@@ -15,7 +17,7 @@ use crate::reply::{self, Reply};
 ///
 /// Errors: 403 for the root, a share, without `delete` (or `delete-child` on the parent), or when something below isn't
 /// seen; 404; 412; 423; 207 when something below is locked or may not be deleted; 400 for another Depth on a collection.
-pub async fn delete(x: Exchange) -> Result<Reply, HttpError> {
+pub async fn delete(x: Arc<Exchange>) -> Result<Reply, HttpError> {
     let conditions = Conditions::parse(&x.head.headers)?;
     let depth = Depth::parse(&x.head.headers)?;
     let mut tx = x.app.db.write().await?;

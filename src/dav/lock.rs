@@ -38,11 +38,14 @@ const LOCK_BODY_BYTES_MAX: usize = 16 * 1024;
 /// locks; 404; 409 the parent is missing; 412; 423 locked by others, 207 when only something below is.
 pub async fn lock(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let body = LockBody::parse(&small_body(body, LOCK_BODY_BYTES_MAX).await?)?;
-    let db = x.app.db.clone();
-    shielded_briefly(&db, async move {
-        match body {
-            LockBody::New(info) => take(x, info).await,
-            LockBody::Refresh => refresh(x).await,
+    let body = Arc::new(body);
+    shielded_briefly(&Arc::new(x), move |x| {
+        let body = Arc::clone(&body);
+        async move {
+            match &*body {
+                LockBody::New(info) => take(&x, info).await,
+                LockBody::Refresh => refresh(&x).await,
+            }
         }
     })
     .await
@@ -55,14 +58,14 @@ fn timeout_s(x: &Exchange) -> Result<Option<u32>, HttpError> {
     }))
 }
 
-async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
+async fn take(x: &Exchange, info: &LockInfo) -> Result<Reply, HttpError> {
     let conditions = Conditions::parse(&x.head.headers)?;
     let deep = match Depth::parse(&x.head.headers)? {
         None | Some(Depth::Infinity) => true,
         Some(Depth::Zero) => false,
         Some(Depth::One) => return Err(HttpError::bad_request("LOCK takes Depth 0 or infinity.")),
     };
-    let timeout_s = timeout_s(&x)?;
+    let timeout_s = timeout_s(x)?;
     if x.path.is_root() {
         return Err(root_is_fixed());
     }
@@ -72,12 +75,12 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
     let view = View { access: &access, user: x.caller.user.id, now: x.now };
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(&x.path))?;
     let unmapped = spot.located.node().is_none();
-    let leased = spot.leased(&x);
+    let leased = spot.leased(x);
     if !spot.located.is_root() {
         spot.parent()?;
     }
     if spot.is_hidden() && leased.is_none() {
-        put::confirm_may_make(&x, &spot, Operation::LockNew)?;
+        put::confirm_may_make(x, &spot, Operation::LockNew)?;
     }
     let operation = match spot.located.node() {
         None => Operation::LockNew,
@@ -104,7 +107,7 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
             return Err(HttpError::new(StatusCode::CONFLICT, text));
         }
         taken::confirm(&spot.reached, name.as_str(), 0)?;
-        confirm(&mut tx, &spot, &chain, keys, &x).await?;
+        confirm(&mut tx, &spot, &chain, keys, x).await?;
         // The file comes before its lock, and the lock may be refused.
         tx.protect().await?;
         let empty = Fresh {
@@ -120,7 +123,7 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
     let wish = Wish {
         exclusive: info.scope == LockScope::Exclusive,
         deep,
-        owner: info.owner.map(|owner| owner.content().to_owned()),
+        owner: info.owner.as_ref().map(|owner| owner.content().to_owned()),
         timeout_s,
         fresh: unmapped,
         first: !spot.located.has_locks(),
@@ -128,19 +131,19 @@ async fn take(x: Exchange, info: LockInfo) -> Result<Reply, HttpError> {
     let who = (x.caller.user.id, x.caller.user.name.as_str());
     let lock = match locks::lock(&mut tx, &permit, &chain, who, wish, x.now).await {
         Ok(lock) => lock,
-        Err(refusal) => return Err(not_given(&mut tx, &access, &x, refusal).await),
+        Err(refusal) => return Err(not_given(&mut tx, &access, x, refusal).await),
     };
     let status = if unmapped { StatusCode::CREATED } else { StatusCode::OK };
     x.commit(tx, Deed::new(chain.last().expect("a chain has a node"), status)).await?;
-    let mut answer = discovery(&x, &lock, status);
+    let mut answer = discovery(x, &lock, status);
     let token = HeaderValue::try_from(format!("<{}>", lock.token)).expect("a token is ASCII");
     answer.headers_mut().insert(HeaderName::from_static("lock-token"), token);
     Ok(answer)
 }
 
-async fn refresh(x: Exchange) -> Result<Reply, HttpError> {
+async fn refresh(x: &Exchange) -> Result<Reply, HttpError> {
     let conditions = Conditions::parse(&x.head.headers)?;
-    let timeout_s = timeout_s(&x)?;
+    let timeout_s = timeout_s(x)?;
     let tokens = conditions.tokens();
     if tokens.is_empty() {
         return Err(HttpError::bad_request("To refresh a lock, name it in an If header; a new lock needs a body."));
@@ -149,9 +152,9 @@ async fn refresh(x: Exchange) -> Result<Reply, HttpError> {
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
     let view = View { access: &access, user: x.caller.user.id, now: x.now };
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
-    let node = spot.found_or_leased(&x)?;
+    let node = spot.found_or_leased(x)?;
     let operation = if node.is_collection() { Operation::LockFolder } else { Operation::LockFile };
-    let leased = spot.leased(&x);
+    let leased = spot.leased(x);
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     let scene = match &leased {
         Some((node, effective)) => scene.with(Object::Item, effective, guard::item(node)),
@@ -163,7 +166,7 @@ async fn refresh(x: Exchange) -> Result<Reply, HttpError> {
     let lock = locks::refresh(&mut tx, spot.located.chain(), keys, timeout_s, x.now).await.map_err(of_tree)?;
     let lock = lock.ok_or_else(|| HttpError::precondition("None of these locks is yours here."))?;
     x.commit(tx, Deed::new(node, StatusCode::OK)).await?;
-    Ok(discovery(&x, &lock, StatusCode::OK))
+    Ok(discovery(x, &lock, StatusCode::OK))
 }
 
 /// In: Lock-Token. Out: 204.
@@ -171,7 +174,7 @@ async fn refresh(x: Exchange) -> Result<Reply, HttpError> {
 /// Needs no right, and not even sight of the resource, for one's own lock: it can be given back after a role has changed.
 ///
 /// Errors: 400 malformed or missing; 403 somebody else's, without `owner`; 404; 409 no such lock covers the resource.
-pub async fn unlock(x: Exchange) -> Result<Reply, HttpError> {
+pub async fn unlock(x: Arc<Exchange>) -> Result<Reply, HttpError> {
     let token = LockToken::parse(&x.head.headers)?
         .ok_or_else(|| HttpError::bad_request("The header `Lock-Token` is missing."))?
         .0;

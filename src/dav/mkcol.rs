@@ -27,9 +27,8 @@ pub async fn mkcol(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let href = x.path.to_href(PREFIX, true);
     let x = Arc::new(x);
     let making = Arc::clone(&x);
-    let errand = Errand::collection(Box::new(move || {
-        Box::pin(async move { super::shielded_briefly(&making.app.db, make(Arc::clone(&making))).await })
-    }));
+    let errand =
+        Errand::collection(Box::new(move || Box::pin(async move { super::shielded_briefly(&making, make).await })));
     let mut reply = engine::run(&x.head, &x.path, errand, None).await?;
     let location = HeaderValue::try_from(href).expect("an href is ASCII");
     reply.headers_mut().insert(CONTENT_LOCATION, location);

@@ -46,7 +46,7 @@ use tokio::task::JoinError;
 use crate::app::App;
 use crate::audit::{self, Line, Outcome, Record};
 use crate::clock::Moment;
-use crate::db::{Db, Reads, WriteTx};
+use crate::db::{Reads, WriteTx};
 use crate::error::{Condition, HttpError};
 use crate::guard::{self, Access, Caller, Place, Reached, Refused};
 use crate::ids::{NodeId, ShareId};
@@ -63,6 +63,10 @@ pub use page::wanted as wants_page;
 
 /// Where the tree begins in URLs. No dot in it: Office opens read-only below one.
 pub const PREFIX: &str = "/dav/";
+
+/// So often a change is tried that other transactions are in the way of: of two that wait for each other the database undoes one, and a third time
+/// would be somebody who does so on purpose.
+const TRIES_MAX: u32 = 3;
 
 /// The members of `urn:schemas-microsoft-com:` that Windows keeps with a file.
 const NS_WIN32: &str = "urn:schemas-microsoft-com:";
@@ -138,7 +142,6 @@ impl Exchange {
 
 /// Answers one request of somebody who has logged in.
 pub async fn handle(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
-    let db = x.app.db.clone();
     // A future of its own for each verb: one for all would be as large as the largest, and be moved for every GET.
     match x.head.method.as_str() {
         "GET" | "HEAD" => get::get(x).await,
@@ -150,28 +153,48 @@ pub async fn handle(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> 
         "REPORT" => Box::pin(report::report(x, body)).await,
         "ACL" => Box::pin(acl::acl(x, body)).await,
         "PROPPATCH" => Box::pin(proppatch::proppatch(x, body)).await,
-        "UNLOCK" => shielded_briefly(&db, lock::unlock(x)).await,
-        "DELETE" => shielded(&db, delete::delete(x)).await,
-        "COPY" => shielded(&db, copy_move::copy(x)).await,
-        "MOVE" => shielded(&db, copy_move::relocate(x)).await,
+        "UNLOCK" => shielded_briefly(&Arc::new(x), lock::unlock).await,
+        "DELETE" => shielded(&Arc::new(x), delete::delete).await,
+        "COPY" => shielded(&Arc::new(x), copy_move::copy).await,
+        "MOVE" => shielded(&Arc::new(x), copy_move::relocate).await,
         _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "This server does not know the method.")),
     }
 }
 
-/// Runs a change to its end, whatever becomes of the connection; a panic in it is a 500 and nobody else's trouble.
-async fn shielded<T: Send + 'static>(
-    db: &Db,
-    change: impl Future<Output = Result<T, HttpError>> + Send + 'static,
-) -> Result<T, HttpError> {
-    db.work(change).await.unwrap_or_else(broken_down)
+/// Runs a change to its end, whatever becomes of the connection; a panic in it is a 500 and nobody else's trouble. It is done again when the
+/// database has undone it for the sake of another transaction.
+async fn shielded<T, F>(x: &Arc<Exchange>, change: impl Fn(Arc<Exchange>) -> F + Send + 'static) -> Result<T, HttpError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, HttpError>> + Send + 'static,
+{
+    x.app.db.work(tried(Arc::clone(x), change)).await.unwrap_or_else(broken_down)
 }
 
 /// As [`shielded`], for a change of a single thing, which is soon done.
-async fn shielded_briefly<T: Send + 'static>(
-    db: &Db,
-    change: impl Future<Output = Result<T, HttpError>> + Send + 'static,
-) -> Result<T, HttpError> {
-    db.work_on_the_spot(change).await.unwrap_or_else(broken_down)
+async fn shielded_briefly<T, F>(
+    x: &Arc<Exchange>,
+    change: impl Fn(Arc<Exchange>) -> F + Send + 'static,
+) -> Result<T, HttpError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, HttpError>> + Send + 'static,
+{
+    x.app.db.work_on_the_spot(tried(Arc::clone(x), change)).await.unwrap_or_else(broken_down)
+}
+
+/// Makes a change, and makes it again as often as [`TRIES_MAX`] allows.
+async fn tried<T, F>(x: Arc<Exchange>, change: impl Fn(Arc<Exchange>) -> F) -> Result<T, HttpError>
+where
+    F: Future<Output = Result<T, HttpError>>,
+{
+    for number in 1..TRIES_MAX {
+        match change(Arc::clone(&x)).await {
+            Err(error) if error.again => tracing::debug!(number, "another transaction was in the way of a change"),
+            other => return other,
+        }
+    }
+    change(x).await
 }
 
 fn broken_down<T>(cut: JoinError) -> Result<T, HttpError> {

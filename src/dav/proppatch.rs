@@ -1,5 +1,7 @@
 //! PROPPATCH: sets and removes properties, all or none (RFC 4918 section 9.2).
 
+use std::sync::Arc;
+
 use commonhold_acl::{Object, Operation, Permit, Scene};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
@@ -25,11 +27,11 @@ use crate::tree::props::{Bounds, DeadProp, Patch, Times};
 pub async fn proppatch(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let body = small_body(body, x.app.config.dav.proppatch_bytes_max).await?;
     let update = PropertyUpdate::parse(&body)?;
-    let db = x.app.db.clone();
-    shielded_briefly(&db, patch(x, update)).await
+    let update = Arc::new(update);
+    shielded_briefly(&Arc::new(x), move |x| patch(x, Arc::clone(&update))).await
 }
 
-async fn patch(x: Exchange, update: PropertyUpdate) -> Result<Reply, HttpError> {
+async fn patch(x: Arc<Exchange>, update: Arc<PropertyUpdate>) -> Result<Reply, HttpError> {
     let conditions = Conditions::parse(&x.head.headers)?;
     let mut tx = x.app.db.write().await?;
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;

@@ -16,7 +16,6 @@ use super::engine::{self, Errand, Upload};
 use super::get::validators;
 use super::headers::{ExpectedLength, Header, OcMtime, has_content_range};
 use super::{Deed, Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded_briefly, taken};
-use crate::blobs::Sealed;
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
 use crate::error::HttpError;
@@ -64,7 +63,8 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
             // From here on the transaction decides, and counts the bytes itself.
             drop(promised.reservation);
             Box::pin(async move {
-                shielded_briefly(&commits.app.db, commit(Arc::clone(&commits), terms, sealed, new)).await
+                let save = Arc::new((terms, Fresh::from(sealed), new));
+                shielded_briefly(&commits, move |x| commit(x, Arc::clone(&save))).await
             })
         }),
     };
@@ -204,8 +204,8 @@ fn confirm_room(x: &Exchange, expected: Option<u64>) -> Result<(), HttpError> {
 }
 
 /// The one transaction of the PUT.
-async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicBool>) -> Result<Node, HttpError> {
-    let content = Fresh::from(sealed);
+async fn commit(x: Arc<Exchange>, save: Arc<(Terms, Fresh, Arc<AtomicBool>)>) -> Result<Node, HttpError> {
+    let (terms, content, new) = &*save;
     let mut tx = x.app.db.write().await?;
     let access: Arc<Access> = x.app.guard.access_in(&mut tx, &x.caller).await?;
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(&x.path))?;
@@ -214,7 +214,7 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
     new.store(over.is_none(), Ordering::Release);
     if let Err(refusal) = confirm(&mut tx, &x, &terms.conditions, &access, &spot).await {
         if keeps_late_save(&mut tx, &x, &terms.conditions, &spot).await? {
-            return collision_copy(tx, &x, &spot, &content, refusal).await;
+            return collision_copy(tx, &x, &spot, content, refusal).await;
         }
         return Err(refusal);
     }
@@ -225,11 +225,11 @@ async fn commit(x: Arc<Exchange>, terms: Terms, sealed: Sealed, new: Arc<AtomicB
     let node = match over {
         Some(file) => {
             let blind = !terms.conditions.name_a_state();
-            change.write_file(&permit, file, ancestors, &content, terms.modified, blind).await?
+            change.write_file(&permit, file, ancestors, content, terms.modified, blind).await?
         }
-        None => match change.write_back(&permit, &spot.located, name, &content, terms.modified).await? {
+        None => match change.write_back(&permit, &spot.located, name, content, terms.modified).await? {
             Some(document) => document,
-            None => change.create_file(&permit, ancestors, name, &content, terms.modified).await?,
+            None => change.create_file(&permit, ancestors, name, content, terms.modified).await?,
         },
     };
     match over {

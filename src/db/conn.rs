@@ -34,6 +34,14 @@ impl Conn {
         }
     }
 
+    /// Why the open transaction can't be committed, if a statement of it has failed in a way that undoes all of it.
+    pub(super) fn spoiled(&self) -> Option<DbError> {
+        match &self.0 {
+            Driver::Sqlite(_) => None,
+            Driver::Postgres(conn) => conn.spoiled(),
+        }
+    }
+
     /// Whether it can't be used any more.
     pub(super) fn is_broken(&self) -> bool {
         match &self.0 {

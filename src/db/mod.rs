@@ -41,6 +41,9 @@ pub enum DbError {
     /// Somebody else holds it for too long; trying again later helps.
     #[error("the database is busy")]
     Busy,
+    /// Another transaction was in the way and the database has undone this one; doing it all again helps at once.
+    #[error("another transaction was in the way")]
+    Conflict,
     /// The disk under it is full.
     #[error("the disk under the database is full")]
     Full,

@@ -269,14 +269,15 @@ impl Writer {
         protected: bool,
     ) {
         let alone = group.jobs.load(Ordering::Acquire) == 0;
-        if !alone && !wrote {
+        let spoiled = lane.conn.spoiled();
+        if !alone && !wrote && spoiled.is_none() {
             return;
         }
         if !alone && protected && lane.conn.command("rollback to job").await.is_ok() {
             return;
         }
         let _ = lane.conn.command("rollback").await;
-        self.end(&group, &mut lane, Err(DbError::Busy));
+        self.end(&group, &mut lane, Err(spoiled.unwrap_or(DbError::Busy)));
     }
 
     /// Closes the connection once nobody writes any more.

@@ -1,6 +1,12 @@
 //! What is true only of a site whose rows are on a PostgreSQL server; without one (`tests/postgres.sh`) there is nothing to look at.
 
-use crate::site::{Depth, Ran, Site, is_elsewhere};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::site::{Client, Depth, Ran, Reply, Site, is_elsewhere};
+
+/// The other side of a deadlock is looked for once a second.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_second_server_on_the_same_database_refuses_to_start() {
@@ -66,5 +72,62 @@ fn cut_connections_are_made_anew_and_nothing_is_lost() {
         ana.put("/Projects/a.txt", format!("after {round}")).status(204);
         ana.get("/Projects/a.txt").status(200).body(format!("after {round}"));
     }
+    site.is_consistent();
+}
+
+/// Waits until a question to the database is answered with `t`.
+#[track_caller]
+fn until(site: &Site, question: &str) {
+    let begun = Instant::now();
+    while site.database().answer(question) != "t" {
+        assert!(begun.elapsed() < PATIENCE, "it never comes to this: {question}");
+    }
+}
+
+const PATCH: &str =
+    "<D:propertyupdate xmlns:D='DAV:'><D:set><D:prop><x xmlns='urn:x'>1</x></D:prop></D:set></D:propertyupdate>";
+const DEADLOCKS: &str = "select deadlocks from pg_stat_database where datname = current_database()";
+const HOLDS: &str = "select count(*) = 1 from pg_stat_activity
+    where datname = current_database() and state = 'idle in transaction' and query like '%for update%'";
+const WAITS: &str = "select count(*) > 0 from pg_locks join pg_stat_activity using (pid)
+    where datname = current_database() and not granted";
+
+type Change = fn(&Client) -> Reply;
+
+/// Somebody at the database holds a row that a save needs, and then wants the writer's turn: each waits for the other, and the database undoes
+/// whoever has waited for a second.
+#[test]
+fn a_change_that_the_database_undoes_for_another_transaction_is_made_again() {
+    if !is_elsewhere() {
+        return; // an embedded database has one writer, who never waits for himself
+    }
+    let site = Site::start();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    ana.put("/Projects/old.txt", "old").status(201);
+    ana.put("/Projects/away.txt", "away").status(201);
+    let changes: [(&str, Change); 4] = [
+        ("PUT", |ana| ana.put("/Projects/new.txt", "new").status(201)),
+        ("PROPPATCH", |ana| ana.ask("PROPPATCH", "/Projects/old.txt").xml(PATCH).send().status(207)),
+        ("MOVE", |ana| ana.ask("MOVE", "/Projects/away.txt").to("/Projects/here.txt").send().status(201)),
+        ("DELETE", |ana| ana.delete("/Projects/here.txt").status(204)),
+    ];
+    for (verb, change) in changes {
+        let before: u32 = site.database().answer(DEADLOCKS).parse().expect("a number");
+        let mut other = site.database().session();
+        // It waits for ever, so the server is who is undone.
+        other.send("set deadlock_timeout = '1h'; begin; select id from share for update;");
+        until(&site, HOLDS);
+        let answered = thread::scope(|scope| {
+            let made = scope.spawn(|| change(&ana));
+            until(&site, WAITS);
+            other.send("select pg_advisory_xact_lock(7236825610); rollback;");
+            other.ends();
+            made.join()
+        });
+        answered.unwrap_or_else(|_| panic!("{verb} is made at the second try"));
+        until(&site, &format!("select ({DEADLOCKS}) > {before}"));
+    }
+    ana.get("/Projects/new.txt").status(200).body("new");
+    ana.get("/Projects/here.txt").status(404);
     site.is_consistent();
 }

@@ -39,11 +39,11 @@ const HEIRS_ASKED_MAX: usize = 100;
 /// violates; 404; 409 when nobody would be left who may set the access; 412; 423.
 pub async fn acl(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let body = AclBody::parse(&small_body(body, x.app.config.dav.acl_bytes_max).await?)?;
-    let db = x.app.db.clone();
-    shielded(&db, replace(x, body)).await
+    let body = Arc::new(body);
+    shielded(&Arc::new(x), move |x| replace(x, Arc::clone(&body))).await
 }
 
-async fn replace(x: Exchange, body: AclBody) -> Result<Reply, HttpError> {
+async fn replace(x: Arc<Exchange>, body: Arc<AclBody>) -> Result<Reply, HttpError> {
     let conditions = Conditions::parse(&x.head.headers)?;
     let mut tx = x.app.db.write().await?;
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
@@ -58,7 +58,7 @@ async fn replace(x: Exchange, body: AclBody) -> Result<Reply, HttpError> {
 
     let current = list_of(&mut tx, &spot).await?;
     let kind = guard::item(node).kind;
-    let sent = resolve(&mut tx, &x, &spot.reached.share, &current, kind, body.aces).await?;
+    let sent = resolve(&mut tx, &x, &spot.reached.share, &current, kind, &body.aces).await?;
     let roles = sent.iter().filter_map(|one| match &one.form {
         Some(AceForm::Role(name)) => Some(name.as_str()),
         Some(AceForm::Level(_) | AceForm::Permissions(_)) | None => None,
@@ -145,7 +145,7 @@ async fn resolve(
     share: &Share,
     current: &List,
     kind: commonhold_acl::ItemKind,
-    aces: Vec<Ace>,
+    aces: &[Ace],
 ) -> Result<Vec<Sent>, HttpError> {
     let sight = Sight::of(tx, &x.caller.user).await?;
     let origins = principals::origins(&x.app, &x.head);
@@ -175,14 +175,14 @@ async fn resolve(
             },
         };
         if ace.inherited.is_some() || ace.protected {
-            confirm_unchanged(current, kind, &origins, &ace, principal)?;
+            confirm_unchanged(current, kind, &origins, ace, principal)?;
             continue;
         }
         if sent.len() == ENTRIES_MAX {
             let text = format!("A list has {ENTRIES_MAX} entries at the most.");
             return Err(refusal(text, Condition::LimitedNumberOfAces));
         }
-        sent.push(Sent { principal, deny: ace.deny, names: ace.privileges, form: ace.form });
+        sent.push(Sent { principal, deny: ace.deny, names: ace.privileges.clone(), form: ace.form.clone() });
     }
     Ok(sent)
 }

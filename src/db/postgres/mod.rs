@@ -100,8 +100,8 @@ pub struct PgConn {
     conn: PgConnection,
     kinds: HashMap<usize, Vec<Kind>>,
     broken: bool,
-    /// A statement of the open transaction has failed. The server would answer its commit with a rollback and no error.
-    spoiled: bool,
+    /// Why nothing of the open transaction will be: a statement of it has failed. The server would answer its commit with a rollback and no error.
+    spoiled: Option<DbError>,
 }
 
 impl std::fmt::Debug for PgConn {
@@ -115,8 +115,10 @@ pub(super) fn meaning(error: &sqlx::Error) -> DbError {
     let text = || error.to_string().into();
     match error {
         sqlx::Error::Database(cause) => match cause.code().as_deref() {
-            // Serialization failure, deadlock, lock not available, too many connections, a query cancelled for being too slow.
-            Some("40001" | "40P01" | "55P03" | "53300" | "57014") => DbError::Busy,
+            // Serialization failure, deadlock.
+            Some("40001" | "40P01") => DbError::Conflict,
+            // Lock not available, too many connections, a query cancelled for being too slow; the transaction has failed before.
+            Some("55P03" | "53300" | "57014" | "25P02") => DbError::Busy,
             Some("53100") => DbError::Full,
             // Shut down, starting up, read-only because it is a standby now, connection exceptions, damaged.
             Some(code)
@@ -137,12 +139,17 @@ impl PgConn {
     /// Connects.
     pub async fn open(address: &Address, purpose: Purpose) -> Result<Self, DbError> {
         let conn = address.connect(purpose).await?;
-        Ok(Self { conn, kinds: HashMap::new(), broken: false, spoiled: false })
+        Ok(Self { conn, kinds: HashMap::new(), broken: false, spoiled: None })
     }
 
     /// Whether it can't be used any more.
     pub fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// Why the open transaction can't be committed.
+    pub fn spoiled(&self) -> Option<DbError> {
+        self.spoiled.clone()
     }
 
     /// For migrations.
@@ -199,22 +206,27 @@ impl PgConn {
 
     /// Runs statements that take and give nothing. A commit of a transaction in which something has failed is an error.
     pub async fn command(&mut self, sql: &'static str) -> Result<(), DbError> {
-        if sql == "commit" && self.spoiled {
-            return Err(DbError::Busy);
+        if sql == "commit"
+            && let Some(why) = self.spoiled()
+        {
+            return Err(why);
         }
         let ran = self.conn.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())));
         let ran = in_time(async { ran.await.map_err(|error| meaning(&error)) }).await;
         ran.map(drop).map_err(|error| self.failed(error, sql))?;
         // What begins, ends or goes back begins anew.
-        self.spoiled = false;
+        self.spoiled = None;
         Ok(())
     }
 
     /// Keeps in mind that the transaction can't be committed, and whether the connection is lost; says which statement a fault is in.
     fn failed(&mut self, error: DbError, text: &str) -> DbError {
         self.broken |= matches!(error, DbError::Lost(_));
-        self.spoiled = true;
+        let first = if matches!(error, DbError::Conflict) { DbError::Conflict } else { DbError::Busy };
+        let why = self.spoiled.get_or_insert(first);
         match error {
+            // Also of what is refused because something before it failed.
+            DbError::Busy => why.clone(),
             DbError::Statement(why) => {
                 statement(format!("{why} (in `{}`)", text.split_whitespace().collect::<Vec<_>>().join(" ")))
             }

@@ -2,8 +2,9 @@
 //!
 //! `COMMONHOLD_TEST_POSTGRES=postgres://postgres@127.0.0.1:5433 cargo test --test it` does every conversation over again there.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{Connection, Executor};
@@ -64,8 +65,40 @@ impl Database {
         run(&self.url(), statements);
     }
 
+    /// A connection beside the server's, whose statements are sent one after the other and not waited for.
+    pub fn session(&self) -> Session {
+        let started = Command::new("psql")
+            .args(["-qAtX", "-v", "ON_ERROR_STOP=1", &self.url()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn();
+        Session { psql: started.expect("`psql` is installed") }
+    }
+
     fn sql(&self, statement: &str) {
         run(&format!("{}/postgres", self.server.trim_end_matches('/')), statement);
+    }
+}
+
+/// Somebody else at the database.
+pub struct Session {
+    psql: Child,
+}
+
+impl Session {
+    /// Sends statements.
+    #[track_caller]
+    pub fn send(&mut self, statements: &str) {
+        let input = self.psql.stdin.as_mut().expect("it was made with one");
+        writeln!(input, "{statements}").and_then(|()| input.flush()).expect("`psql` reads");
+    }
+
+    /// Waits until all that was sent is done. None of it may have failed.
+    #[track_caller]
+    pub fn ends(mut self) {
+        drop(self.psql.stdin.take());
+        let status = self.psql.wait().expect("it is the test's");
+        assert!(status.success(), "a statement of the session failed");
     }
 }
 
