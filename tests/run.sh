@@ -31,10 +31,10 @@ part clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 part tests cargo test --workspace --locked --no-fail-fast
 # Every conversation over again, and the tests of the byte store, with the rows on a server and the contents in a bucket.
 part elsewhere tests/postgres.sh tests/seaweed.sh cargo test --locked --no-fail-fast --test it
-# Three servers behind the balancer's configuration that is shipped: what one is told, all know. Then a primary database that dies.
-part servers env COMMONHOLD_TEST_NODES=3 COMMONHOLD_TEST_BALANCER=haproxy tests/postgres.sh cargo test --locked --no-fail-fast --test it -- \
-    lock revoke:: grants:: roles:: history
-part failover tests/postgres_pair.sh cargo test --locked --test it -- failover
+# Three servers behind the balancer's configuration that is shipped, on a database and a bucket: what one is told, all know. Then a primary database that dies.
+part servers env COMMONHOLD_TEST_NODES=3 COMMONHOLD_TEST_BALANCER=haproxy tests/postgres.sh tests/seaweed.sh cargo test --locked --no-fail-fast --test it -- \
+    lock revoke:: grants:: roles:: history uploads::
+part failover tests/postgres_pair.sh tests/seaweed.sh cargo test --locked --test it -- failover
 part bucket tests/seaweed.sh cargo test --locked --no-fail-fast --lib blobs
 part bench-fmt cargo fmt --manifest-path benches/peers/Cargo.toml --check
 part bench-lint cargo clippy --manifest-path benches/peers/Cargo.toml --all-targets --locked -- -D warnings

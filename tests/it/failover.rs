@@ -4,6 +4,7 @@
 //! `COMMONHOLD_TEST_FAILOVER` names the command that kills the one and promotes the other.
 
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::remembering::remember;
 use crate::site::rng::number_from_env;
@@ -13,6 +14,12 @@ use crate::site::{Client, Site, is_elsewhere};
 const PEOPLE: usize = 6;
 /// Changes between two deaths.
 const CHANGES: usize = 60;
+
+/// One test at a time: all of them share the primary, and no server starts while it is dead.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn people(site: &Site) -> Vec<Client> {
     let [ana] = site.team("Projects", [("ana", "co-owner")]);
@@ -24,6 +31,7 @@ fn no_acknowledged_change_is_lost_when_servers_are_killed() {
     if !is_elsewhere() {
         return; // `kill9.rs` kills the only one
     }
+    let _alone = alone();
     let kills = number_from_env("COMMONHOLD_KILL_ROUNDS").unwrap_or(6);
     let mut site = Site::start_several(3, "");
     let people = people(&site);
@@ -46,6 +54,7 @@ fn no_acknowledged_change_is_lost_when_the_primary_database_is_killed() {
     let Ok(failover) = std::env::var("COMMONHOLD_TEST_FAILOVER") else {
         return; // there is no standby that could take over
     };
+    let _alone = alone();
     let mut site = Site::start_several(3, "");
     let people = people(&site);
     let seen = remember(people, |told| {

@@ -60,11 +60,21 @@ pub fn remember(people: Vec<Client>, meanwhile: impl FnOnce(std::sync::mpsc::Rec
             })
             .collect();
         drop(tell);
+        let working = Working(over);
         meanwhile(told);
-        over.store(true, Ordering::Release);
+        drop(working);
         let each = workers.into_iter().map(|worker| worker.join().expect("what he remembers holds"));
         each.fold(Seen::default(), Seen::and)
     })
+}
+
+/// As long as it is kept they work. They end too when what happens meanwhile fails: else it would never be heard why.
+struct Working<'a>(&'a AtomicBool);
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 fn folder_of(number: usize) -> String {
