@@ -234,6 +234,8 @@ impl Default for Auth {
 pub struct Dav {
     /// Entries of a PROPFIND with Depth infinity.
     pub propfind_infinity_max: usize,
+    /// Nodes of a COPY in one transaction.
+    pub copy_at_once_max: u64,
     /// Bytes of a request's XML.
     pub xml_bytes_max: usize,
     /// Bytes of the XML of a PROPPATCH, which carries values.
@@ -250,6 +252,7 @@ impl Default for Dav {
     fn default() -> Self {
         Self {
             propfind_infinity_max: 10_000,
+            copy_at_once_max: 1_000,
             xml_bytes_max: 64 * 1024,
             proppatch_bytes_max: 1024 * 1024,
             acl_bytes_max: 512 * 1024,

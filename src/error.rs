@@ -260,6 +260,7 @@ impl From<TreeError> for HttpError {
                 Self::damaged()
             }
             TreeError::TooDeep => Self::new(StatusCode::FORBIDDEN, "The result would lie deeper than a path may be."),
+            TreeError::CopyLost => Self::unavailable("What is copied changes too much meanwhile."),
             TreeError::Db(error) => error.into(),
         }
     }

@@ -14,7 +14,7 @@ use super::output::{Answer, Failure, rfc3339};
 use super::place::{Found, TreePath};
 use super::{Context, moment};
 use crate::clock::Moment;
-use crate::db::{Reads, WriteTx};
+use crate::db::{Portion, Reads, WriteTx};
 use crate::grants;
 use crate::guard::{self, Deleted};
 use crate::history::trash::{self, Item, Measured, Period};
@@ -544,14 +544,16 @@ impl Purge {
         }
         // What is left of it is of no interest to anybody, and the audit has the purge.
         let (db, pace) = (site.db.unsealed(), Pace::until(CancellationToken::new()));
+        let mut portion = Portion::default();
         for _ in 0..SLICES_MAX {
             let begun = Instant::now();
             let mut tx = db.write().await?;
-            let more = trash::purge_slice(&mut tx, Moment::now()).await?;
+            let slice = trash::purge_slice(&mut tx, Moment::now(), portion).await?;
             tx.commit().await?;
-            if !more {
+            if !slice.more {
                 break;
             }
+            portion = slice.next(portion);
             // A server beside this command gets the database only while nobody else has it.
             pace.rest(begun.elapsed()).await?;
         }

@@ -1,4 +1,5 @@
-//! COPY and MOVE (RFC 4918 sections 9.8 and 9.9): one transaction each, whatever the size of the tree.
+//! COPY and MOVE (RFC 4918 sections 9.8 and 9.9): one transaction each. The copy of a large tree is made in slices before, where nobody sees
+//! it, and this transaction then gives it its place.
 
 use std::sync::Arc;
 
@@ -7,16 +8,23 @@ use http::StatusCode;
 
 use super::conditions::{Conditions, View};
 use super::headers::{Depth, Destination, Header, Origin, Overwrite};
-use super::{Deed, Exchange, PREFIX, Spot, inside, lock, refused, root_is_fixed, taken};
+use super::{Deed, Exchange, PREFIX, Spot, broken_down, inside, lock, refused, root_is_fixed, shielded, taken};
+use crate::clock::Moment;
 use crate::db::WriteTx;
 use crate::error::HttpError;
 use crate::guard::{self, Refused, Taking, item};
 use crate::locks::{self, Keys};
 use crate::path::{Prefixed, RelPath, split_prefix};
 use crate::reply::{self, Reply};
-use crate::tree::Node;
+use crate::tree::assembly::{self, Assembly, Order};
+use crate::tree::list::count_below;
 use crate::tree::scratch::is_save_scratch;
 use crate::tree::transfer::Target;
+use crate::tree::view::View as Seen;
+use crate::tree::{Node, TreeError};
+
+/// Copies in slices that are made for one request, when each time rights have changed meanwhile, or what is copied was purged.
+const COPIES_MAX: usize = 3;
 
 /// In: a path, Destination, Overwrite (default T), Depth 0 or infinity (default). Out: 201, or 204 when something stood
 /// at the destination.
@@ -26,12 +34,70 @@ use crate::tree::transfer::Target;
 /// that is not taken; 409 the destination's parent is missing; 412 a condition, or Overwrite: F and something is there; 502 another
 /// server; 413 from another share; 507.
 pub async fn copy(x: Arc<Exchange>) -> Result<Reply, HttpError> {
-    let deep = match Depth::parse(&x.head.headers)? {
+    let way = Way::Copy { deep: depth_of_copy(&x)? };
+    match shielded(&x, move |x| transfer(x, way, None)).await? {
+        Step::Done(reply) => Ok(reply),
+        Step::InSlices => tokio::spawn(copy_in_slices(x)).await.unwrap_or_else(broken_down),
+    }
+}
+
+fn depth_of_copy(x: &Exchange) -> Result<bool, HttpError> {
+    Ok(match Depth::parse(&x.head.headers)? {
         None | Some(Depth::Infinity) => true,
         Some(Depth::Zero) => false,
         Some(Depth::One) => return Err(HttpError::bad_request("COPY takes Depth 0 or infinity.")),
-    };
-    transfer(x, Way::Copy { deep }).await
+    })
+}
+
+/// Makes a copy until one is what the caller may have when it comes to its place.
+async fn copy_in_slices(x: Arc<Exchange>) -> Result<Reply, HttpError> {
+    let db = &x.app.db;
+    for _ in 0..COPIES_MAX {
+        let copy = match assemble(&x).await {
+            Ok(copy) => Arc::new(copy),
+            Err(Unmade::Lost) => continue,
+            Err(Unmade::Refused(error)) => return Err(error),
+        };
+        let made = Arc::clone(&copy);
+        let placed = shielded(&x, move |x| transfer(x, WHOLE, Some(Arc::clone(&made)))).await;
+        if let Ok(Step::Done(reply)) = placed {
+            return Ok(reply);
+        }
+        assembly::give_up(db, &copy).await;
+        placed?;
+        if let Step::Done(reply) = shielded(&x, |x| transfer(x, WHOLE, None)).await? {
+            return Ok(reply);
+        }
+    }
+    Err(TreeError::CopyLost.into())
+}
+
+/// Why there is no copy.
+enum Unmade {
+    /// It may be tried again.
+    Lost,
+    Refused(HttpError),
+}
+
+impl<E: Into<HttpError>> From<E> for Unmade {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// Makes a copy of what the caller sees of the source at one moment. That he may have it is decided as of that moment, and once more when it
+/// comes to its place.
+async fn assemble(x: &Exchange) -> Result<Assembly, Unmade> {
+    let mut tx = x.app.db.read().await?;
+    let access = x.app.guard.access_as_of(&mut tx, &x.caller).await?;
+    let from = Spot::to_change(&mut tx, &access, &x.path).await?;
+    let to = Spot::locate(&mut tx, &access, &destination(x)?).await?.ok_or_else(unmapped)?;
+    inside::confirm(&mut tx, &from, Taking::Copied).await?;
+    let order = Order::new(from.found()?, from.reached.view(from.chain()), &to.located, x.by());
+    match assembly::assemble(&x.app.db, &mut tx, order).await {
+        Err(TreeError::CopyLost) => Err(Unmade::Lost),
+        made => Ok(made?),
+    }
 }
 
 /// In: a path, Destination, Overwrite (default T), Depth infinity. Out and errors: as [`copy`], and 403 for a share.
@@ -42,8 +108,21 @@ pub async fn relocate(x: Arc<Exchange>) -> Result<Reply, HttpError> {
         Some(Depth::Zero) => true,
         Some(Depth::One) => return Err(HttpError::bad_request("MOVE takes Depth: infinity only.")),
     };
-    transfer(x, Way::Move { shallow }).await
+    match transfer(x, Way::Move { shallow }, None).await? {
+        Step::Done(reply) => Ok(reply),
+        Step::InSlices => unreachable!("whatever is moved is one row"),
+    }
 }
+
+/// How far a transaction has come.
+enum Step {
+    Done(Reply),
+    /// Everything is allowed as things stand; the tree is too large for one transaction, or what was copied is not what the caller would get now.
+    InSlices,
+}
+
+/// A copy with everything inside.
+const WHOLE: Way = Way::Copy { deep: true };
 
 #[derive(Clone, Copy)]
 enum Way {
@@ -51,7 +130,8 @@ enum Way {
     Move { shallow: bool },
 }
 
-async fn transfer(x: Arc<Exchange>, way: Way) -> Result<Reply, HttpError> {
+/// `copied`: the copy, made before.
+async fn transfer(x: Arc<Exchange>, way: Way, copied: Option<Arc<Assembly>>) -> Result<Step, HttpError> {
     let conditions = Conditions::parse(&x.head.headers)?;
     let overwrite = Overwrite::parse(&x.head.headers)?.is_none_or(|header| header.0);
     let destination = destination(&x)?;
@@ -70,7 +150,6 @@ async fn transfer(x: Arc<Exchange>, way: Way) -> Result<Reply, HttpError> {
     if guard::is_fixed(&destination) || (from.located.is_root() && matches!(way, Way::Move { .. })) {
         return Err(root_is_fixed());
     }
-    let unmapped = || HttpError::new(StatusCode::CONFLICT, "The collection at the destination is not there.");
     let to = Spot::locate(&mut tx, &access, &destination).await?.ok_or_else(unmapped)?;
     to.visible_parent().ok_or_else(unmapped)?;
     let landing = landing(source, &to);
@@ -109,12 +188,21 @@ async fn transfer(x: Arc<Exchange>, way: Way) -> Result<Reply, HttpError> {
     }
 
     let target = Target { at: &to.located, name: &name, landing };
+    let seen = matches!(way, Way::Copy { deep: true }).then(|| from.reached.view(from.chain()));
+    let fits = |copy: &Assembly| {
+        (copy.source, copy.share) == (source.id, to.reached.share.id) && seen.as_ref() == Some(&copy.seen)
+    };
+    match (&seen, &copied) {
+        (Some(seen), None) if !is_small(&mut tx, &x, source, seen).await? => return Ok(Step::InSlices),
+        (_, Some(copy)) if !fits(copy) => return Ok(Step::InSlices),
+        _ => {}
+    }
     let mut change = x.saving(&mut tx, &to);
     let placed = match way {
-        Way::Copy { deep } => {
-            let seen = deep.then(|| from.reached.view(from.chain()));
-            change.copy(&permit, source, seen.as_ref(), &target).await?
-        }
+        Way::Copy { .. } => match &copied {
+            Some(copy) => change.made_at(Moment::now()).attach(&permit, source, copy, &target).await?,
+            None => change.copy(&permit, source, seen.as_ref(), &target).await?,
+        },
         Way::Move { .. } if source.share == to.reached.share.id => {
             change.relocate(&permit, source, from.located.ancestors(), &target).await?
         }
@@ -133,7 +221,17 @@ async fn transfer(x: Arc<Exchange>, way: Way) -> Result<Reply, HttpError> {
     }
     let status = if replaced { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
     x.commit(tx, Deed::new(&placed, status)).await?;
-    Ok(reply::empty(status))
+    Ok(Step::Done(reply::empty(status)))
+}
+
+fn unmapped() -> HttpError {
+    HttpError::new(StatusCode::CONFLICT, "The collection at the destination is not there.")
+}
+
+/// Whether a tree is copied at once.
+async fn is_small(tx: &mut WriteTx, x: &Exchange, source: &Node, seen: &Seen) -> Result<bool, HttpError> {
+    let most = x.app.config.dav.copy_at_once_max;
+    Ok(!source.is_collection() || count_below(tx, source.id, seen, most + 1).await? <= most)
 }
 
 /// What everything inside of what is taken along, and of what is replaced, must allow.

@@ -54,7 +54,7 @@ use crate::net::{BodyError, RequestBody};
 use crate::path::RelPath;
 use crate::reply::Reply;
 use crate::trail::Trace;
-use crate::tree::change::Change;
+use crate::tree::change::{By, Change};
 use crate::tree::{self, Located, Node};
 
 pub use answers::{blockers_body, error_body, error_page, propfind_top};
@@ -111,6 +111,11 @@ impl Exchange {
         Change::begin(tx, located, self.caller.user.id, self.now).through(self.trace.client())
     }
 
+    /// The caller, as he changes something now.
+    fn by(&self) -> By {
+        By { user: self.caller.user.id, at: self.now, client: self.trace.client() }
+    }
+
     /// The same for a save, of which the policy of the share may make one revision with another.
     fn saving<'t>(&self, tx: &'t mut WriteTx, spot: &Spot) -> Change<'t> {
         let within = spot.reached.measures().coalesce_revisions_s();
@@ -155,7 +160,7 @@ pub async fn handle(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> 
         "PROPPATCH" => Box::pin(proppatch::proppatch(x, body)).await,
         "UNLOCK" => shielded_briefly(&Arc::new(x), lock::unlock).await,
         "DELETE" => shielded(&Arc::new(x), delete::delete).await,
-        "COPY" => shielded(&Arc::new(x), copy_move::copy).await,
+        "COPY" => Box::pin(copy_move::copy(Arc::new(x))).await,
         "MOVE" => shielded(&Arc::new(x), copy_move::relocate).await,
         _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "This server does not know the method.")),
     }

@@ -9,6 +9,7 @@ mod checkpoint;
 mod conn;
 pub mod copy;
 mod epochs;
+mod portion;
 mod postgres;
 mod query;
 mod readers;
@@ -25,6 +26,7 @@ use sqlx::{Connection, SqliteConnection};
 
 pub use conn::Conn;
 pub use epochs::{Stamp, request};
+pub use portion::Portion;
 pub use postgres::Address;
 pub use query::{Bind, Column, Done, Query, Row, Scalar, Sql, Value, query, query_scalar};
 pub use readers::{Aside, ReadTx};

@@ -35,7 +35,7 @@ pub use overview::{Held, best, places_of, sources};
 pub use sight::{Below, Sight, Zone};
 pub use whatif::{Effect, Look, compare, look};
 
-use crate::db::{Db, DbError, Stamp, WriteTx};
+use crate::db::{Db, DbError, Reads, Stamp, WriteTx};
 use crate::directory::{self, User};
 use crate::ids::UserId;
 use crate::tree::{Kind, Node};
@@ -105,6 +105,14 @@ impl Guard {
             self.kept.insert((caller.user.id, caller.channel), (stamp, Arc::clone(&access)));
         }
         Ok(access)
+    }
+
+    /// What the caller reaches as a transaction sees it that only reads, and has begun a while ago.
+    pub async fn access_as_of(&self, tx: &mut impl Reads, caller: &Caller) -> Result<Access, DbError> {
+        match directory::user_by_id(tx, caller.user.id).await? {
+            Some(user) => load::load(tx, &user, caller.channel).await,
+            None => Ok(Access::default()),
+        }
     }
 
     fn kept(&self, caller: &Caller, stamp: Stamp) -> Option<Arc<Access>> {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::{DAY, JobError, Run};
 use crate::audit::{self, Actor, Line, Record};
 use crate::clock::Moment;
-use crate::db::Db;
+use crate::db::{Db, Portion};
 use crate::directory::Administrator;
 use crate::directory::policy::{self, Measures};
 use crate::history::revision::{self, Rule, Trimmed};
@@ -133,15 +133,23 @@ async fn purge_items(
 /// `purge`.
 pub(super) async fn purge(run: &Run<'_>) -> Result<String, JobError> {
     let now = run.now;
-    run.pace.slices(&run.chores.db, |db| purge_rows(db, now)).await?;
-    Ok("removed the rows of what was purged".to_owned())
+    let mut portion = Portion::default();
+    loop {
+        let begun = Instant::now();
+        let slice = run.pace.slice(&run.chores.db, purge_rows(run.chores.db.clone(), now, portion)).await?;
+        if !slice.more {
+            return Ok("removed the rows of what was purged".to_owned());
+        }
+        portion = slice.next(portion);
+        run.pace.rest(begun.elapsed()).await?;
+    }
 }
 
-async fn purge_rows(db: Db, now: Moment) -> Result<bool, HistoryError> {
+async fn purge_rows(db: Db, now: Moment, portion: Portion) -> Result<trash::Slice, HistoryError> {
     let mut tx = db.write().await?;
-    let more = purge_slice(&mut tx, now).await?;
+    let slice = purge_slice(&mut tx, now, portion).await?;
     tx.commit().await?;
-    Ok(more)
+    Ok(slice)
 }
 
 /// The shares from this id on, with the values of their policies.

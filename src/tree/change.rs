@@ -121,6 +121,11 @@ impl<'t> Change<'t> {
         Self { by: By { client, ..self.by }, ..self }
     }
 
+    /// Says that it is made at another moment than it was asked for.
+    pub fn made_at(self, now: Moment) -> Self {
+        Self { by: By { at: now, ..self.by }, ..self }
+    }
+
     /// Makes saves of one person within that time one revision.
     pub fn coalescing(self, within: Option<Duration>) -> Self {
         Self { coalesces: within, ..self }

@@ -4,6 +4,7 @@
 //! row; [`transfer`] is COPY and MOVE; [`props`] the dead properties; [`check`] what must always hold. The bytes of files
 //! are elsewhere (`blobs/`): a node names a content that never changes. Knows no HTTP.
 
+pub mod assembly;
 pub mod cache;
 pub mod change;
 pub mod check;
@@ -181,6 +182,9 @@ pub enum TreeError {
     /// The result would lie deeper than a path may be.
     #[error("the result would lie too deep")]
     TooDeep,
+    /// A copy in slices can't be finished: what it is made of was purged meanwhile, or its time was over.
+    #[error("what is copied has gone meanwhile")]
+    CopyLost,
     /// The bytes of a small content are not what was stored.
     #[error("content {0} is damaged")]
     Damaged(ContentId),

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use commonhold_acl::{self as acl, Channel, Landing, Object, Operation, Permit, Scene};
 
-use super::change::{Change, Fresh};
+use super::assembly::{self, Order};
+use super::change::{By, Change, Fresh};
 use super::list::{Cursor, members};
 use super::props::{Bounds, DeadProp, Patch, Times};
 use super::transfer::Target;
+use super::view::View;
 use super::{Kind, Located, Node, check, locate, sql};
 use crate::clock::Moment;
-use crate::db::{Db, Reads, WriteTx};
+use crate::db::{Db, Portion, Reads, WriteTx};
 use crate::directory::organization::{self, NewOrganization};
 use crate::directory::{Administrator, DirectoryName, User, user};
 use crate::guard;
@@ -245,7 +247,7 @@ impl Room {
                 let measured = trash::measure(tx, &[item.node.id]).await.unwrap();
                 trash::purge(tx, by, share.id, &measured[0], now).await.unwrap();
                 for _ in 0..dice.roll(6) {
-                    trash::purge_slice(tx, now).await.unwrap();
+                    trash::purge_slice(tx, now, Portion::default()).await.unwrap();
                 }
                 past.forget(at);
                 Some(true)
@@ -378,8 +380,27 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
                 };
                 let permit = room.permit(operation, &located, Some(&at));
                 let target = Target { at: &at, name: to_path.name().unwrap(), landing };
+                let mut copied = None;
+                if way == 4 && source.is_collection() && dice.roll(2) == 0 {
+                    // As a large one is copied: nothing is open while the slices are written.
+                    drop(tx);
+                    let by = By { user: actor, at: now, client: String::new() };
+                    let order = Order::new(&source, View::default(), &at, by);
+                    let mut reads = room.db.read().await.unwrap();
+                    let copy = assembly::assemble(&room.db, &mut reads, order).await.unwrap();
+                    drop(reads);
+                    if dice.roll(4) == 0 {
+                        assembly::give_up(&room.db, &copy).await;
+                        continue;
+                    }
+                    copied = Some(copy);
+                    tx = room.db.write().await.unwrap();
+                }
                 let mut change = Change::begin(&mut tx, &at, actor, now);
                 let placed = match way {
+                    4 if copied.is_some() => {
+                        change.attach(&permit, &source, copied.as_ref().unwrap(), &target).await.unwrap()
+                    }
                     4 => change.copy(&permit, &source, Some(&Default::default()), &target).await.unwrap(),
                     _ if share == to_share => change.relocate(&permit, &source, &ancestors, &target).await.unwrap(),
                     _ => change.adopt(&permit, &source, &located, &target).await.unwrap(),

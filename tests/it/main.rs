@@ -26,6 +26,7 @@ mod history;
 mod import;
 mod jobs;
 mod kill9;
+mod large_copies;
 mod listing;
 mod lock_admin;
 mod lock_model;

@@ -21,7 +21,7 @@ use crate::shares::Share;
 use crate::tree::change::{Change, Op};
 use crate::tree::{self, Node, TreeError, transfer_sql};
 
-pub use purge::{SLICE_NODES, purge_slice};
+pub use purge::{Slice, purge_slice};
 
 /// Deleted things that one question gives, the newest.
 pub const LISTED_MAX: i64 = 10_000;

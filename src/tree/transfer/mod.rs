@@ -8,6 +8,7 @@ pub(crate) mod sql;
 
 use commonhold_acl::{Landing, Permission, Permit};
 
+use super::assembly::Assembly;
 use super::change::{Change, Fresh, Op, State, may_take, require};
 use super::scratch::is_save_scratch;
 use super::view::{self, View};
@@ -70,6 +71,35 @@ impl Change<'_> {
         copy.id = sql::copy_planned(self.tx.conn(), source.id, &copy, to.name.key().as_str(), &self.by).await?;
         self.log(Op::Copy, (copy.id, copy.parent, &copy.name), bytes, to.at.ancestors()).await?;
         Ok(copy)
+    }
+
+    /// Puts a copy of `source` that was made in slices where it belongs.
+    ///
+    /// Errors: as [`Change::copy`], and [`TreeError::CopyLost`].
+    pub async fn attach(
+        &mut self,
+        permit: &Permit,
+        source: &Node,
+        copy: &Assembly,
+        to: &Target<'_>,
+    ) -> Result<Node, TreeError> {
+        require(permit, Permission::Create, to.parent());
+        assert!(to.landing != Landing::Revises, "a collection comes onto no file");
+        assert!((copy.source, copy.share) == (source.id, self.share), "a copy of this, for here");
+        if !sql::is_leased(self.tx.conn(), copy.root, self.by.at).await? {
+            return Err(TreeError::CopyLost);
+        }
+        self.confirm_quota(copy.bytes)?;
+        confirm_depth(to, copy.levels)?;
+        self.clear(permit, to).await?;
+        let seq = self.next_seq(to.name.as_str());
+        let blank = self.blank(to.at.ancestors(), to.name, source.kind);
+        let placed = Node { id: copy.root, modified: copy.modified, has_props: copy.has_props, seq, ..blank };
+        let key = to.name.key();
+        sql::attach(self.tx.conn(), &placed, key.as_str(), (self.trash, self.by.at)).await?;
+        self.log(Op::Copy, (placed.id, placed.parent, &placed.name), copy.bytes.cast_signed(), to.at.ancestors())
+            .await?;
+        Ok(placed)
     }
 
     /// Moves or renames `source`, which lies in this share below `source_ancestors`. Gives the node at the destination.

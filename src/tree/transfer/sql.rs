@@ -78,6 +78,39 @@ pub(super) async fn change_share(conn: &mut Conn, root: NodeId, share: ShareId, 
     Ok(())
 }
 
+/// Whether a copy in slices is still there as it was made.
+pub(super) async fn is_leased(conn: &mut Conn, root: NodeId, now: Moment) -> Result<bool> {
+    query_scalar("select exists (select 1 from detached where node_id = ? and not_before > ?)")
+        .bind(root.0)
+        .bind(now.0)
+        .fetch_one(conn)
+        .await
+}
+
+/// Gives a detached tree its place. At any time before it was as if it lay in the trash, whenever its rows were made.
+pub(super) async fn attach(conn: &mut Conn, top: &Node, key: &str, (trash, now): (NodeId, Moment)) -> Result<()> {
+    query(
+        "insert into place (node_id, share_id, parent_id, name, name_key, left_at) values (?, ?, ?, ?, ?, ?);
+         update node set parent_id = ?, name = ?, name_key = ?, seq = ? where id = ?;
+         delete from detached where node_id = ?",
+    )
+    .bind(top.id.0)
+    .bind(top.share.0)
+    .bind(trash.0)
+    .bind(&top.name)
+    .bind(key)
+    .bind(now.0)
+    .bind(top.parent.map(|id| id.0))
+    .bind(&top.name)
+    .bind(key)
+    .bind(top.seq)
+    .bind(top.id.0)
+    .bind(top.id.0)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// The revisions of `from` become revisions of `to`, then the node `from` goes; both lie in one share. They are counted on
 /// behind those of `to`, whose present state has just come from `from`, and so comes after all of them. They are states of `to` from
 /// now on only: at no earlier time had it any of them.
