@@ -123,6 +123,7 @@ pub async fn serve(
         origins,
     });
     let stop = net::stop_on_signal()?;
+    site.tell_address(&format!("http://{address}"))?;
     ready(address);
     tracing::info!(%address, name = this.name, "serving");
     let answered = CancellationToken::new();
@@ -144,6 +145,7 @@ pub async fn serve(
     if let Some(lines) = access_lines {
         lines.finish();
     }
+    site.forget_address();
     site.close().await;
     tracing::info!("stopped");
     Ok(())

@@ -9,6 +9,7 @@ pub mod blobs;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod connect;
 pub mod contents;
 pub mod dav;
 pub mod db;

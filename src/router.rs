@@ -1,7 +1,7 @@
 //! From a request to the surface that answers it: who asks (`auth`), where (the path), and every error's answer.
 //!
 //! `/dav/` is the tree, `/principals/` people and groups, `/versions/` what files were. `/` and `*` answer OPTIONS and PROPFIND too, because Windows and Office walk there from the root;
-//! `/health` is for whoever watches the server.
+//! `/health` is for whoever watches the server, `/connect` for people who don't know yet how to open their shares.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -21,6 +21,7 @@ use tracing::Instrument;
 use crate::app::App;
 use crate::auth::AuthError;
 use crate::clock::Moment;
+use crate::connect::page as connect;
 use crate::dav::{self, Exchange, PREFIX, principals, versions};
 use crate::db;
 use crate::error::HttpError;
@@ -132,6 +133,13 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
     let path = head.uri.path();
     if path == "/health" {
         return Ok(Box::pin(health(&app)).await?);
+    }
+    if let Some(is_mine) = connect::is_at(path) {
+        if !is_mine {
+            return Ok(connect::open(&app, &head)?);
+        }
+        let caller = log_in(&app, &trace, &head).await?;
+        return Ok(Box::pin(connect::mine(&app, &head, &caller)).await?);
     }
     let at_top = matches!(path, "/" | "*");
     let place = split_prefix(path, PREFIX);

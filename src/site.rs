@@ -1,7 +1,7 @@
 //! A site: the folder in which everything is kept, and who may open it.
 //!
-//! `commonhold.db` the rows, `blobs/` the larger contents, `server.lock` held by the one running server, `audit.head` the end
-//! of the audit as it was kept last.
+//! `commonhold.db` the rows, `blobs/` the larger contents, `server.lock` held by the one running server, `server.address` where it
+//! listens, `audit.head` the end of the audit as it was kept last.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -20,7 +20,10 @@ use crate::db::{self, Address, Db, DbError, Seal};
 const DATABASE: &str = "commonhold.db";
 const BLOBS: &str = "blobs";
 const SERVER_LOCK: &str = "server.lock";
+const SERVER_ADDRESS: &str = "server.address";
 const AUDIT_HEAD: &str = "audit.head";
+/// Bytes of the file that says where the server listens; it has fewer.
+const ADDRESS_BYTES_MAX: u64 = 256;
 /// Bytes of the file that holds the end of the audit; it has fewer.
 const HEAD_BYTES_MAX: u64 = 256;
 
@@ -242,6 +245,25 @@ impl Site {
     pub fn head_file(&self, config: &config::Audit) -> HeadFile {
         let elsewhere = Path::new(&config.head_file);
         HeadFile::new(if config.head_file.is_empty() { self.folder.join(AUDIT_HEAD) } else { elsewhere.to_owned() })
+    }
+
+    /// Says where the server listens, for commands that look after it: the beginning of a URL. Errors: the file can't be written.
+    pub fn tell_address(&self, origin: &str) -> Result<(), SiteError> {
+        let path = self.folder.join(SERVER_ADDRESS);
+        replace(&path, &format!("{origin}\n")).map_err(|error| SiteError::Folder(path, error))
+    }
+
+    /// Where the server of the site in `folder` said last that it listens, if it runs or was killed.
+    pub fn told_address(folder: &Path) -> Option<String> {
+        let mut text = String::new();
+        File::open(folder.join(SERVER_ADDRESS)).ok()?.take(ADDRESS_BYTES_MAX).read_to_string(&mut text).ok()?;
+        Some(text.trim().to_owned())
+    }
+
+    /// Takes that back, where no server runs any more.
+    pub fn forget_address(&self) {
+        // One that is left names a server that doesn't answer, and is written anew by the next.
+        let _ = std::fs::remove_file(self.folder.join(SERVER_ADDRESS));
     }
 
     /// Ends all use of the site.

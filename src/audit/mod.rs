@@ -62,6 +62,11 @@ pub async fn head(reads: &mut impl Reads) -> Result<Head, DbError> {
     }
 }
 
+/// The latest moment of any record; none before the first.
+pub async fn latest(reads: &mut impl Reads) -> Result<Option<Moment>, DbError> {
+    Ok(sql::last(reads.conn()).await?.map(|(_, latest)| latest))
+}
+
 /// Whether the log still goes through this head. `None`: it lies before what was removed on purpose, and nobody can say.
 pub async fn passes(reads: &mut impl Reads, head: &Head) -> Result<Option<bool>, DbError> {
     let conn = reads.conn();

@@ -9,11 +9,13 @@ mod access;
 mod audit;
 mod backup;
 mod completions;
+mod connect;
 mod content;
 mod deed;
 mod demo;
 mod department;
 mod device;
+mod doctor;
 mod door;
 mod explain;
 mod gc;
@@ -24,6 +26,7 @@ mod import;
 mod init;
 mod job;
 mod lock;
+mod man;
 mod migrate;
 mod moment;
 mod org;
@@ -159,6 +162,7 @@ enum Command {
     /// What the server does by itself: when it last did it, when it will again, and what it did
     #[command(subcommand)]
     Job(job::JobCommand),
+    Doctor(doctor::Doctor),
     Gc(gc::Gc),
     Verify(verify::Verify),
     Migrate(migrate::Migrate),
@@ -166,7 +170,9 @@ enum Command {
     Export(plain::Export),
     Import(plain::Import),
     Restore(backup::Restoring),
+    Connect(connect::Connect),
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Command {
@@ -214,7 +220,10 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
              the trash, revisions, rolling back, snapshots, export and import",
         ));
     }
-    let config = Config::load(place.config.as_deref())?;
+    let config = match (Config::load(place.config.as_deref()), &command) {
+        (Err(error), Command::Doctor(doctor)) => return doctor.about_configuration(&error),
+        (config, _) => config?,
+    };
     let deed = Arc::new(deed);
     let context = Context { data: place.data, acting: place.acting, config, deed: Arc::clone(&deed) };
     let (data, config) = (context.data.clone(), context.config.clone());
@@ -242,6 +251,7 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
             Command::Explain(explain) => explain.run(context).await,
             Command::Audit(audit) => audit.run(context).await,
             Command::Job(job) => job.run(context).await,
+            Command::Doctor(doctor) => doctor.run(context).await,
             Command::Gc(gc) => gc.run(context).await,
             Command::Server(server) => server.run(context).await,
             Command::Export(export) => export.run(context).await,
@@ -250,7 +260,9 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
             Command::Restore(restore) => restore.run(context).await,
             Command::Verify(verify) => verify.run(context).await,
             Command::Migrate(migrate) => migrate.run(context).await,
+            Command::Connect(connect) => connect.run(context).await,
             Command::Completions(completions) => Ok(completions.run()),
+            Command::Man(man) => man.run(),
         };
         if let Err(failure) = &answered
             && failure.is_denial()

@@ -8,6 +8,15 @@ use crate::auth::password::{self, PASSWORD_BYTES_MAX};
 use crate::config;
 use crate::directory::secret::Secret;
 
+/// The first line of standard input.
+pub(super) fn typed() -> Result<Secret, Failure> {
+    let mut line = String::new();
+    // One more than allowed, and the end of the line: enough to see that it is too long.
+    std::io::stdin().lock().take(PASSWORD_BYTES_MAX as u64 + 3).read_line(&mut line)?;
+    let given = Secret::new(line);
+    Ok(Secret::new(given.reveal().trim_end_matches(['\r', '\n']).to_owned()))
+}
+
 /// A password on its way into the directory.
 pub(super) struct NewPassword {
     /// For the directory.
@@ -21,11 +30,7 @@ impl NewPassword {
         if !from_stdin {
             return Ok(Self::generated(costs));
         }
-        let mut line = String::new();
-        // One more than allowed, and the end of the line: enough to see that it is too long.
-        std::io::stdin().lock().take(PASSWORD_BYTES_MAX as u64 + 3).read_line(&mut line)?;
-        let given = Secret::new(line);
-        let typed = Secret::new(given.reveal().trim_end_matches(['\r', '\n']).to_owned());
+        let typed = typed()?;
         Ok(Self { hash: password::hash(&typed, costs)?, generated: None })
     }
 

@@ -59,7 +59,7 @@ use crate::tree::{self, Located, Node};
 
 pub use answers::{blockers_body, error_body, error_page, propfind_top};
 pub use options::{ALLOW_ANY, compliance};
-pub use page::wanted as wants_page;
+pub use page::{plain as page_headers, wanted as wants_page};
 
 /// Where the tree begins in URLs. No dot in it: Office opens read-only below one.
 pub const PREFIX: &str = "/dav/";

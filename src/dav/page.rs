@@ -48,7 +48,7 @@ pub fn shares(x: &Exchange, access: &Access) -> Result<Reply, HttpError> {
     if access.all().next().is_none() {
         html.push_str("<tr><td colspan=3>No team share is open to you here.");
     }
-    html.push_str("</table>");
+    html.push_str("</table><p><a href=\"/connect/mine\">Open them as a drive</a>");
     Ok(finished(x, html))
 }
 

@@ -1,0 +1,399 @@
+//! The site itself: its configuration, folder, disk, clock, file handles, database, contents and server.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use reqwest::Url;
+use rustix::fs::{StatVfs, statfs, statvfs};
+use rustix::process::{Resource, geteuid, getrlimit};
+
+use super::client::{Ask, Http, Trust};
+use super::finding::Finding;
+use super::proxy;
+use crate::cli::Context;
+use crate::clock::Moment;
+use crate::config::Config;
+use crate::db::{self, Db};
+use crate::servers;
+use crate::site::Site;
+use crate::{audit, config};
+
+/// A sync that comes back sooner did not reach a disk.
+const SYNC_MIN: Duration = Duration::from_micros(15);
+/// Syncs that are timed; the median counts.
+const SYNCS: usize = 11;
+/// Bytes of each.
+const SYNC_BYTES: usize = 4096;
+/// Files beside those of connections: the database, uploads under way, the log.
+const OTHER_FILES: u64 = 512;
+/// Inodes below which uploads will soon fail.
+const INODES_MIN: u64 = 10_000;
+/// A log of SQLite that has grown beyond this isn't folded back any more.
+const WAL_BYTES_MAX: u64 = 1 << 30;
+/// The oldest PostgreSQL that is tested.
+const POSTGRES_MIN: u32 = 15;
+/// How far two clocks may be apart before people notice, by locks that end.
+const SKEW_MAX: Duration = Duration::from_secs(2);
+/// The day before which this program can't have been started, 2026-01-01.
+const EPOCH: Moment = Moment(1_767_225_600_000);
+/// Bytes that are left when people should be told.
+const FREE_FACTOR: u64 = 4;
+
+/// Looks at everything that it can reach.
+pub(super) async fn examine(context: &Context) -> Vec<Finding> {
+    let (config, data) = (&context.config, context.data.as_path());
+    let began = (Moment::now(), Instant::now());
+    let mut findings = configuration(config);
+    findings.push(file_handles(config));
+    if config.storage.database.is_empty() || data.exists() {
+        findings.extend(folder(data));
+        findings.extend(disk(data, config));
+    }
+    match Site::open(data, config).await {
+        Ok(site) => {
+            findings.extend(database(&site.db, data).await);
+            findings.push(contents(&site).await);
+            findings.extend(clock(&site.db, began).await);
+            findings.extend(server(&site, data).await);
+            site.close().await;
+        }
+        Err(error) => {
+            let remedy = "nothing behind it can be looked at: name the site with --data and --config, or make one with `commonhold init`";
+            findings.push(Finding::failure("site", error.to_string(), remedy));
+        }
+    }
+    findings
+}
+
+fn configuration(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![Finding::ok("configuration", "every key is known, every value within its bounds")];
+    let listen = config.server.listen;
+    if config.server.insecure_http && !listen.ip().is_loopback() {
+        let remedy = "everybody on the way reads passwords: give it a certificate, or listen on 127.0.0.1 behind a proxy with TLS";
+        findings.push(Finding::warning("listener", format!("plain HTTP on {listen}"), remedy));
+    }
+    if config.storage.durability == config::Durability::Relaxed {
+        let remedy = "a power cut may take the last seconds: set storage.durability = \"full\" unless that is wanted";
+        findings.push(Finding::warning("durability", "relaxed", remedy));
+    }
+    findings
+}
+
+fn file_handles(config: &Config) -> Finding {
+    let wanted = config.limits.connections_max as u64 + OTHER_FILES;
+    match getrlimit(Resource::Nofile).current {
+        Some(limit) if limit < wanted => {
+            let remedy = "raise it (systemd: LimitNOFILE=65536), or lower limits.connections_max";
+            Finding::warning("file handles", format!("{limit}, and {wanted} for all connections"), remedy)
+        }
+        Some(limit) => Finding::ok("file handles", format!("{limit}, of which {wanted} may be needed")),
+        None => Finding::ok("file handles", "unlimited"),
+    }
+}
+
+/// Whose it is, and who may look into it.
+fn folder(data: &Path) -> Vec<Finding> {
+    let told = data.display();
+    let metadata = match data.metadata() {
+        Ok(metadata) if metadata.is_dir() => metadata,
+        Ok(_) => {
+            return vec![Finding::failure(
+                "folder",
+                format!("`{told}` is no folder"),
+                "name the site's folder with --data",
+            )];
+        }
+        Err(error) => {
+            let remedy = "name the site's folder with --data, as the user who runs the server";
+            return vec![Finding::failure("folder", format!("`{told}`: {error}"), remedy)];
+        }
+    };
+    vec![rights(data, &metadata), kind_of_disk(data), syncs(data)]
+}
+
+fn rights(data: &Path, metadata: &Metadata) -> Finding {
+    let (mode, told) = (metadata.permissions().mode() & 0o777, data.display());
+    if mode & 0o077 != 0 {
+        return Finding::warning(
+            "folder",
+            format!("`{told}` is open to others ({mode:o})"),
+            format!("chmod 700 {told}"),
+        );
+    }
+    let database = data.join("commonhold.db").metadata();
+    if let Ok(database) = database
+        && database.uid() != metadata.uid()
+    {
+        let remedy = format!("a command was run as another user: chown -R {} {told}", metadata.uid());
+        return Finding::failure("folder", "the database belongs to another user than the folder", remedy);
+    }
+    if metadata.uid() != geteuid().as_raw() {
+        let remedy = "run commands as the user who runs the server, or files will belong to the wrong one";
+        return Finding::warning("folder", format!("`{told}` belongs to user {}", metadata.uid()), remedy);
+    }
+    Finding::ok("folder", format!("`{told}`, its owner's alone"))
+}
+
+/// What kind of file system it is, where that says something.
+fn kind_of_disk(data: &Path) -> Finding {
+    let local = "keep the site on a local disk: SQLite's log and the server's lock need one";
+    let lasting =
+        "what is acknowledged is gone with the machine's memory or the container: put the site on a disk that stays";
+    match statfs(data).map(|found| found.f_type & 0xffff_ffff) {
+        Ok(0x0102_1994 | 0x8584_58f6) => Finding::warning("disk", "in memory (tmpfs)", lasting),
+        Ok(0x794c_7630) => Finding::warning("disk", "a container's own layer (overlay)", lasting),
+        Ok(0x6969) => Finding::failure("disk", "NFS", local),
+        Ok(0xfe53_4d42 | 0xff53_4d42 | 0x517b) => Finding::failure("disk", "SMB", local),
+        Ok(0x0102_1997 | 0x6573_5546) => Finding::warning("disk", "shared with another system (9p, FUSE)", local),
+        Ok(_) => Finding::ok("disk", "local"),
+        Err(errno) => Finding::failure("disk", errno.to_string(), "the folder can't be examined: look at its rights"),
+    }
+}
+
+/// How long a disk takes to keep something: one that takes no time keeps nothing.
+fn syncs(data: &Path) -> Finding {
+    match time_of_sync(data) {
+        Ok(time) if time < SYNC_MIN => {
+            let remedy = "no disk is so quick: a layer below (disk cache, virtual machine, tmpfs) only says that it has kept the bytes";
+            Finding::warning("sync", format!("{} µs", time.as_micros()), remedy)
+        }
+        Ok(time) => Finding::ok("sync", format!("{} µs for 4 KiB", time.as_micros())),
+        Err(error) => {
+            Finding::failure("sync", error.to_string(), "the folder takes no writes: look at its rights and the disk")
+        }
+    }
+}
+
+fn time_of_sync(data: &Path) -> io::Result<Duration> {
+    let path = data.join(format!(".doctor-{}", std::process::id()));
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    let timed = times_of(file);
+    std::fs::remove_file(&path)?;
+    let mut times = timed?;
+    times.sort_unstable();
+    Ok(times[SYNCS / 2])
+}
+
+fn times_of(mut file: File) -> io::Result<Vec<Duration>> {
+    let bytes = vec![0x5a; SYNC_BYTES];
+    let timed = |_| {
+        file.write_all(&bytes)?;
+        let began = Instant::now();
+        file.sync_data()?;
+        Ok(began.elapsed())
+    };
+    (0..SYNCS).map(timed).collect()
+}
+
+/// Room for bytes and for files.
+fn disk(data: &Path, config: &Config) -> Vec<Finding> {
+    match statvfs(data) {
+        Ok(found) => vec![free_bytes(&found, config.storage.min_free_bytes), free_inodes(&found)],
+        Err(errno) => {
+            vec![Finding::failure("free disk", errno.to_string(), "the folder can't be examined: look at its rights")]
+        }
+    }
+}
+
+fn free_bytes(found: &StatVfs, min: u64) -> Finding {
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let told = format!("{} MiB", free >> 20);
+    match free {
+        free if free < min => Finding::failure(
+            "free disk",
+            told,
+            "uploads are refused with 507: purge the trash, trim revisions, or give it a larger disk",
+        ),
+        free if free < min.saturating_mul(FREE_FACTOR) => {
+            let remedy = format!("below {} MiB uploads are refused: make room in time", min >> 20);
+            Finding::warning("free disk", told, remedy)
+        }
+        _ => Finding::ok("free disk", told),
+    }
+}
+
+fn free_inodes(found: &StatVfs) -> Finding {
+    match (found.f_files, found.f_favail) {
+        // Some file systems have as many as they like.
+        (0, _) => Finding::ok("free inodes", "unlimited"),
+        (_, free) if free < INODES_MIN => Finding::warning(
+            "free inodes",
+            free.to_string(),
+            "the disk will take no more files: find what has so many, or make the file system anew",
+        ),
+        (_, free) => Finding::ok("free inodes", free.to_string()),
+    }
+}
+
+async fn database(db: &Db, data: &Path) -> Vec<Finding> {
+    let kind = if db.is_server() { "PostgreSQL" } else { "SQLite" };
+    let mut findings = vec![match db.version().await {
+        Ok(version) => {
+            let told = format!("{kind} {version}, schema {}", db::newest_migration());
+            match version.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
+                Some(major) if db.is_server() && major < POSTGRES_MIN => Finding::warning(
+                    "database",
+                    told,
+                    format!("only PostgreSQL {POSTGRES_MIN} and newer are tested: upgrade it"),
+                ),
+                _ => Finding::ok("database", told),
+            }
+        }
+        Err(error) => {
+            Finding::failure("database", error.to_string(), "see that it can be reached, and that its disk isn't full")
+        }
+    }];
+    if db.is_server() {
+        return findings;
+    }
+    findings.push(match db.damage_at_a_glance().await {
+        Ok(damage) => match damage.first() {
+            None => Finding::ok("database file", "whole, at a glance"),
+            Some(first) => Finding::failure(
+                "database file",
+                first.clone(),
+                "stop the server, keep a copy, and restore the newest backup",
+            ),
+        },
+        Err(error) => Finding::failure(
+            "database file",
+            error.to_string(),
+            "stop the server, keep a copy, and restore the newest backup",
+        ),
+    });
+    if let Ok(log) = data.join("commonhold.db-wal").metadata() {
+        let told = format!("{} MiB", log.len() >> 20);
+        findings.push(if log.len() > WAL_BYTES_MAX {
+            Finding::warning(
+                "database log",
+                told,
+                "something reads for hours and keeps it from being folded back: look for a running backup or export",
+            )
+        } else {
+            Finding::ok("database log", told)
+        });
+    }
+    findings
+}
+
+async fn contents(site: &Site) -> Finding {
+    match site.blobs.confirm().await {
+        Ok(()) => Finding::ok("contents", "the store answers and is this site's"),
+        Err(error) => Finding::failure(
+            "contents",
+            error.to_string(),
+            "uploads and larger files fail: mount the folder, or see that the object store answers",
+        ),
+    }
+}
+
+/// Sane, going forward, and the same everywhere.
+async fn clock(db: &Db, began: (Moment, Instant)) -> Vec<Finding> {
+    let now = Moment::now();
+    let mut findings = vec![apart(
+        "clock",
+        now,
+        began.0.plus(began.1.elapsed()),
+        "it was set while this ran: let NTP slew it, not step it",
+    )];
+    if now < EPOCH {
+        findings = vec![Finding::failure(
+            "clock",
+            "it is before 2026",
+            "set it, and keep it by NTP: certificates and locks depend on it",
+        )];
+    }
+    if let Ok(mut reads) = db.read().await
+        && let Ok(Some(latest)) = audit::latest(&mut reads).await
+        && latest > now.plus(SKEW_MAX)
+    {
+        let told = format!("{} s behind the newest record of the audit", latest.since(now).as_secs());
+        findings.push(Finding::warning(
+            "clock of the audit",
+            told,
+            "the clock went back, or another server's is ahead: set all by NTP",
+        ));
+    }
+    if let Ok(Some(theirs)) = db.clock().await {
+        findings.push(apart(
+            "clock of the database",
+            now,
+            theirs,
+            "set both by NTP: locks end by the clock of the server that asks",
+        ));
+    }
+    findings
+}
+
+fn apart(check: &str, ours: Moment, theirs: Moment, remedy: &str) -> Finding {
+    let apart = ours.since(theirs).max(theirs.since(ours));
+    let told = format!("{} ms apart", apart.as_millis());
+    if apart > SKEW_MAX { Finding::warning(check, told, remedy) } else { Finding::ok(check, told) }
+}
+
+/// Whether one runs, and answers.
+async fn server(site: &Site, data: &Path) -> Vec<Finding> {
+    let Some(address) = Site::told_address(data) else {
+        let others = match site.db.read().await {
+            Ok(mut reads) => servers::all(&mut reads).await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        let now = Moment::now();
+        let running: Vec<&str> = others.iter().filter(|server| server.runs(now)).map(|server| &*server.name).collect();
+        return vec![match running.as_slice() {
+            [] => Finding::warning(
+                "server",
+                "none runs here",
+                "start it: commonhold serve, or systemctl start commonhold",
+            ),
+            names => Finding::ok("server", format!("elsewhere: {}", names.join(", "))),
+        }];
+    };
+    let remedy = "it was killed, or hangs: look into its log, and start it again";
+    // Its own certificate is of no concern here: it is looked at by itself.
+    let trust = Trust { authorities: None, any: true };
+    let answered = match Url::parse(&address).map(|url| Http::new(url, None, &trust, proxy::AGENT)) {
+        Ok(Ok(http)) => http.send(Ask::new("GET", "/health")).await.map_err(|error| error.to_string()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    vec![match answered {
+        Ok(reply) if reply.is(200) => Finding::ok("server", format!("{address} answers")),
+        Ok(reply) => Finding::failure("server", format!("{address}/health is {}", reply.told()), "look into its log"),
+        Err(error) => Finding::failure("server", format!("{address}: {error}"), remedy),
+    }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::State;
+    use super::*;
+
+    fn disk_of(free_bytes: u64, inodes: u64) -> StatVfs {
+        StatVfs { f_bavail: free_bytes, f_frsize: 1, f_files: 1 << 20, f_favail: inodes, ..statvfs("/").unwrap() }
+    }
+
+    #[test]
+    fn a_disk_is_told_to_be_full_before_it_is() {
+        let state = |free| free_bytes(&disk_of(free, 0), 1000).state;
+        assert_eq!([999, 1000, 3999, 4000].map(state), [State::Failure, State::Warning, State::Warning, State::Ok]);
+        let state = |inodes| free_inodes(&disk_of(0, inodes)).state;
+        assert_eq!([INODES_MIN - 1, INODES_MIN].map(state), [State::Warning, State::Ok]);
+    }
+
+    #[test]
+    fn clocks_may_be_two_seconds_apart_in_either_direction() {
+        let state = |ours, theirs| apart("clock", Moment(ours), Moment(theirs), "").state;
+        assert_eq!([state(0, 2000), state(2001, 0), state(0, 2001)], [State::Ok, State::Warning, State::Warning]);
+    }
+
+    #[test]
+    fn the_probe_of_the_disk_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(time_of_sync(folder.path()).is_ok());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
