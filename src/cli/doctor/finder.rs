@@ -118,9 +118,11 @@ async fn rename(visit: &mut Visit, file: &str) -> Option<()> {
     let rename = Ask::new("MOVE", file).with("Destination", visit.destination(&to)).with("If", format!("(<{token}>)"));
     let remedy =
         "Finder can't rename an open file: take a list of `If` without a URL as the tokens that the client holds";
-    visit
-        .step("rename an open file: MOVE with untagged If", "201", rename, |reply| status(reply, &[201, 204], remedy))
-        .await;
+    let judge = |reply: &Reply| status(reply, &[201, 204], remedy);
+    if visit.step("rename an open file: MOVE with untagged If", "201", rename, judge).await.is_none() {
+        // Or the file stays locked, and the folder can't be removed.
+        wire::unlock(visit, file, &token).await;
+    }
     Some(())
 }
 

@@ -102,6 +102,9 @@ pub(super) async fn reads_back(visit: &mut Visit, check: &str, path: &str, bytes
     let expected = format!("200 and {} bytes", bytes.len());
     visit
         .step(check, &expected, Ask::new("GET", path), |reply| match () {
+            () if reply.is(404) => {
+                wrong("what was just put there is elsewhere: the path, or `Destination`, is decoded in another way")
+            }
             () if !reply.is(200) => wrong(""),
             () if reply.length != bytes.len() => wrong(
                 "the file has another length than what was sent: something on the way cuts bodies or loses chunks",

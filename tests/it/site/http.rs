@@ -76,11 +76,6 @@ impl Connection {
         stream.set_nonblocking(false).is_err() || !quiet
     }
 
-    /// How long reading may wait.
-    pub fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
-        self.stream.get_ref().set_read_timeout(Some(timeout))
-    }
-
     /// Everything until the server closes.
     pub fn read_to_close(&mut self) -> io::Result<Vec<u8>> {
         let mut rest = Vec::new();
