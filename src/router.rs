@@ -15,6 +15,7 @@ use http::header::{
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
 use http_body::Body as _;
+use hyper::ext::ReasonPhrase;
 use hyper::service::Service;
 use tracing::Instrument;
 
@@ -113,6 +114,9 @@ impl Refusal {
         } else {
             reply::bytes(error.status, "application/xml; charset=utf-8", dav::error_body(error))
         };
+        if let Some(reason) = reason(error) {
+            reply.extensions_mut().insert(reason);
+        }
         let headers = reply.headers_mut();
         // Windows remembers a 404 for a minute, whatever the case of the letters.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -127,6 +131,12 @@ impl Refusal {
         }
         reply
     }
+}
+
+/// The status line of 423 says who holds the lock: gvfs shows a person nothing else of an answer.
+fn reason(error: &HttpError) -> Option<ReasonPhrase> {
+    let is_told = error.status == StatusCode::LOCKED && error.blockers.is_empty() && error.text.is_ascii();
+    ReasonPhrase::try_from(error.text.as_bytes()).ok().filter(|_| is_told)
 }
 
 async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody) -> Result<Reply, Refusal> {

@@ -40,6 +40,7 @@ part bench-fmt cargo fmt --manifest-path benches/peers/Cargo.toml --check
 part bench-lint cargo clippy --manifest-path benches/peers/Cargo.toml --all-targets --locked -- -D warnings
 part release cargo build --release --locked
 part conformance litmus/run.sh
+part clients litmus/clients.sh
 # LibreOffice is 400 MB of packages: only where they are, or are wanted.
 office=$(dpkg-query --show --showformat='${db:Status-Status}' libreoffice-writer-nogui 2>/dev/null || true)
 if [ "$office" = installed ] || [ "${COMMONHOLD_LIBREOFFICE:-}" = 1 ]; then
@@ -51,7 +52,7 @@ awk '/^test result:/ {
          for (i = 2; i < NF; i++) { if ($(i + 1) ~ /^passed;/) passed += $i; if ($(i + 1) ~ /^failed;/) failed += $i; if ($(i + 1) ~ /^ignored;/) ignored += $i }
      }
      END { printf "cargo test: %d passed, %d failed, %d ignored\n", passed, failed, ignored }' "$log"
-grep -E '^(cadaver|conformance|libreoffice): ' "$log"
+grep -E '^(conformance|libreoffice): |^[a-z0-9-]+: ([0-9]+ of [0-9]+ steps passed|skipped, )' "$log"
 printf '%s' "$report"
 [ "$status" = 0 ] && echo "all passed" || echo "FAILED"
 exit "$status"

@@ -52,7 +52,7 @@ pub async fn get(x: Exchange) -> Result<Reply, HttpError> {
     guard::permit(operation, &scene).map_err(|denial| refused(&denial, &x.path))?;
     if conditions.has_if() {
         let view = View { access: &access, user: x.caller.user.id, now: x.now };
-        conditions.confirm_if(&mut x.app.db.read().await?, &view, &spot, false).await?;
+        conditions.confirm_if(&mut x.app.db.read().await?, &view, &spot, true).await?;
     }
     let reading = conditions.reading(node)?;
     if node.is_collection() {

@@ -46,6 +46,8 @@ pub struct Asked {
     /// Windows lists folders with an empty body, and reads no further than 1,000,000 bytes of the answer. So such a
     /// listing names only what Windows shows of a member, in as few bytes as there can be.
     compact: bool,
+    /// Nor does it tell the times of the members, of a folder so large that Windows would show nothing of it.
+    undated: bool,
 }
 
 impl Asked {
@@ -54,11 +56,14 @@ impl Asked {
         let names = match &body {
             PropfindBody::Prop(names) => names.clone(),
             PropfindBody::AllProp { include } => include.clone(),
+            // RFC 4331 leaves the quota out of `allprop`, but who says nothing at all has no other way to learn it: the npm
+            // package `webdav` (5.11) asks so, and Windows' drive.
+            PropfindBody::Empty if depth == Depth::Zero => Live::quota_names().to_vec(),
             PropfindBody::Empty | PropfindBody::PropName => Vec::new(),
         };
         let live = names.into_iter().map(|name| (name.clone(), Live::of(&name))).collect();
         let compact = body == PropfindBody::Empty && depth != Depth::Zero;
-        Self { body, live, values: Vec::new(), existence: false, compact }
+        Self { body, live, values: Vec::new(), existence: false, compact, undated: false }
     }
 
     /// These properties.
@@ -104,7 +109,10 @@ impl Asked {
 
     /// Whether the answer about this resource alone needs more than its row.
     pub fn needs_rows(&self, node: &Node, has_locks: bool) -> bool {
-        self.wants_quota() || self.wants_acl() || self.wants_dead(node) || (has_locks && self.wants_locks())
+        (node.is_collection() && self.wants_quota())
+            || self.wants_acl()
+            || self.wants_dead(node)
+            || (has_locks && self.wants_locks())
     }
 }
 
@@ -174,6 +182,9 @@ pub struct Listing {
     now: Moment,
 }
 
+/// What Windows reads of a listing as it is delivered (`FileAttributesLimitInBytes`).
+const WINDOWS_LISTING_BYTES_MAX: u64 = 1_000_000;
+
 /// Members, and where the next ones begin.
 type Page = (Vec<Node>, Option<Cursor>);
 
@@ -238,6 +249,7 @@ impl Listing {
     ) -> Result<Self, HttpError> {
         let mut listing = Self::new(x, asked, Some(tx), free_bytes(x)?);
         let href = x.path.to_href(PREFIX, node.is_collection());
+        listing.fit(x, &node, &href).await?;
         let cover = listing.cover_of(spot).await?;
         let seen = (&spot.reached, spot.reached.zone(spot.chain()));
         listing.entry_with_rows(&href, &node, seen, &cover).await?;
@@ -265,6 +277,15 @@ impl Listing {
         }
         listing.enter(seen, node, href, true, cover);
         Ok(listing)
+    }
+
+    /// Leaves the times out if Windows, which marks all it asks with `translate: f`, would not read to the end otherwise.
+    async fn fit(&mut self, x: &Exchange, node: &Node, href: &str) -> Result<(), HttpError> {
+        let is_windows = x.head.headers.get("translate").is_some_and(|value| value == "f");
+        let Some(tx) = self.tx.as_mut().filter(|_| self.asked.compact && is_windows) else { return Ok(()) };
+        let (members, characters) = tree::list::extent(tx, node).await?;
+        self.asked.undated = entry::compact_bytes_at_most(members, characters, href) > WINDOWS_LISTING_BYTES_MAX;
+        Ok(())
     }
 
     async fn cover_of(&mut self, spot: &Spot) -> Result<Cover, HttpError> {
@@ -491,7 +512,7 @@ impl Listing {
         seen: (&Reached, Zone),
         cover: &Cover,
     ) -> Result<(), HttpError> {
-        if self.asked.wants_quota() {
+        if node.is_collection() && self.asked.wants_quota() {
             self.load_room(node.share).await?;
         }
         let mut dead = Vec::new();
@@ -537,7 +558,7 @@ impl Listing {
         let resource = Resource { node, name, share, effective, dead, room, locks, acl, caller, me, now };
         match &mut self.xml {
             Some(Xml::Full(w)) => full_entry(w, &self.asked, href, &resource),
-            Some(Xml::Compact(out)) => compact_entry(out, href, &resource),
+            Some(Xml::Compact(out)) => compact_entry(out, href, &resource, !self.asked.undated),
             None => {}
         }
     }

@@ -60,7 +60,7 @@ pub async fn propfind(x: Exchange, body: RequestBody) -> Result<Reply, HttpError
     let node = spot.found()?;
     if !conditions.is_empty() {
         let view = View { access: &access, user: x.caller.user.id, now: x.now };
-        conditions.confirm_if(&mut tx, &view, &spot, false).await?;
+        conditions.confirm_if(&mut tx, &view, &spot, true).await?;
     }
     let enters = depth != Depth::Zero && node.is_collection();
     if enters {

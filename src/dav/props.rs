@@ -134,6 +134,11 @@ impl Live {
         }
     }
 
+    /// The two of the quota.
+    pub fn quota_names() -> [QName; 2] {
+        [QName::dav("quota-available-bytes"), QName::dav("quota-used-bytes")]
+    }
+
     /// Whether it needs the share's quota.
     pub fn is_quota(self) -> bool {
         matches!(self, Self::QuotaAvailable | Self::QuotaUsed)

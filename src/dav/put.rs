@@ -225,7 +225,10 @@ async fn commit(x: Arc<Exchange>, save: Arc<(Terms, Fresh, Arc<AtomicBool>)>) ->
     let node = match over {
         Some(file) => {
             let blind = !terms.conditions.name_a_state();
-            change.write_file(&permit, file, ancestors, content, terms.modified, blind).await?
+            match change.write_back_over(&permit, &spot.located, (name, file), content, terms.modified).await? {
+                Some(document) => document,
+                None => change.write_file(&permit, file, ancestors, content, terms.modified, blind).await?,
+            }
         }
         None => match change.write_back(&permit, &spot.located, name, content, terms.modified).await? {
             Some(document) => document,
@@ -235,7 +238,7 @@ async fn commit(x: Arc<Exchange>, save: Arc<(Terms, Fresh, Arc<AtomicBool>)>) ->
     match over {
         Some(file) => {
             if file.size == 0 {
-                locks::written(&mut tx, file.id).await.map_err(lock::of_tree)?;
+                locks::written(&mut tx, node.id).await.map_err(lock::of_tree)?;
             }
             if spot.located.has_locks() {
                 let chain = spot.located.chain();

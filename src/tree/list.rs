@@ -70,6 +70,12 @@ fn unreadable(why: impl ToString) -> TreeError {
     TreeError::Db(DbError::Lost(format!("a listing can't be read: {}", why.to_string()).into()))
 }
 
+/// How many members a collection has, seen or not, and the characters of their names together.
+pub async fn extent(tx: &mut impl Reads, parent: &Node) -> Result<(u64, u64), TreeError> {
+    let (members, characters) = sql::extent(tx.conn(), parent.id).await?;
+    Ok((members.unsigned_abs(), characters.unsigned_abs()))
+}
+
 /// How many nodes are seen at and below `root`; counts no further than `limit`.
 pub async fn count_below(tx: &mut impl Reads, root: NodeId, seen: &View, limit: u64) -> Result<u64, TreeError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

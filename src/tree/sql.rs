@@ -262,6 +262,15 @@ pub(super) async fn count_below(conn: &mut Conn, root: NodeId, limit: i64) -> Re
     .await
 }
 
+/// How many members a collection has, and the characters of their names.
+pub(super) async fn extent(conn: &mut Conn, parent: NodeId) -> Result<(i64, i64)> {
+    let row = query("select count(*), cast(coalesce(sum(length(name)), 0) as bigint) from node where parent_id = ?")
+        .bind(parent.0)
+        .fetch_one(conn)
+        .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
 /// The bytes of a content that lies in the database, and its hash.
 pub(super) async fn inline_bytes(conn: &mut Conn, content: ContentId) -> Result<Option<(Bytes, Vec<u8>)>> {
     let row = query(

@@ -45,6 +45,7 @@ mod policies;
 mod principals;
 mod quotas;
 mod ranges;
+mod recorded;
 mod remembering;
 mod revoke;
 mod roles;

@@ -1,79 +1,26 @@
 //! How programs save: conversations kept as data in `tests/recorded/`, replayed against the server. Whatever a program does
 //! with temporary files, the document under its name stays the same one.
 //!
-//! A recording is a list of requests, each ended by the status it must get; its first comment says what it is written
-//! from. `{token}` stands for the last Lock-Token, `{host}` for the server. How Office behaves without any saving is in
-//! `office.rs`.
+//! How a recording is written down is in `recorded.rs`, how Office behaves without any saving in `office.rs`.
 
 use crate::locks::locks_on;
-use crate::site::{Client, Depth, Reply, Site, asking_for, dav};
+use crate::recorded::steps;
+use crate::site::{Client, Depth, Site, asking_for, dav};
 
 /// A recorded conversation, and the document that it saves.
 const RECORDINGS: &[(&str, &str, &str)] = &[
     ("Word", "plan.docx", include_str!("../recorded/word.txt")),
+    ("PowerPoint", "talk.pptx", include_str!("../recorded/powerpoint.txt")),
     ("Excel", "book.xlsx", include_str!("../recorded/excel.txt")),
     ("LibreOffice", "plan.odt", include_str!("../recorded/libreoffice.txt")),
     ("vim", "plan.txt", include_str!("../recorded/vim.txt")),
+    ("vim over davfs2", "plan.txt", include_str!("../recorded/vim_davfs2.txt")),
     ("macOS", "letter.pages", include_str!("../recorded/macos.txt")),
     ("macOS with a lock", "letter.pages", include_str!("../recorded/macos_locked.txt")),
 ];
 
 /// What every recording writes.
 const SECOND: &str = "the second draft";
-
-/// One request of a recording.
-#[derive(Debug, Default)]
-struct Step {
-    method: String,
-    target: String,
-    headers: Vec<(String, String)>,
-    body: Option<String>,
-    status: u16,
-}
-
-/// `METHOD target`, header lines, body lines after `| `, and `= status`; empty lines and comments between the requests.
-fn steps(recording: &str) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let mut step = Step::default();
-    for line in recording.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        if let Some(status) = line.strip_prefix("= ") {
-            step.status = status.parse().expect("a status");
-            steps.push(std::mem::take(&mut step));
-        } else if let Some(line) = line.strip_prefix('|') {
-            let body = step.body.get_or_insert_default();
-            if !body.is_empty() {
-                body.push('\n');
-            }
-            body.push_str(line.strip_prefix(' ').unwrap_or_default());
-        } else if step.method.is_empty() {
-            let (method, target) = line.split_once(' ').expect("a request line");
-            (step.method, step.target) = (method.to_owned(), target.to_owned());
-        } else {
-            let (name, value) = line.split_once(": ").expect("a header line");
-            step.headers.push((name.to_owned(), value.to_owned()));
-        }
-    }
-    assert_eq!(step.method, "", "the last request has a status");
-    steps
-}
-
-impl Step {
-    fn send(&self, who: &Client, token: &str) -> Reply {
-        let mut request = who.raw(&self.method, &self.target);
-        let mut chunked = false;
-        for (name, value) in &self.headers {
-            chunked |= name == "Transfer-Encoding";
-            if name != "Transfer-Encoding" {
-                request = request.with(name, value.replace("{token}", token).replace("{host}", &who.host()));
-            }
-        }
-        match &self.body {
-            Some(body) if chunked => request.chunks([body.as_bytes()]).send(),
-            Some(body) => request.body(body.as_bytes()).send(),
-            None => request.send(),
-        }
-    }
-}
 
 /// A site with one of these documents in the first draft, and a property that nobody but its author knows.
 fn drafted(document: &str) -> (Site, Client, Client) {
@@ -100,7 +47,7 @@ fn every_way_of_saving_keeps_the_document_behind_its_name() {
         let etag = ana.head(&document).etag();
         let mut token = String::new();
         for step in steps(recording) {
-            if step.method == "UNLOCK" && step.target.ends_with(name) {
+            if step.is("UNLOCK") && step.target.ends_with(name) {
                 // The last moment of the lock: it is on the document, whatever has been moved to and fro meanwhile.
                 assert_eq!(locks_on(&ana, &document)[0].token.as_deref(), Some(&*token), "{program}");
                 let refused = ben.put(&document, "ben's").status(423).condition("lock-token-submitted");

@@ -135,6 +135,22 @@ fn a_rename_onto_a_taken_name_is_412() {
     rename().status(201);
 }
 
+/// Trap 17: the room on the drive is what the root of the share says, in answer to a question that names no property.
+#[test]
+fn a_drive_shows_how_much_room_there_is() {
+    let (site, ana) = share();
+    site.cli(&["share", "set", "Projects", "--quota", "5000000"]).ok();
+    ana.put("/Projects/a.txt", "12345").status(201);
+    let told = windows(ana.ask("PROPFIND", "/Projects").with("Depth", "0")).multistatus();
+    assert_eq!(told.only().value(&dav("quota-used-bytes")), "5");
+    assert_eq!(told.only().value(&dav("quota-available-bytes")), "4999995");
+    let file = windows(ana.ask("PROPFIND", "/Projects/a.txt").with("Depth", "0")).multistatus();
+    assert_eq!(file.only().status_of(&dav("quota-used-bytes")), None);
+    // Who names `allprop` gets what RFC 4331 says, nothing of the quota.
+    let all = ana.propfind("/Projects", Depth::Zero, r#"<propfind xmlns="DAV:"><allprop/></propfind>"#).multistatus();
+    assert_eq!(all.only().status_of(&dav("quota-used-bytes")), None);
+}
+
 /// Trap 15: refusing one of these breaks the copy of a whole folder; asking for one that isn't there is common.
 #[test]
 fn the_small_files_of_explorer_are_files() {
@@ -158,6 +174,32 @@ fn a_domain_before_the_name_is_accepted() {
     }
     let wrong = ana.with_authorization(&basic("ACME\\ana", "not the password"));
     windows(wrong.ask("PROPFIND", "/Projects").with("Depth", "0")).status(401);
+}
+
+/// Trap 34: of a listing beyond 1,000,000 bytes Windows shows nothing, so the times stay out of one that would become longer.
+#[test]
+fn five_thousand_files_list_within_what_windows_reads() {
+    let (site, ana) = share();
+    let folder = site.folder().join("many");
+    std::fs::create_dir(&folder).expect("the test owns the folder");
+    for n in 0..5_000 {
+        std::fs::write(folder.join(format!("Quarterly report {n:04}.docx")), "x").expect("the disk takes it");
+    }
+    ana.mkcol("/Projects/many").status(201);
+    site.cli(&["import", folder.to_str().expect("a plain path"), "/Projects/many"]).ok();
+    let large = windows(ana.ask("PROPFIND", "/Projects/many").with("Depth", "1")).status(207);
+    assert!(large.answer.body.len() <= 1_000_000, "{} bytes", large.answer.body.len());
+    let listed = large.multistatus();
+    assert_eq!(listed.responses.len(), 5_001);
+    assert_eq!(listed.at("/Projects/many/Quarterly report 4999.docx").value(&dav("getcontentlength")), "1");
+    // One by one, and to everybody else, they have their times.
+    let one = windows(ana.ask("PROPFIND", "/Projects/many/Quarterly report 4999.docx").with("Depth", "0"));
+    assert!(one.multistatus().only().value(&dav("getlastmodified")).ends_with(" GMT"));
+    let others = ana.list("/Projects/many", Depth::One).multistatus();
+    assert!(others.at("/Projects/many/Quarterly report 4999.docx").value(&dav("getlastmodified")).ends_with(" GMT"));
+    // A folder that fits has them for Windows too.
+    let small = windows(ana.ask("PROPFIND", "/Projects").with("Depth", "1")).multistatus();
+    assert!(small.at("/Projects/many/").value(&dav("getlastmodified")).ends_with(" GMT"));
 }
 
 fn windows(request: Request<'_>) -> Reply {

@@ -97,7 +97,7 @@ impl Header for Destination {
         }
         let (scheme, authority, path) = split_uri(text).ok_or("it is an absolute URI or an absolute path")?;
         let raw_path = if path.is_empty() { "/" } else { path }.to_owned();
-        Ok(Self { origin: Some(Origin::from_parts(Some(scheme), authority)?), raw_path })
+        Ok(Self { origin: Some(Origin::from_parts(Some(scheme), without_user(authority)?)?), raw_path })
     }
 }
 
@@ -108,6 +108,14 @@ fn split_uri(text: &str) -> Option<(&str, &str, &str)> {
         && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     is_scheme.then_some((scheme, authority, path))
+}
+
+/// The authority without its `user@`, which git puts there and which says nothing about where the resource goes. The host is
+/// what follows the one `@`, and nothing in front of it may look like the end of an authority.
+fn without_user(authority: &str) -> Result<&str, Flaw> {
+    let Some((user, host)) = authority.split_once('@') else { return Ok(authority) };
+    let is_user_byte = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:".contains(&b);
+    if user.bytes().all(is_user_byte) { Ok(host) } else { Err("its user is malformed") }
 }
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`.
@@ -150,6 +158,9 @@ mod tests {
             ("https://files.example.org:/dav/x", "/dav/x"),
             ("https://files.example.org", "/"),
             ("http://localhost:8080/dav/x", "/dav/x"),
+            // git's push has the person in its address (http-push of git 2.47).
+            ("https://ana@files.example.org/dav/x", "/dav/x"),
+            ("http://ana%40example.org:pw@localhost:8080/dav/x", "/dav/x"),
             // The proxy in front ends TLS; the Host header can't say so.
             ("https://localhost:8080/dav/x", "/dav/x"),
         ] {
@@ -166,6 +177,8 @@ mod tests {
             "http://localhost/dav/x",
             "ftp://files.example.org/dav/x",
             "https://files.example.org.evil.org/dav/x",
+            "https://files.example.org@evil.example.org/dav/x",
+            "https://files.example.org:443@evil.example.org/dav/x",
             "http://[::1]:8080/dav/x",
         ] {
             assert_eq!(to(destination), Err(HeaderError::ForeignDestination), "{destination}");
@@ -188,8 +201,10 @@ mod tests {
             "/dav/x#part",
             "/dav/x?query",
             "https://files.example.org/#",
-            "https://ana@files.example.org/dav/x",
-            "https://ana:pw@files.example.org/dav/x",
+            "https://a@b@files.example.org/dav/x",
+            "https://evil.example.org\\@files.example.org/dav/x",
+            "https://a[@files.example.org/dav/x",
+            "https://ana@/dav/x",
             "https://files.example.org:port/x",
             "https://h:65536/x",
             "https://h:1:2/x",

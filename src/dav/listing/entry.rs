@@ -65,6 +65,7 @@ pub(super) fn full_entry(w: &mut XmlWriter, asked: &Asked, href: &str, resource:
                     Some(live) if resource.has(*live) && resource.is_closed(*live) => closed = true,
                     Some(live) if resource.has(*live) => resource.write(w, *live, name),
                     None if resource.dead(name).is_some() => {}
+                    Some(_) if asked.body == PropfindBody::Empty => {}
                     Some(_) | None => missing.push(name),
                 }
             }
@@ -109,9 +110,17 @@ pub(super) const COMPACT_END: &str = "</multistatus>";
 /// What Windows takes a file's attributes for when nothing is said: archive, or normal.
 const PLAIN_ATTRIBUTES: [&str; 2] = ["00000020", "00000080"];
 
+/// What a dated entry takes beside its href and what is escaped in it, with a length of ten digits.
+const COMPACT_ENTRY_BYTES: u64 = 211;
+
+/// The bytes of a listing in the short form, if a third of the characters of the names are escaped.
+pub(super) fn compact_bytes_at_most(members: u64, characters: u64, href: &str) -> u64 {
+    members.saturating_add(1).saturating_mul(COMPACT_ENTRY_BYTES + href.len() as u64) + characters.saturating_mul(5) / 3
+}
+
 /// One `response` in the short form: length and time of a file, time of a collection, and Windows' attributes (hidden,
-/// read-only) where they are other than usual. A file's resource type is empty and left out.
-pub(super) fn compact_entry(out: &mut BytesMut, href: &str, resource: &Resource<'_>) {
+/// read-only) where they are other than usual. A file's resource type is empty and left out. Not `dated`: no times.
+pub(super) fn compact_entry(out: &mut BytesMut, href: &str, resource: &Resource<'_>, dated: bool) {
     let mut text = String::with_capacity(256);
     text.push_str("<response><href>");
     text.push_str(href);
@@ -122,7 +131,7 @@ pub(super) fn compact_entry(out: &mut BytesMut, href: &str, resource: &Resource<
         }
         Some(_) | None => text.push_str("<resourcetype><collection/></resourcetype>"),
     }
-    if let Some(node) = resource.node {
+    if let Some(node) = resource.node.filter(|_| dated) {
         let modified = HttpDate::from(node.modified.system());
         write!(text, "<getlastmodified>{modified}</getlastmodified>").expect("a string takes everything");
     }

@@ -211,24 +211,70 @@ impl Change<'_> {
         let to = Target { at, name, landing: Landing::Free };
         let document = self.former(&to).await?.filter(|node| node.parent != Some(self.trash));
         let Some(document) = document else { return Ok(None) };
-        self.unsettle(&document).await?;
         require(permit, Permission::Create, to.parent());
         self.confirm_quota(content.size.saturating_add(document.size))?;
-        let back = self.put_in_place(&document, &to).await?;
-        self.log(Op::Move, (back.id, back.parent, &back.name), 0, at.ancestors()).await?;
+        self.bring_back(&document, &to, content, modified).await.map(Some)
+    }
+
+    /// The same where the client has made an empty file of the name first, by a lock (davfs2) or by an empty PUT: `file`. What it
+    /// has beside no bytes, its locks and properties, is the document's then.
+    ///
+    /// `permit` allows `write` on the file. Errors: [`TreeError::OverQuota`].
+    pub async fn write_back_over(
+        &mut self,
+        permit: &Permit,
+        at: &Located,
+        (name, file): (&Name, &Node),
+        content: &Fresh,
+        modified: Option<Moment>,
+    ) -> Result<Option<Node>, TreeError> {
+        let is_own = file.lease.is_some_and(|(maker, _)| maker == self.by.user);
+        if !at.share.has_left || !is_own || file.size > 0 {
+            return Ok(None);
+        }
+        self.touch();
+        let to = Target { at, name, landing: Landing::Free };
+        let document = self.former(&to).await?.filter(|node| node.parent != Some(self.trash));
+        let Some(document) = document else { return Ok(None) };
+        require(permit, Permission::Write, file.id);
+        self.confirm_quota(content.size.saturating_add(document.size))?;
+        // Locked itself, it needs no other lock, and two of them would be one too many to give back.
+        if !sql::move_locks(self.tx.conn(), file.id, document.id).await? {
+            return Ok(None);
+        }
+        if file.has_props {
+            sql::merge_props(self.tx.conn(), file.id, document.id).await?;
+        }
+        self.discard(file, at.ancestors()).await?;
+        let back = self.bring_back(&document, &to, content, modified).await?;
+        Ok(Some(Node { has_props: back.has_props || file.has_props, ..back }))
+    }
+
+    /// Puts a document that was moved aside back to its name, with the new content, and a copy of the old state where it lay.
+    async fn bring_back(
+        &mut self,
+        document: &Node,
+        to: &Target<'_>,
+        content: &Fresh,
+        modified: Option<Moment>,
+    ) -> Result<Node, TreeError> {
+        let ancestors = to.at.ancestors();
+        self.unsettle(document).await?;
+        let back = self.put_in_place(document, to).await?;
+        self.log(Op::Move, (back.id, back.parent, &back.name), 0, ancestors).await?;
 
         let backup_name = Name::parse(&document.name).expect("it has been a name before");
         self.next_seq(backup_name.as_str());
-        let blank = self.blank(at.ancestors(), &backup_name, Kind::File);
+        let blank = self.blank(ancestors, &backup_name, Kind::File);
         let mut backup = Node { content: document.content, size: document.size, modified: document.modified, ..blank };
         backup.id = tree_sql::insert_node(self.tx.conn(), &backup, backup_name.key().as_str(), &self.by).await?;
         let kept = document.size.cast_signed();
-        self.log(Op::Create, (backup.id, backup.parent, &backup.name), kept, at.ancestors()).await?;
+        self.log(Op::Create, (backup.id, backup.parent, &backup.name), kept, ancestors).await?;
 
         tree_sql::insert_content(self.tx.conn(), content, self.by.at).await?;
         let modified = modified.unwrap_or(self.by.at);
         let new = State { content: content.id, size: content.size, modified, blind: false };
-        self.set_content(&back, at.ancestors(), new).await.map(Some)
+        self.set_content(&back, ancestors, new).await
     }
 
     /// An editor saves: it has moved the document out of the way or deleted it, and now moves what it has written to the

@@ -140,6 +140,17 @@ pub(super) async fn swap_content(conn: &mut Conn, file: NodeId, new: &State, now
     Ok(())
 }
 
+/// The locks on `from` become locks on `to`, unless that has some of its own: then nothing is changed and it is `false`.
+pub(super) async fn move_locks(conn: &mut Conn, from: NodeId, to: NodeId) -> Result<bool> {
+    let held: i64 =
+        query_scalar("select count(*) from lock where node_id = ?").bind(to.0).fetch_one(&mut *conn).await?;
+    if held > 0 {
+        return Ok(false);
+    }
+    query("update lock set node_id = ? where node_id = ?").bind(to.0).bind(from.0).execute(conn).await?;
+    Ok(true)
+}
+
 /// Lays the properties of `from` over those of `to`.
 pub(super) async fn merge_props(conn: &mut Conn, from: NodeId, to: NodeId) -> Result<()> {
     query(

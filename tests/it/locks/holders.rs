@@ -226,3 +226,16 @@ fn what_a_client_says_of_its_owner_has_two_kibibytes() {
     lock(2048).status(200);
     assert_eq!(locks_on(&ana, "/Projects/plan.txt")[0].owner.len(), 2048);
 }
+
+/// GNOME's file manager shows a person nothing of a refusal but the reason in its status line.
+#[test]
+fn the_status_line_of_a_refusal_names_the_holder() {
+    let (_site, ana, ben) = ana_and_ben();
+    locked(&ana, "/Projects/plan.txt");
+    let refused = ben.ask("PUT", "/Projects/plan.txt").with("Connection", "close").body("mine");
+    let mut connection = ben.connect();
+    connection.write(&refused.head()).expect("the server reads");
+    connection.write(b"mine").expect("the server reads");
+    let answer = String::from_utf8(connection.read_to_close().expect("the server answers")).expect("it is text");
+    assert!(answer.starts_with("HTTP/1.1 423 Locked by `ana`.\r\n"), "{answer}");
+}
