@@ -21,6 +21,7 @@ use crate::site::{HeadFile, Site, SiteError};
 use crate::trail::{Trail, batch};
 use crate::tree::cache::TreeCache;
 use crate::tree::reservation::Reservations;
+use crate::tree::sync::Follow;
 use crate::{jobs, net, router};
 
 /// What every request shares.
@@ -35,6 +36,8 @@ pub struct App {
     pub auth: Auth,
     /// Where paths lead, and small contents.
     pub tree: TreeCache,
+    /// What is needed to follow collections by their changes.
+    pub follow: Follow,
     /// Room that uploads on their way have been promised.
     pub reservations: Arc<Reservations>,
     /// What is recorded behind the answers.
@@ -116,6 +119,7 @@ pub async fn serve(
         guard: Guard::default(),
         auth: Auth::new(&config.auth),
         tree: TreeCache::default(),
+        follow: Follow::default(),
         reservations: Arc::default(),
         trail,
         access_log,

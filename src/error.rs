@@ -54,6 +54,8 @@ pub enum Condition {
     SupportedReport,
     /// A report would tell of too much (RFC 3744 section 9).
     NumberOfMatchesWithinLimits,
+    /// RFC 6578 section 3.2: the token was not given here, or too long ago.
+    ValidSyncToken,
     /// The list of entries contradicts itself, or can't be had (RFC 3744 section 8.1.1, as all that follow).
     NoAceConflict,
     /// An entry says other than a protected one.
@@ -90,6 +92,7 @@ impl Condition {
             Self::NoConflictingLock(_) => "no-conflicting-lock",
             Self::LockTokenMatchesRequestUri => "lock-token-matches-request-uri",
             Self::SupportedReport => "supported-report",
+            Self::ValidSyncToken => "valid-sync-token",
             Self::NumberOfMatchesWithinLimits => "number-of-matches-within-limits",
             Self::NoAceConflict => "no-ace-conflict",
             Self::NoProtectedAceConflict => "no-protected-ace-conflict",

@@ -8,7 +8,8 @@ use crate::tree::change::Op;
 /// know of it lies before its beginning.
 pub(super) async fn renew(conn: &mut Conn, id: &str, skipped: i64, now: Moment) -> Result<(), DbError> {
     query("update site set value = ? where key = 'id'").bind(id).execute(conn).await?;
-    query("delete from change").execute(conn).await?;
+    query("delete from change").execute(&mut *conn).await?;
+    query("delete from departure").execute(&mut *conn).await?;
     // The root has changed as far as clients can tell: they look again.
     query(
         "insert into change (share_id, seq, op, node_id, name, actor_id, at)

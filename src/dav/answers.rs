@@ -41,6 +41,7 @@ pub fn error_body(error: &HttpError) -> bytes::Bytes {
             | Condition::SufficientDiskSpace
             | Condition::LockTokenMatchesRequestUri
             | Condition::SupportedReport
+            | Condition::ValidSyncToken
             | Condition::NumberOfMatchesWithinLimits
             | Condition::NoAceConflict
             | Condition::NoProtectedAceConflict

@@ -2,6 +2,7 @@
 //!
 //! Members come from the database as whole pages inside one read transaction, so a listing is the state of one moment.
 
+mod changes;
 mod entry;
 
 use std::collections::{HashMap, VecDeque};
@@ -18,6 +19,7 @@ use super::lock::of_tree;
 use super::props::{Live, Resource, Room};
 use super::xml::{QName, RawXml, XmlWriter};
 use super::{Exchange, PREFIX, Spot, acl, principals};
+use crate::app::App;
 use crate::clock::Moment;
 use crate::db::ReadTx;
 use crate::error::HttpError;
@@ -29,6 +31,7 @@ use crate::tree::list::{Cursor, members};
 use crate::tree::props::DeadProp;
 use crate::tree::view::Filter;
 use crate::tree::{self, Node, TreeError, props};
+use changes::Following;
 use entry::{COMPACT_END, COMPACT_START, compact_entry, full_entry};
 
 /// So much is collected before it is sent.
@@ -89,6 +92,10 @@ impl Asked {
         self.body == PropfindBody::PropName || self.live.iter().any(|(_, live)| live.is_some_and(Live::is_quota))
     }
 
+    fn wants_sync(&self) -> bool {
+        self.live.iter().any(|(_, live)| *live == Some(Live::SyncToken))
+    }
+
     fn wants_locks(&self) -> bool {
         match &self.body {
             PropfindBody::Empty | PropfindBody::AllProp { .. } => !self.compact,
@@ -111,6 +118,7 @@ impl Asked {
     pub fn needs_rows(&self, node: &Node, has_locks: bool) -> bool {
         (node.is_collection() && self.wants_quota())
             || self.wants_acl()
+            || self.wants_sync()
             || self.wants_dead(node)
             || (has_locks && self.wants_locks())
     }
@@ -172,6 +180,9 @@ pub struct Listing {
     loaded: Option<Box<Loaded>>,
     todo: VecDeque<Level>,
     rooms: HashMap<ShareId, Room>,
+    /// From where on shares can be followed, if asked for.
+    following: HashMap<ShareId, Following>,
+    app: Arc<App>,
     /// Bytes that a share without a quota may still take.
     free_bytes: u64,
     /// The quota that the root tells.
@@ -220,6 +231,8 @@ impl Listing {
             loaded: None,
             todo: VecDeque::new(),
             rooms: HashMap::new(),
+            following: HashMap::new(),
+            app: Arc::clone(&x.app),
             free_bytes,
             top: None,
             caller: x.caller.user.id,
@@ -442,6 +455,9 @@ impl Listing {
         if self.asked.wants_quota() {
             self.load_room(level.reached.share.id).await?;
         }
+        if self.asked.wants_sync() {
+            self.load_following(&level.reached).await?;
+        }
         let locked = self.locks_on(&ids).await?;
         if let Some(next) = &next
             && let Some(mut tx) = self.tx.take()
@@ -515,6 +531,9 @@ impl Listing {
         if node.is_collection() && self.asked.wants_quota() {
             self.load_room(node.share).await?;
         }
+        if self.asked.wants_sync() {
+            self.load_following(seen.0).await?;
+        }
         let mut dead = Vec::new();
         if let (true, Some(tx)) = (self.asked.wants_dead(node), &mut self.tx) {
             dead = props::of(tx, &[node.id]).await?.into_iter().map(|(_, prop)| prop).collect();
@@ -555,7 +574,13 @@ impl Listing {
         let effective = seen.zip(node).map(|((reached, zone), node)| reached.effective(zone, node.id));
         let share = seen.map(|(reached, _)| &*reached.share);
         let (caller, me, now) = (self.caller, self.me.as_str(), self.now);
-        let resource = Resource { node, name, share, effective, dead, room, locks, acl, caller, me, now };
+        let token = node.and_then(|node| self.token_of(node));
+        let sync_token = token.as_deref();
+        let mut resource =
+            Resource { node, name, share, effective, dead, room, locks, acl, sync_token, caller, me, now };
+        if !resource.may_follow() {
+            resource.sync_token = None;
+        }
         match &mut self.xml {
             Some(Xml::Full(w)) => full_entry(w, &self.asked, href, &resource),
             Some(Xml::Compact(out)) => compact_entry(out, href, &resource, !self.asked.undated),

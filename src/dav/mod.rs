@@ -29,6 +29,7 @@ mod proppatch;
 mod props;
 mod put;
 mod report;
+mod sync;
 mod taken;
 pub mod versions;
 pub mod xml;

@@ -100,10 +100,14 @@ const ACL_REPORT: &str = "acl-principal-prop-set";
 /// What a file has besides.
 const VERSION_REPORT: &str = "version-tree";
 
+/// What a collection has besides that the caller may follow.
+const SYNC_REPORT: &str = "sync-collection";
+
 /// `supported-report-set`.
-pub fn write_supported_reports(w: &mut XmlWriter, has_acl: bool, has_versions: bool) {
+pub fn write_supported_reports(w: &mut XmlWriter, has_acl: bool, has_versions: bool, has_changes: bool) {
     w.start_dav("supported-report-set");
-    let more = [has_acl.then_some(&ACL_REPORT), has_versions.then_some(&VERSION_REPORT)];
+    let more =
+        [has_acl.then_some(&ACL_REPORT), has_versions.then_some(&VERSION_REPORT), has_changes.then_some(&SYNC_REPORT)];
     for report in REPORTS.iter().chain(more.into_iter().flatten()) {
         w.start_dav("supported-report");
         w.start_dav("report");

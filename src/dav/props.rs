@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use super::NS_WIN32;
 use super::acl::list::List;
 use super::headers::HttpDate;
-use super::xml::{QName, RawXml, XmlWriter};
+use super::xml::{DAV, QName, RawXml, XmlWriter};
 use super::{principals, privileges, versions};
 use crate::clock::Moment;
 use crate::guard;
@@ -19,6 +19,9 @@ use crate::locks::{Lock, LockKind};
 use crate::shares::{Share, ShareKind};
 use crate::tree::Node;
 use crate::tree::props::DeadProp;
+
+/// Where Apple's calendar server has put `getctag`.
+const NS_CALENDAR_SERVER: &str = "http://calendarserver.org/ns/";
 
 /// A property that the server computes. Clients can't set any but the display name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,11 +70,15 @@ pub enum Live {
     SupportedReportSet,
     /// Where the states of a file are (RFC 3253 section 5.2.1).
     VersionHistory,
+    /// From where on a collection can be followed (RFC 6578 section 4).
+    SyncToken,
+    /// Another text whenever anything in the collection is another: what clients asked before there were tokens.
+    CTag,
 }
 
 impl Live {
-    /// Every one, with its name in `DAV:`; those of RFC 4918 itself come with `allprop`, the others only when asked for.
-    const ALL: [(Self, &'static str); 22] = [
+    /// Every one, with its local name; those of RFC 4918 itself come with `allprop`, the others only when asked for.
+    const ALL: [(Self, &'static str); 24] = [
         (Self::CreationDate, "creationdate"),
         (Self::DisplayName, "displayname"),
         (Self::ContentLength, "getcontentlength"),
@@ -94,16 +101,26 @@ impl Live {
         (Self::CurrentUserPrincipal, "current-user-principal"),
         (Self::SupportedReportSet, "supported-report-set"),
         (Self::VersionHistory, "version-history"),
+        (Self::SyncToken, "sync-token"),
+        (Self::CTag, "getctag"),
     ];
+
+    fn namespace(self) -> &'static str {
+        match self {
+            Self::CTag => NS_CALENDAR_SERVER,
+            _ => DAV,
+        }
+    }
 
     /// The property of that name.
     pub fn of(name: &QName) -> Option<Self> {
-        Self::ALL.iter().find(|(_, local)| name.is_dav(local)).map(|(live, _)| *live)
+        let found = Self::ALL.iter().find(|(live, local)| name.local() == *local && name.ns() == live.namespace());
+        found.map(|(live, _)| *live)
     }
 
     /// All of them with their names.
     pub fn all() -> impl Iterator<Item = (Self, QName)> {
-        Self::ALL.iter().map(|(live, local)| (*live, QName::dav(local)))
+        Self::ALL.iter().map(|(live, local)| (*live, QName::fixed(live.namespace(), local)))
     }
 
     /// Whether `allprop` brings it.
@@ -130,7 +147,9 @@ impl Live {
             | Self::PrincipalCollectionSet
             | Self::CurrentUserPrincipal
             | Self::SupportedReportSet
-            | Self::VersionHistory => false,
+            | Self::VersionHistory
+            | Self::SyncToken
+            | Self::CTag => false,
         }
     }
 
@@ -172,6 +191,8 @@ pub struct Resource<'a> {
     pub locks: &'a [(Arc<Lock>, String)],
     /// Its list of entries, if asked for.
     pub acl: Option<&'a List>,
+    /// From where on it can be followed, if asked for and the caller may.
+    pub sync_token: Option<&'a str>,
     /// Who asks: tokens are shown to their holder only.
     pub caller: UserId,
     /// The caller's URL as a principal.
@@ -208,6 +229,8 @@ impl Resource<'_> {
             Live::ContentLength | Live::ContentType | Live::VersionHistory => !self.is_collection(),
             Live::QuotaAvailable | Live::QuotaUsed => self.room.is_some() && self.is_collection(),
             Live::CurrentUserPrivilegeSet | Live::Acl => self.effective.is_some(),
+            Live::SyncToken => self.sync_token.is_some(),
+            Live::CTag => self.is_collection() && self.node.is_some(),
             Live::Owner
             | Live::Group
             | Live::SupportedPrivilegeSet
@@ -217,6 +240,12 @@ impl Resource<'_> {
             | Live::CurrentUserPrincipal
             | Live::SupportedReportSet => true,
         }
+    }
+
+    /// Whether the caller may follow it by its changes, as REPORT sync-collection decides.
+    pub fn may_follow(&self) -> bool {
+        let may = |permission| self.effective.is_some_and(|effective| effective.allows(permission));
+        self.node.is_some_and(Node::is_collection) && may(Permission::List) && may(Permission::Sync)
     }
 
     /// Whether the caller may not read this property, which the resource has.
@@ -256,8 +285,10 @@ impl Resource<'_> {
             Live::CurrentUserPrincipal => privileges::write_hrefs(w, name, [self.me]),
             Live::SupportedReportSet => {
                 let has_versions = !self.is_collection();
-                privileges::write_supported_reports(w, self.effective.is_some(), has_versions);
+                privileges::write_supported_reports(w, self.effective.is_some(), has_versions, self.may_follow());
             }
+            Live::SyncToken => w.element(name, self.sync_token.unwrap_or_default()),
+            Live::CTag => w.element(name, self.node.map(Node::etag).unwrap_or_default().trim_matches('"')),
             Live::VersionHistory => {
                 let href = self.node.map(|node| versions::history_href(node.id));
                 privileges::write_hrefs(w, name, href.as_deref());

@@ -17,7 +17,7 @@ use super::principals::{self, Place as Principals, search};
 use super::propfind::{self, answer};
 use super::props::Live;
 use super::xml::{QName, RawXml, XmlWriter};
-use super::{Exchange, Spot, refused, small_body, versions};
+use super::{Exchange, Spot, refused, small_body, sync, versions};
 use crate::db::{ReadTx, Reads};
 use crate::directory::Principal;
 use crate::directory::principal::{self, Card, Sight};
@@ -65,6 +65,13 @@ pub async fn report(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> 
         ReportBody::ExpandProperty(properties) => expanded(&x, tx, &access, spot, &sight, &me, properties).await,
         ReportBody::VersionTree { props } => match spot {
             Some(spot) => of_versions(&x, &mut tx, &spot, props).await,
+            None => Err(search::unsupported()),
+        },
+        ReportBody::SyncCollection { token, deep, limit, props } => match spot {
+            Some(spot) => {
+                let wanted = sync::Wanted { token, deep, limit, props };
+                sync::changes(&x, tx, &spot, wanted).await
+            }
             None => Err(search::unsupported()),
         },
         ReportBody::Unknown(_) => Err(search::unsupported()),

@@ -6,6 +6,7 @@
 //! no other.
 
 pub mod claim;
+mod forget;
 pub mod gc;
 mod history;
 mod pace;
@@ -54,6 +55,8 @@ pub enum Job {
     SweepLocks,
     /// Old records of the audit.
     RetainAudit,
+    /// What followers of changes were told long ago.
+    ForgetChanges,
     /// Previous revisions, by rule.
     Trim,
     /// Deleted items, by rule.
@@ -70,9 +73,10 @@ pub enum Job {
 
 impl Job {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SweepLocks,
         Self::RetainAudit,
+        Self::ForgetChanges,
         Self::Trim,
         Self::PurgeDeleted,
         Self::Purge,
@@ -86,6 +90,7 @@ impl Job {
         match self {
             Self::SweepLocks => "sweep-locks",
             Self::RetainAudit => "retain-audit",
+            Self::ForgetChanges => "forget-changes",
             Self::Trim => "trim",
             Self::PurgeDeleted => "purge-deleted",
             Self::Purge => "purge",
@@ -100,6 +105,7 @@ impl Job {
         match self {
             Self::SweepLocks => "removes locks that have ended, and empty files that a lock made",
             Self::RetainAudit => "removes records of the audit that are older than `audit.keep_days`",
+            Self::ForgetChanges => "removes what the change log has of more than 90 days ago",
             Self::Trim => "erases previous revisions that the policies `trim_revisions_...` don't keep",
             Self::PurgeDeleted => "purges deleted items that are older than the policy `purge_deleted_days`",
             Self::Purge => "removes the rows of what was purged",
@@ -119,7 +125,9 @@ impl Job {
         match self {
             Self::SweepLocks => Duration::from_secs(30),
             Self::Purge => Duration::from_secs(60),
-            Self::RetainAudit | Self::Trim | Self::PurgeDeleted | Self::Gc => Duration::from_secs(60 * 60),
+            Self::RetainAudit | Self::ForgetChanges | Self::Trim | Self::PurgeDeleted | Self::Gc => {
+                Duration::from_secs(60 * 60)
+            }
             Self::FindStrays => DAY,
             Self::Scrub => DAY * config.jobs.scrub_days.max(1),
         }
@@ -130,6 +138,7 @@ impl Job {
         match self {
             Self::SweepLocks => sweep::run(run).boxed(),
             Self::RetainAudit => retain::run(run).boxed(),
+            Self::ForgetChanges => forget::run(run).boxed(),
             Self::Trim => history::trim(run).boxed(),
             Self::PurgeDeleted => history::purge_deleted(run).boxed(),
             Self::Purge => history::purge(run).boxed(),

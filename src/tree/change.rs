@@ -51,6 +51,25 @@ pub(super) struct Journal<'a> {
     pub ancestors: &'a [NodeId],
 }
 
+/// Where a node was that leaves its place.
+pub(crate) struct Departure {
+    pub node: NodeId,
+    pub kind: Kind,
+    /// The collections that it was in, from the share's root on.
+    pub ids: Vec<NodeId>,
+    /// Its names from the share's root on, a slash between them.
+    pub path: String,
+}
+
+impl Departure {
+    /// Of a node that lies in the last of `was_in`.
+    pub fn of(left: &Node, was_in: &[Node]) -> Self {
+        let names: Vec<&str> = was_in.iter().skip(1).chain([left]).map(|node| node.name.as_str()).collect();
+        let ids = was_in.iter().map(|node| node.id).collect();
+        Self { node: left.id, kind: left.kind, ids, path: names.join("/") }
+    }
+}
+
 /// A content that no row names yet: its bytes are on disk already, or come along.
 #[derive(Debug, Clone)]
 pub struct Fresh {
@@ -154,9 +173,39 @@ impl<'t> Change<'t> {
 
     /// The sequence that a change of a file of this name gets: the next one, unless the log doesn't tell of such files.
     pub(crate) fn next_seq(&mut self, name: &str) -> i64 {
+        self.next_seq_of(&[name])
+    }
+
+    /// The same for a change that takes a file from one name to another: the log tells of it if it tells of either.
+    pub(crate) fn next_seq_of(&mut self, names: &[&str]) -> i64 {
         self.touch();
-        self.seq += i64::from(!is_owner_file(name));
+        self.seq += i64::from(!names.iter().all(|name| is_owner_file(name)));
         self.seq
+    }
+
+    /// As [`Self::log`] for a node that has left its place, which was in the last of `was_in`; whoever follows the log is told where that was.
+    pub(crate) async fn log_departure(
+        &mut self,
+        op: Op,
+        (left, was_in): (&Node, &[Node]),
+        (parent, name): (Option<NodeId>, &str),
+        added_bytes: i64,
+        ancestors: &[Node],
+    ) -> Result<(), TreeError> {
+        if is_owner_file(&left.name) {
+            return self.log(op, (left.id, parent, name), added_bytes, ancestors).await;
+        }
+        self.depart(self.seq, left, was_in).await?;
+        self.write_log(op, (left.id, parent, name), added_bytes, ancestors).await
+    }
+
+    /// Keeps where a node is that leaves its place with the change of that sequence. The log doesn't tell of owner files.
+    pub(crate) async fn depart(&mut self, seq: i64, left: &Node, was_in: &[Node]) -> Result<(), TreeError> {
+        if is_owner_file(&left.name) {
+            return Ok(());
+        }
+        let departure = Departure::of(left, was_in);
+        Ok(sql::depart(self.tx.conn(), self.share, seq, &departure).await?)
     }
 
     /// Writes the change log's row, the share's counters and the ancestors' sequence.
@@ -167,10 +216,21 @@ impl<'t> Change<'t> {
         added_bytes: i64,
         ancestors: &[Node],
     ) -> Result<(), TreeError> {
-        self.count(added_bytes);
         if is_owner_file(name) {
+            self.count(added_bytes);
             return Ok(sql::account(self.tx.conn(), self.share, added_bytes).await?);
         }
+        self.write_log(op, (node, parent, name), added_bytes, ancestors).await
+    }
+
+    async fn write_log(
+        &mut self,
+        op: Op,
+        (node, parent, name): (NodeId, Option<NodeId>, &str),
+        added_bytes: i64,
+        ancestors: &[Node],
+    ) -> Result<(), TreeError> {
+        self.count(added_bytes);
         let ancestors: Vec<NodeId> = ancestors.iter().map(|node| node.id).collect();
         let row = self.row(op, parent, name, added_bytes, &ancestors);
         Ok(sql::journal(self.tx.conn(), node, &row).await?)
@@ -315,7 +375,7 @@ impl<'t> Change<'t> {
         } else {
             sql::purge(self.tx.conn(), node.id).await?;
         }
-        self.log(Op::Delete, (node.id, node.parent, &node.name), 0, ancestors).await
+        self.log_departure(Op::Delete, (node, ancestors), (node.parent, &node.name), 0, ancestors).await
     }
 
     /// Moves a node with everything below it into the share's trash, as one row.
@@ -337,7 +397,7 @@ impl<'t> Change<'t> {
         }
         let path = names_below(ancestors);
         sql::to_trash(self.tx.conn(), node, (self.trash, &path), seq, self.by.user, self.by.at).await?;
-        self.log(Op::Delete, (node.id, node.parent, &node.name), 0, ancestors).await
+        self.log_departure(Op::Delete, (node, ancestors), (node.parent, &node.name), 0, ancestors).await
     }
 }
 

@@ -13,6 +13,7 @@ pub mod props;
 pub mod reservation;
 pub mod scratch;
 mod sql;
+pub mod sync;
 pub mod transfer;
 pub mod view;
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use super::change::{By, Fresh, Journal, State};
+use super::change::{By, Departure, Fresh, Journal, State};
 use super::reservation::{Limited, Room};
 use super::{Kind, Node, ShareState, Usage};
 use crate::blobs::CHUNKS_OF_A_PART;
@@ -362,6 +362,20 @@ fn bind_journal<'q>(query: Query<'q>, j: &Journal<'q>, node: Option<NodeId>) -> 
 /// The row of a change, and what every change does beside.
 pub(super) async fn journal(conn: &mut Conn, node: NodeId, j: &Journal<'_>) -> Result<()> {
     bind_journal(query(journal!("?")), j, Some(node)).execute(conn).await?;
+    Ok(())
+}
+
+/// Where a node was that leaves its place with the change of that sequence.
+pub(crate) async fn depart(conn: &mut Conn, share: ShareId, seq: i64, left: &Departure) -> Result<()> {
+    query("insert into departure (share_id, seq, node_id, kind, ids, path) values (?, ?, ?, ?, ?, ?)")
+        .bind(share.0)
+        .bind(seq)
+        .bind(left.node.0)
+        .bind(i64::from(left.kind == Kind::File))
+        .bind(ids(&left.ids))
+        .bind(&left.path)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -53,6 +53,7 @@ mod rows_elsewhere;
 mod several_servers;
 mod site;
 mod site_roles;
+mod sync;
 mod tree_model;
 mod uploads;
 mod verify;

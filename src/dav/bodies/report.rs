@@ -1,7 +1,7 @@
 //! The bodies of REPORT: which report is asked for, and with what.
 //!
 //! Not here: which reports a resource has and what they answer ([`super::super::report`], `principals`).
-//! RFC 3253 sections 3.6 and 3.8, RFC 3744 section 9.
+//! RFC 3253 sections 3.6 and 3.8, RFC 3744 section 9, RFC 6578 section 6.
 
 use super::super::xml::{Document, Element, QName};
 use super::{BodyError, PROPERTIES_MAX, at_most_one, property_names};
@@ -43,6 +43,17 @@ pub enum ReportBody {
     /// RFC 3253 section 3.7.
     VersionTree {
         /// What to tell of each version.
+        props: Option<Vec<QName>>,
+    },
+    /// RFC 6578 section 6.1.
+    SyncCollection {
+        /// How far the client is; nothing when it begins.
+        token: Option<String>,
+        /// Everything below the collection, or only its members.
+        deep: bool,
+        /// So many answers at most.
+        limit: Option<u32>,
+        /// What to tell of each member.
         props: Option<Vec<QName>>,
     },
     /// Another one, by its name.
@@ -92,6 +103,7 @@ impl ReportBody {
             "principal-property-search" => principal_property_search(root),
             "principal-search-property-set" => Ok(Self::PrincipalSearchPropertySet),
             "version-tree" => Ok(Self::VersionTree { props: props(root)? }),
+            "sync-collection" => sync_collection(root),
             "expand-property" => Ok(Self::ExpandProperty(expansion(root, 0, &mut 0)?)),
             _ => Ok(Self::Unknown(root.name().clone())),
         }
@@ -136,6 +148,30 @@ fn principal_property_search(root: Element<'_>) -> Result<ReportBody, BodyError>
     }
     let everywhere = root.dav_children("apply-to-principal-collection-set").next().is_some();
     Ok(ReportBody::PrincipalPropertySearch { terms, props: props(root)?, everywhere })
+}
+
+fn sync_collection(root: Element<'_>) -> Result<ReportBody, BodyError> {
+    const TOKEN: &str = "`sync-collection` holds one `sync-token`, empty at the beginning";
+    const LEVEL: &str = "`sync-collection` holds one `sync-level`, which is `1` or `infinite`";
+    const LIMIT: &str = "a `limit` holds one `nresults`, which is a number from 1 on";
+    let token = at_most_one(root, "sync-token", TOKEN)?.ok_or(BodyError::Contents(TOKEN))?;
+    let token = token.text().ok_or(BodyError::Contents(TOKEN))?;
+    let token = Some(token.trim().to_owned()).filter(|token| !token.is_empty());
+    let level = at_most_one(root, "sync-level", LEVEL)?.and_then(Element::text);
+    let deep = match level.map(str::trim) {
+        Some("1") => false,
+        Some("infinite") => true,
+        Some(_) | None => return Err(BodyError::Contents(LEVEL)),
+    };
+    let limit = match at_most_one(root, "limit", LIMIT)? {
+        Some(limit) => {
+            let number = at_most_one(limit, "nresults", LIMIT)?.and_then(Element::text);
+            let number = number.and_then(|number| number.trim().parse().ok()).filter(|number| *number > 0);
+            Some(number.ok_or(BodyError::Contents(LIMIT))?)
+        }
+        None => None,
+    };
+    Ok(ReportBody::SyncCollection { token, deep, limit, props: props(root)? })
 }
 
 fn expansion(parent: Element<'_>, depth: usize, count: &mut usize) -> Result<Vec<Expand>, BodyError> {
@@ -236,6 +272,36 @@ mod tests {
     }
 
     #[test]
+    fn a_collection_is_followed_from_a_token_on() {
+        let report = |token: Option<&str>, deep, limit| {
+            let (token, props) = (token.map(str::to_owned), names(&["getetag"]));
+            Ok(ReportBody::SyncCollection { token, deep, limit, props })
+        };
+        let prop = "<D:prop><D:getetag/></D:prop>";
+        let parse = |contents: &str| parse("sync-collection", &format!("{contents}{prop}"));
+        let level = "<D:sync-level>1</D:sync-level>";
+        assert_eq!(parse(&format!("<D:sync-token/>{level}")), report(None, false, None));
+        assert_eq!(
+            parse(
+                "<D:sync-token> urn:x:1 </D:sync-token><D:sync-level>infinite</D:sync-level><D:limit><D:nresults>7</D:nresults></D:limit>"
+            ),
+            report(Some("urn:x:1"), true, Some(7))
+        );
+        for bad in [
+            level.to_owned(),
+            "<D:sync-token/>".to_owned(),
+            format!("<D:sync-token/><D:sync-token/>{level}"),
+            format!("<D:sync-token><D:a/></D:sync-token>{level}"),
+            "<D:sync-token/><D:sync-level>2</D:sync-level>".to_owned(),
+            format!("<D:sync-token/>{level}<D:limit/>"),
+            format!("<D:sync-token/>{level}<D:limit><D:nresults>0</D:nresults></D:limit>"),
+            format!("<D:sync-token/>{level}<D:limit><D:nresults>-1</D:nresults></D:limit>"),
+        ] {
+            assert!(matches!(parse(&bad), Err(BodyError::Contents(_))), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_report_without_what_it_must_have_is_wrong() {
         let search = |contents: &str| {
             parse("principal-property-search", &format!("<D:property-search>{contents}</D:property-search>"))
@@ -264,7 +330,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_body_panics(parts in proptest::collection::vec("</?D:(principal-match|principal-property-search|expand-property|property|prop|self|match|property-search)( xmlns:D='DAV:')?( name='[a-z ]{0,2}')?/?>|x", 0..14)) {
+        fn no_body_panics(parts in proptest::collection::vec("</?D:(principal-match|principal-property-search|expand-property|sync-collection|sync-token|sync-level|limit|nresults|property|prop|self|match|property-search)( xmlns:D='DAV:')?( name='[a-z ]{0,2}')?/?>|x", 0..14)) {
             let _ = ReportBody::parse(parts.concat().as_bytes());
         }
     }

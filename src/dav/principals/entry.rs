@@ -334,7 +334,7 @@ impl<'t, T: Reads> Teller<'t, T> {
             Prop::SupportedPrivilegeSet => privileges::write_principals_privileges(w),
             Prop::CurrentUserPrivilegeSet => privileges::write_privileges_on_principals(w),
             Prop::AclRestrictions => privileges::write_acl_restrictions(w),
-            Prop::SupportedReportSet => privileges::write_supported_reports(w, false, false),
+            Prop::SupportedReportSet => privileges::write_supported_reports(w, false, false, false),
             Prop::AlternateUriSet
             | Prop::PrincipalUrl
             | Prop::GroupMemberSet

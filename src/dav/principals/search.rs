@@ -57,9 +57,10 @@ pub async fn report(visit: Visit, asking: Asking, body: RequestBody) -> Result<R
             teller.tell(&mut w, &subject, &Wish::These(properties)).await?;
             Ok(multistatus(w))
         }
-        ReportBody::AclPrincipalPropSet { .. } | ReportBody::VersionTree { .. } | ReportBody::Unknown(_) => {
-            Err(unsupported())
-        }
+        ReportBody::AclPrincipalPropSet { .. }
+        | ReportBody::VersionTree { .. }
+        | ReportBody::SyncCollection { .. }
+        | ReportBody::Unknown(_) => Err(unsupported()),
     }
 }
 

@@ -122,6 +122,7 @@ pub async fn roll_back(
     let actions = sql::tell(change.tx.conn()).await?;
     let seq = change.seq + actions;
     sql::journal(change.tx.conn(), share, change.seq, (actor, now)).await?;
+    tell_departures(change).await?;
     sql::apply_trash(change.tx.conn(), share, change.trash, (actor, now)).await?;
     sql::leave_places(change.tx.conn(), now).await?;
     settle_names(change).await?;
@@ -133,6 +134,17 @@ pub async fn roll_back(
         return Err(TreeError::TooDeep.into());
     }
     report(change, top, moment).await
+}
+
+/// Keeps where everything is that the actions just written take away; whoever follows the log is told of these places.
+async fn tell_departures(change: &mut Change<'_>) -> Result<(), HistoryError> {
+    for (seq, node) in sql::departing(change.tx.conn(), change.share, change.seq).await? {
+        let mut chain = crate::tree::chain_of(change.tx, node).await?;
+        if let Some(node) = chain.pop() {
+            change.depart(seq, &node, &chain).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Locks as the statements take them.

@@ -288,6 +288,13 @@ pub(super) async fn journal(conn: &mut Conn, share: ShareId, seq: i64, (by, now)
     Ok(())
 }
 
+/// Which of the actions take a node away from its place, each with its sequence; nothing has been moved yet.
+pub(super) async fn departing(conn: &mut Conn, share: ShareId, seq: i64) -> Result<Vec<(i64, NodeId)>> {
+    let rows = query("select seq, node_id from change where share_id = ? and seq > ? and op in (4, 5) order by seq");
+    let rows = rows.bind(share.0).bind(seq).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, NodeId(row.try_get(1)?)))).collect()
+}
+
 /// Moves what was made since to the trash.
 pub(super) async fn apply_trash(
     conn: &mut Conn,

@@ -121,7 +121,8 @@ impl Change<'_> {
             self.next_seq(&source.name);
             // The source's bytes were counted already, where it lay.
             let freed = -source.size.cast_signed();
-            self.log(Op::Delete, (source.id, source.parent, &source.name), freed, source_ancestors).await?;
+            let gone = (source.parent, source.name.as_str());
+            self.log_departure(Op::Delete, (source, source_ancestors), gone, freed, source_ancestors).await?;
             return Ok(file);
         }
         if !renamed {
@@ -136,9 +137,10 @@ impl Change<'_> {
             }
         }
         self.clear(permit, to).await?;
-        let place = self.put_in_place(source, to).await?;
+        let place = self.put_in_place(source, Some(&source.name), to).await?;
         let both: Vec<Node> = source_ancestors.iter().chain(to.at.ancestors()).cloned().collect();
-        self.log(Op::Move, (place.id, place.parent, &place.name), 0, &both).await?;
+        let come = (place.parent, place.name.as_str());
+        self.log_departure(Op::Move, (source, source_ancestors), come, 0, &both).await?;
         Ok(place)
     }
 
@@ -168,12 +170,13 @@ impl Change<'_> {
         let bytes = tree_sql::bytes_below(self.tx.conn(), source.id).await?;
         self.confirm_quota(bytes.unsigned_abs())?;
         self.clear(permit, to).await?;
-        let place = self.put_in_place(source, to).await?;
+        let place = self.put_in_place(source, None, to).await?;
         sql::change_share(self.tx.conn(), source.id, self.share, place.seq).await?;
         self.log(Op::Move, (place.id, place.parent, &place.name), bytes, to.at.ancestors()).await?;
         let mut left = Change::begin(self.tx, from, actor, now);
         left.next_seq(&source.name);
-        left.log(Op::Delete, (source.id, source.parent, &source.name), -bytes, source_ancestors).await?;
+        let gone = (source.parent, source.name.as_str());
+        left.log_departure(Op::Delete, (source, source_ancestors), gone, -bytes, source_ancestors).await?;
         Ok(place)
     }
 
@@ -260,8 +263,10 @@ impl Change<'_> {
     ) -> Result<Node, TreeError> {
         let ancestors = to.at.ancestors();
         self.unsettle(document).await?;
-        let back = self.put_in_place(document, to).await?;
-        self.log(Op::Move, (back.id, back.parent, &back.name), 0, ancestors).await?;
+        let back = self.put_in_place(document, Some(&document.name), to).await?;
+        // What was moved aside lies beside its name.
+        let come = (back.parent, back.name.as_str());
+        self.log_departure(Op::Move, (document, ancestors), come, 0, ancestors).await?;
 
         let backup_name = Name::parse(&document.name).expect("it has been a name before");
         self.next_seq(backup_name.as_str());
@@ -291,20 +296,28 @@ impl Change<'_> {
         let was_deleted = document.parent == Some(self.trash);
         let (new, old) =
             (source.content.expect("a file has a content"), document.content.expect("a file has a content"));
-        let back = self.put_in_place(document, to).await?;
-        self.log(Op::Move, (back.id, back.parent, &back.name), 0, to.at.ancestors()).await?;
+        let left = (!was_deleted).then_some(document.name.as_str());
+        let back = self.put_in_place(document, left, to).await?;
+        if was_deleted {
+            self.log(Op::Move, (back.id, back.parent, &back.name), 0, to.at.ancestors()).await?;
+        } else {
+            let come = (back.parent, back.name.as_str());
+            self.log_departure(Op::Move, (document, to.at.ancestors()), come, 0, to.at.ancestors()).await?;
+        }
         if source.has_props {
             sql::merge_props(self.tx.conn(), source.id, back.id).await?;
         }
         let state = State { content: new, size: source.size, modified: source.modified, blind: false };
         let saved = self.set_content(&back, to.at.ancestors(), state).await?;
-        self.next_seq(&source.name);
         if was_deleted {
+            self.next_seq(&source.name);
             sql::leave_trash(self.tx.conn(), document.id).await?;
             sql::absorb(self.tx.conn(), source.id, document.id).await?;
             let freed = -source.size.cast_signed();
-            self.log(Op::Delete, (source.id, source.parent, &source.name), freed, source_ancestors).await?;
+            let gone = (source.parent, source.name.as_str());
+            self.log_departure(Op::Delete, (source, source_ancestors), gone, freed, source_ancestors).await?;
         } else {
+            self.next_seq_of(&[&source.name, &document.name]);
             let aside = document.parent.expect("only a root has no parent");
             let key = Name::parse(&document.name)
                 .map_or_else(|_| document.name.clone(), |name| name.key().as_str().to_owned());
@@ -312,7 +325,8 @@ impl Change<'_> {
             let state = State { content: old, size: document.size, modified: document.modified, blind: false };
             sql::swap_content(self.tx.conn(), source.id, &state, self.by.at).await?;
             let more = document.size.cast_signed() - source.size.cast_signed();
-            self.log(Op::Move, (source.id, Some(aside), &document.name), more, source_ancestors).await?;
+            let come = (Some(aside), document.name.as_str());
+            self.log_departure(Op::Move, (source, source_ancestors), come, more, source_ancestors).await?;
         }
         Ok(Node { has_props: saved.has_props || source.has_props, ..saved })
     }
@@ -345,9 +359,10 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// The row's move itself.
-    async fn put_in_place(&mut self, source: &Node, to: &Target<'_>) -> Result<Node, TreeError> {
-        let seq = self.next_seq(to.name.as_str());
+    /// The row's move itself. `leaves`: a name in this share that the log may have to tell of, too.
+    async fn put_in_place(&mut self, source: &Node, leaves: Option<&str>, to: &Target<'_>) -> Result<Node, TreeError> {
+        let name = to.name.as_str();
+        let seq = self.next_seq_of(&[name, leaves.unwrap_or(name)]);
         let place = self.blank(to.at.ancestors(), to.name, source.kind);
         let key = to.name.key();
         sql::move_node(self.tx.conn(), source.id, to.parent(), (&place.name, key.as_str()), seq, self.by.at).await?;

@@ -58,6 +58,11 @@ pub struct View {
 }
 
 impl View {
+    /// What shows no member of anything.
+    pub fn nothing() -> Self {
+        Self { lists: Lists::Named, ..Self::default() }
+    }
+
     /// Whether everything is shown.
     pub fn is_all(&self) -> bool {
         self.lists == Lists::All && self.collections.is_empty() && self.named.is_empty() && self.except.is_empty()
