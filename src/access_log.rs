@@ -33,86 +33,131 @@ struct Answered {
     took: Duration,
 }
 
+/// What the writing thread is told.
+enum Told {
+    /// To write a line.
+    Answered(Answered),
+    /// To open its file anew.
+    Reopen,
+    /// To end.
+    End,
+}
+
 /// Where answers are told of. Full, it drops them.
 pub struct AccessLog {
-    lines: SyncSender<Option<Answered>>,
+    lines: SyncSender<Told>,
     dropped: Arc<AtomicU64>,
+}
+
+/// Has the file opened anew.
+pub struct Reopener(SyncSender<Told>);
+
+impl Reopener {
+    /// Closes the file and opens it again under its name, behind the lines that wait. A full queue means that the thread is busy: then it is not done.
+    pub fn reopen(&self) {
+        if self.0.try_send(Told::Reopen).is_err() {
+            tracing::warn!("the access log is too busy to be opened anew; please ask again");
+        }
+    }
 }
 
 /// The thread that writes.
 pub struct Writer {
-    lines: SyncSender<Option<Answered>>,
+    lines: SyncSender<Told>,
     thread: JoinHandle<()>,
 }
 
 /// Opens the log that the configuration asks for, if it does. Errors: the file can't be appended to.
 pub fn open(config: &config::AccessLog) -> io::Result<Option<(AccessLog, Writer)>> {
-    let to: Box<dyn Write + Send> = match config.to.as_str() {
-        "" => return Ok(None),
-        STDERR => Box::new(io::stderr()),
-        // Appending, so that it may be moved away and cut by others (`copytruncate`).
-        path => Box::new(OpenOptions::new().append(true).create(true).mode(0o640).open(path)?),
-    };
+    if config.to.is_empty() {
+        return Ok(None);
+    }
+    let file = Lines { to: place(&config.to)?, config: config.clone(), failing: false };
     let (lines, waiting) = sync_channel(LINES_MAX);
     let dropped = Arc::new(AtomicU64::new(0));
-    let (format, counted) = (config.format, Arc::clone(&dropped));
-    let write = move || write_lines(&waiting, BufWriter::new(to), format, &counted);
+    let counted = Arc::clone(&dropped);
+    let write = move || file.write_all(&waiting, &counted);
     let thread = std::thread::Builder::new().name("access log".into()).spawn(write)?;
     Ok(Some((AccessLog { lines: lines.clone(), dropped }, Writer { lines, thread })))
+}
+
+/// What a log of this name is written to.
+fn place(to: &str) -> io::Result<BufWriter<Box<dyn Write + Send>>> {
+    Ok(BufWriter::new(match to {
+        STDERR => Box::new(io::stderr()),
+        // Appending, so that it may be moved away, or cut by others (`copytruncate`).
+        path => Box::new(OpenOptions::new().append(true).create(true).mode(0o640).open(path)?),
+    }))
 }
 
 impl AccessLog {
     /// Tells of an answer.
     pub fn answered(&self, trace: &Arc<Trace>, status: u16, bytes: Option<u64>) {
         let answered = Answered { trace: Arc::clone(trace), status, bytes, took: trace.begun.elapsed() };
-        if self.lines.try_send(Some(answered)).is_err() {
+        if self.lines.try_send(Told::Answered(answered)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
 impl Writer {
+    /// What opens its file anew.
+    pub fn reopener(&self) -> Reopener {
+        Reopener(self.lines.clone())
+    }
+
     /// Writes what waits, and ends.
     pub fn finish(self) {
-        if self.lines.send(None).is_ok() && self.thread.join().is_err() {
+        if self.lines.send(Told::End).is_ok() && self.thread.join().is_err() {
             tracing::error!("the access log broke down");
         }
     }
 }
 
-fn write_lines(
-    waiting: &Receiver<Option<Answered>>,
-    mut to: BufWriter<Box<dyn Write + Send>>,
-    format: AccessLogFormat,
-    dropped: &AtomicU64,
-) {
-    let mut failing = false;
-    while let Ok(Some(first)) = waiting.recv() {
-        // A line is never held back for want of others.
-        let mut next = Some(Some(first));
-        let mut written = Ok(());
-        let mut is_last = false;
-        while let Some(line) = next {
-            match line {
-                Some(answered) => written = written.and_then(|()| writeln!(to, "{}", answered.told(format))),
-                None => is_last = true,
+/// The file, in the hands of the thread that writes.
+struct Lines {
+    to: BufWriter<Box<dyn Write + Send>>,
+    config: config::AccessLog,
+    failing: bool,
+}
+
+impl Lines {
+    fn write_all(mut self, waiting: &Receiver<Told>, dropped: &AtomicU64) {
+        while let Ok(first) = waiting.recv() {
+            // A line is never held back for want of others.
+            let mut next = Some(first);
+            let mut written = Ok(());
+            let mut is_last = false;
+            while let Some(told) = next {
+                match told {
+                    Told::Answered(answered) => {
+                        written = written.and_then(|()| writeln!(self.to, "{}", answered.told(self.config.format)));
+                    }
+                    Told::Reopen => self.reopen(),
+                    Told::End => is_last = true,
+                }
+                next = waiting.try_recv().ok();
             }
-            next = waiting.try_recv().ok();
-        }
-        let lost = dropped.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            written = written.and_then(|()| writeln!(to, "{}", lost_lines(lost, format)));
-        }
-        if let Err(error) = written.and_then(|()| to.flush()) {
-            if !failing {
+            let lost = dropped.swap(0, Ordering::Relaxed);
+            if lost > 0 {
+                written = written.and_then(|()| writeln!(self.to, "{}", lost_lines(lost, self.config.format)));
+            }
+            let failed = written.and_then(|()| self.to.flush()).err();
+            if let Some(error) = failed.as_ref().filter(|_| !self.failing) {
                 tracing::error!(%error, "the access log can't be written");
             }
-            failing = true;
-        } else {
-            failing = false;
+            self.failing = failed.is_some();
+            if is_last {
+                return;
+            }
         }
-        if is_last {
-            return;
+    }
+
+    /// Goes on in the old file if there can be no new one.
+    fn reopen(&mut self) {
+        match self.to.flush().and_then(|()| place(&self.config.to)) {
+            Ok(to) => self.to = to,
+            Err(error) => tracing::error!(%error, "the access log can't be opened anew"),
         }
     }
 }

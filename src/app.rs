@@ -1,6 +1,7 @@
 //! The running server: what every request shares, and how it starts and ends.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -14,9 +15,13 @@ use crate::clock::Moment;
 use crate::config::Config;
 use crate::dav::headers::Origin;
 use crate::db::Db;
+use crate::doors::{self, Listening};
 use crate::guard::Guard;
 use crate::jobs::Chores;
+use crate::net::Proxies;
+use crate::reload::Reload;
 use crate::servers::{self, Server};
+use crate::service::Service;
 use crate::site::{HeadFile, Site, SiteError};
 use crate::trail::{Trail, batch};
 use crate::tree::cache::TreeCache;
@@ -48,6 +53,17 @@ pub struct App {
     pub config: Config,
     /// The addresses under which clients know this server.
     pub origins: Vec<Origin>,
+    /// TLS, where it is spoken.
+    pub secure: Option<Secure>,
+}
+
+/// What answers say about TLS.
+#[derive(Debug, Clone, Copy)]
+pub struct Secure {
+    /// The port where it is spoken.
+    pub port: u16,
+    /// Seconds that browsers shall use nothing else; `None`: they aren't told.
+    pub only_for_s: Option<u64>,
 }
 
 /// Why the server did not start, or ended.
@@ -62,6 +78,9 @@ pub enum ServeError {
     /// Plain HTTP beyond this machine.
     #[error(transparent)]
     Plain(#[from] net::PlainHttpRefused),
+    /// The certificate at the start; later ones are told in the log.
+    #[error("`tls.certificate`, `tls.key`: {0}")]
+    Certificate(#[from] net::tls::CertificateError),
     /// A key of the configuration.
     #[error("`public_origins`: `{0}` is no origin: {1}")]
     Origin(String, &'static str),
@@ -73,17 +92,19 @@ pub enum ServeError {
     Io(#[from] std::io::Error),
 }
 
-/// Serves the site on `listen` until SIGTERM or SIGINT, then finishes what runs.
+/// Serves the site on `listen`, and on what else the configuration names, until SIGTERM or SIGINT, then finishes what runs.
 ///
 /// Takes the site for itself first: a second server on it is refused. `ready` is told the address, port resolved, once
 /// connections are accepted.
 pub async fn serve(
     site: Site,
-    config: Config,
+    (config, config_file): (Config, Option<PathBuf>),
     listen: SocketAddr,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(&[Listening]),
 ) -> Result<(), ServeError> {
-    net::check_listen_allowed(listen, config.server.insecure_http)?;
+    let proxies = Proxies::from(&config.net);
+    let plan = doors::plan(&config, listen, &proxies, None)?;
+    let (tls, files) = (plan.tls.clone(), plan.files.clone());
     let origins = config.server.public_origins.iter();
     let origins = origins.map(|text| Origin::parse(text).map_err(|why| ServeError::Origin(text.clone(), why)));
     let origins = origins.collect::<Result<_, _>>()?;
@@ -94,8 +115,8 @@ pub async fn serve(
         Err(error @ BlobError::Away { .. }) => tracing::error!(%error, "the store of contents can't be reached"),
         Err(error) => return Err(SiteError::from(error).into()),
     }
-    let listener = net::listen(listen).map_err(|error| ServeError::Listen(listen, error))?;
-    let address = listener.local_addr()?;
+    let (doors, listening) = plan.open()?;
+    let address = listening[0].address;
     let head_file = site.head_file(&config.audit);
     let name = if config.server.name.is_empty() { jobs::runner() } else { config.server.name.clone() };
     start_record(&site.db, &head_file, address, &name).await?;
@@ -105,6 +126,16 @@ pub async fn serve(
     let opened = access_log::open(&config.access_log);
     let opened = opened.map_err(|error| ServeError::AccessLog(config.access_log.to.clone(), error))?;
     let (access_log, access_lines) = opened.unzip();
+    let service = Arc::new(Service::of_this_process());
+    let reload = Reload {
+        config_file,
+        config: config.clone(),
+        tls,
+        files,
+        access_log: access_lines.as_ref().map(access_log::Writer::reopener),
+        service: Arc::clone(&service),
+        db: site.db.clone(),
+    };
     let chores = Chores {
         db: site.db.clone(),
         blobs: site.blobs.clone(),
@@ -112,7 +143,9 @@ pub async fn serve(
         head_file: head_file.clone(),
         runner: this.name.clone(),
     };
-    let limits = net::Limits::from(&config.limits);
+    let rules = net::Rules { limits: net::Limits::from(&config.limits), proxies, counts: Arc::default() };
+    let only_for_s = config.tls.redirect_listen.0.map(|_| config.tls.hsts_s).filter(|seconds| *seconds > 0);
+    let secure = listening[0].tls.then(|| Secure { port: address.port(), only_for_s });
     let app = Arc::new(App {
         db: site.db.clone(),
         blobs: site.blobs.clone(),
@@ -125,19 +158,26 @@ pub async fn serve(
         access_log,
         config,
         origins,
+        secure,
     });
     let stop = net::stop_on_signal()?;
-    site.tell_address(&format!("http://{address}"))?;
-    ready(address);
-    tracing::info!(%address, name = this.name, "serving");
+    let hangups = net::reload_on_signal()?;
+    site.tell_address(&listening[0].url())?;
+    ready(&listening);
+    service.ready();
+    let addresses = listening.iter().map(Listening::url).collect::<Vec<_>>().join(" ");
+    service.status(&format!("serving {addresses}"));
+    tracing::info!(addresses, name = this.name, "serving");
+    let reloads = tokio::spawn(reload.run(hangups, stop.clone()));
+    let signs = tokio::spawn(be_alive(service, stop.clone()));
     let answered = CancellationToken::new();
     let jobs = tokio::spawn(jobs::run(chores, stop.clone()));
     let presence = tokio::spawn(be_present(site.db.clone(), this.clone(), stop.clone()));
     let batches = tokio::spawn(batch::run(Arc::clone(&app), events, answered.clone()));
-    net::serve(listener, limits, stop, router::service(app)).await;
+    net::serve(doors, rules, stop, router::service(app)).await;
     // Only now is the last answer's event in the queue.
     answered.cancel();
-    for task in [jobs, batches, presence] {
+    for task in [jobs, batches, presence, reloads, signs] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a background job broke down");
         }
@@ -173,6 +213,19 @@ async fn be_present(db: Db, this: Server, stop: CancellationToken) {
             tracing::warn!(%error, "old counts of wrong passwords could not be removed");
         }
     }
+}
+
+/// Tells the service manager again and again that the server is alive, and at last that it stops. Nothing else: that the database is away is no
+/// reason to start the server anew.
+async fn be_alive(service: Arc<Service>, stop: CancellationToken) {
+    if let Some(every) = service.alive_every() {
+        let mut signs = interval(every);
+        while stop.run_until_cancelled(signs.tick()).await.is_some() {
+            service.alive();
+        }
+    }
+    stop.cancelled().await;
+    service.stopping();
 }
 
 /// Begins the server's part of the audit, with what it finds wrong with the part before.

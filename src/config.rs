@@ -4,16 +4,19 @@
 //! keeps the two equal. What a value does lives in the room that uses it.
 
 mod bucket;
+mod net;
 
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
 pub use bucket::{BucketUrl, S3, S3Checksum};
+pub use net::{Acme, ClientAddress, Listen, Metrics, Net, Network, Tls};
 
 /// The variable that overrides `log.level`, as usual for programs that use `tracing`.
 const LOG_VARIABLE: &str = "RUST_LOG";
@@ -31,6 +34,10 @@ const SERVER_NAME_BYTES_MAX: usize = 64;
 pub struct Config {
     /// Where the server listens and how it is reached.
     pub server: Server,
+    /// Certificates.
+    pub tls: Tls,
+    /// Proxies in front.
+    pub net: Net,
     /// Bounds of connections and requests.
     pub limits: Limits,
     /// The disk.
@@ -45,6 +52,8 @@ pub struct Config {
     pub audit: Audit,
     /// The access log.
     pub access_log: AccessLog,
+    /// What programs that watch may count.
+    pub metrics: Metrics,
     /// What the server does by itself.
     pub jobs: Jobs,
 }
@@ -53,8 +62,10 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
-    /// Address and port to listen on; port 0 takes a free one.
+    /// Address and port to listen on; port 0 takes a free one. With `[tls]` it speaks TLS.
     pub listen: SocketAddr,
+    /// Where plain HTTP is spoken beside TLS.
+    pub listen_plain: Vec<SocketAddr>,
     /// What it is called in lists, in the log and in the audit; empty: machine and process.
     pub name: String,
     /// The origins under which clients reach this server, such as `https://files.example.org`.
@@ -66,7 +77,7 @@ pub struct Server {
 impl Default for Server {
     fn default() -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
-        Self { listen, name: String::new(), public_origins: Vec::new(), insecure_http: false }
+        Self { listen, listen_plain: Vec::new(), name: String::new(), public_origins: Vec::new(), insecure_http: false }
     }
 }
 
@@ -384,6 +395,15 @@ pub fn command_line() -> Vec<String> {
     std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
+/// The socket where this process' service manager listens, if it has one, and the time without a word after which it takes it for hung
+/// (sd_notify(3), sd_watchdog_enabled(3)).
+pub fn service_manager() -> Option<(std::ffi::OsString, Option<Duration>)> {
+    let socket = std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())?;
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    let is_ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
+    Some((socket, number("WATCHDOG_USEC").filter(|_| is_ours).map(Duration::from_micros)))
+}
+
 impl Config {
     /// Reads `path` and the environment; without a path, the defaults and the environment.
     ///
@@ -452,6 +472,24 @@ impl Config {
                 self.server.public_origins.iter().all(|origin| is_origin(origin)),
                 "a list of origins, each `http://` or `https://` with a host and perhaps a port, and nothing behind",
             ),
+            ("tls.certificate", self.tls.is_whole(), "set together with `tls.key`, and not with `tls.acme.domains`"),
+            ("tls.acme.domains", self.tls.acme.names_are_plain(), "at most 100 host names, without wildcards"),
+            (
+                "tls.acme.accept_terms",
+                self.tls.acme.accept_terms || !self.tls.acme.is_on(),
+                "true, once you have read the terms of service of the authority",
+            ),
+            (
+                "tls.acme.directory",
+                !self.tls.acme.is_on() || self.tls.acme.directory.starts_with("https://"),
+                "an `https://` address",
+            ),
+            (
+                "tls.redirect_listen",
+                self.tls.is_on() || self.tls.redirect_listen.0.is_none(),
+                "empty as long as there is neither `tls.certificate` nor `tls.acme.domains`",
+            ),
+            ("metrics.listen", self.metrics.is_closed(), "a loopback address, unless `metrics.token_file` is set"),
             (
                 "storage.blobs",
                 self.storage.place_of_blobs().is_ok(),
@@ -545,6 +583,10 @@ mod tests {
             ("[limits]\nheader_timeout = 3\n", "`site.toml` line 2 (`header_timeout = 3`): unknown field"),
             ("[limits]\n\nhttp2 = \"yes\"\n", "`site.toml` line 3 (`http2 = \"yes\"`): invalid type"),
             ("[server]\nlisten = \"here\"\n", "`site.toml` line 2 (`listen = \"here\"`): invalid socket address"),
+            (
+                "[net]\ntrusted_proxies = [\"here\"]\n",
+                "`site.toml` line 2 (`trusted_proxies = [\"here\"]`): `here` is no",
+            ),
             ("[network]\n", "`site.toml` line 1 (`[network]`): unknown field"),
             ("[limits\n", "`site.toml` line 1 (`[limits`): "),
         ] {
@@ -567,6 +609,11 @@ mod tests {
             ("[storage.s3]\nendpoint = \"http://s3.example.org\"", "storage.s3.endpoint"),
             ("[storage.s3]\nupload_memory_mib = 255", "storage.s3.upload_memory_mib"),
             ("[storage.s3]\nanswer_timeout_s = 0", "storage.s3.answer_timeout_s"),
+            ("[tls]\ncertificate = \"/etc/site.pem\"", "tls.certificate"),
+            ("[tls]\nredirect_listen = \"[::]:80\"", "tls.redirect_listen"),
+            ("[tls.acme]\ndomains = [\"*.example.org\"]\naccept_terms = true", "tls.acme.domains"),
+            ("[tls.acme]\ndomains = [\"files.example.org\"]", "tls.acme.accept_terms"),
+            ("[metrics]\nlisten = \"0.0.0.0:9100\"", "metrics.listen"),
             ("[server]\npublic_origins = [\"files.example.org\"]", "server.public_origins"),
             ("[server]\npublic_origins = [\"https://files.example.org/\"]", "server.public_origins"),
             ("[server]\npublic_origins = [\"https://me@files.example.org\"]", "server.public_origins"),

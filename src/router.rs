@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION,
-    RETRY_AFTER, WWW_AUTHENTICATE,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
 };
 use http::request::Parts;
+use http::uri::Authority;
 use http::{Method, Request, StatusCode};
 use http_body::Body as _;
 use hyper::ext::ReasonPhrase;
@@ -27,7 +28,7 @@ use crate::dav::{self, Exchange, PREFIX, principals, versions};
 use crate::db;
 use crate::error::HttpError;
 use crate::guard::Caller;
-use crate::net::{PeerAddr, RequestBody};
+use crate::net::{PeerAddr, RequestBody, Via, WrongDoor};
 use crate::path::{Prefixed, RelPath, split_prefix};
 use crate::reply::{self, Reply};
 use crate::telemetry::RequestId;
@@ -61,6 +62,7 @@ async fn answer(app: Arc<App>, request: Request<RequestBody>) -> Reply {
     let (id, now) = (RequestId::fresh(), Moment::now());
     let (head, body) = request.into_parts();
     let trace = Trace::new(id, now, &head);
+    let tls = head.extensions.get::<Via>().is_some_and(|via| via.tls);
     let span = tracing::debug_span!("request", %id, method = %head.method, path = head.uri.path());
     let wants_page = dav::wants_page(&head.headers);
     let routed = route(Arc::clone(&app), Arc::clone(&trace), head, body);
@@ -86,6 +88,11 @@ async fn answer(app: Arc<App>, request: Request<RequestBody>) -> Reply {
     }
     let value = HeaderValue::try_from(id.to_string()).expect("a request id is ASCII");
     reply.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    // Over TLS only: over plain HTTP anybody could have put it in (RFC 6797 section 7.2).
+    if tls && let Some(seconds) = app.secure.and_then(|secure| secure.only_for_s) {
+        let value = HeaderValue::try_from(format!("max-age={seconds}")).expect("digits are ASCII");
+        reply.headers_mut().insert(STRICT_TRANSPORT_SECURITY, value);
+    }
     reply
 }
 
@@ -141,6 +148,9 @@ fn reason(error: &HttpError) -> Option<ReasonPhrase> {
 
 async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody) -> Result<Reply, Refusal> {
     let path = head.uri.path();
+    if head.extensions.get::<WrongDoor>().is_some() {
+        return Ok(to_tls(&app, &head)?);
+    }
     if path == "/health" {
         return Ok(Box::pin(health(&app)).await?);
     }
@@ -240,6 +250,29 @@ async fn log_in(app: &App, trace: &Arc<Trace>, head: &Parts) -> Result<Caller, R
         Err(AuthError::Busy) => Err(HttpError::unavailable("Too many logins at once. Please try again.").into()),
         Err(AuthError::Db(error)) => Err(error.into()),
     }
+}
+
+/// The way from plain HTTP to TLS, for every verb (308 keeps it): under the first public origin, else under the name that the client used.
+fn to_tls(app: &App, head: &Parts) -> Result<Reply, HttpError> {
+    let public = app.config.server.public_origins.iter().find(|origin| origin.starts_with("https://"));
+    let origin = match public {
+        Some(origin) => origin.clone(),
+        None => {
+            let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+            let host = host.ok_or_else(|| HttpError::bad_request("The header `Host` is missing or malformed."))?;
+            match app.secure.map_or(443, |secure| secure.port) {
+                443 => format!("https://{}", host.host()),
+                port => format!("https://{}:{port}", host.host()),
+            }
+        }
+    };
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let location = HeaderValue::try_from(format!("{origin}{target}"));
+    let mut reply = reply::empty(StatusCode::PERMANENT_REDIRECT);
+    reply
+        .headers_mut()
+        .insert(LOCATION, location.map_err(|_| HttpError::bad_request("The request target is malformed."))?);
+    Ok(reply)
 }
 
 /// Whether the server can do its work: the database answers and the disk takes writes.

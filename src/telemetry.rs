@@ -4,13 +4,14 @@ use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     io::{self, IsTerminal},
-    sync::LazyLock,
     sync::atomic::{AtomicU64, Ordering},
+    sync::{LazyLock, OnceLock},
 };
 
 use tracing_subscriber::{
     EnvFilter,
     filter::ParseError,
+    reload,
     util::{SubscriberInitExt, TryInitError},
 };
 
@@ -30,7 +31,15 @@ pub enum LogError {
     /// It runs already.
     #[error(transparent)]
     Started(#[from] TryInitError),
+    /// It runs no more.
+    #[error(transparent)]
+    Lost(#[from] reload::Error),
 }
+
+type SetLevel = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
+
+/// Sets what is logged, once the log has been started.
+static LEVEL: OnceLock<SetLevel> = OnceLock::new();
 
 /// Sends the log of this process to standard error, for its whole life.
 ///
@@ -39,11 +48,34 @@ pub enum LogError {
 pub fn start(log: &Log) -> Result<(), LogError> {
     let filter = filter(&log.level)?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match log.format {
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).finish().try_init()?,
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
-    }
+    let set = match log.format {
+        LogFormat::Text => {
+            let lines = lines.with_ansi(io::stderr().is_terminal()).with_filter_reloading();
+            let level = lines.reload_handle();
+            lines.finish().try_init()?;
+            LEVEL.set(Box::new(move |filter| level.reload(filter)))
+        }
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).with_filter_reloading();
+            let level = lines.reload_handle();
+            lines.finish().try_init()?;
+            LEVEL.set(Box::new(move |filter| level.reload(filter)))
+        }
+    };
+    assert!(set.is_ok(), "a log can be started once only");
     Ok(())
+}
+
+/// Logs at this level from now on.
+///
+/// # Errors
+/// [`LogError::Level`], [`LogError::Lost`].
+pub fn change(log: &Log) -> Result<(), LogError> {
+    let filter = filter(&log.level)?;
+    match LEVEL.get() {
+        Some(set) => Ok(set(filter)?),
+        None => Ok(()),
+    }
 }
 
 fn filter(level: &str) -> Result<EnvFilter, LogError> {

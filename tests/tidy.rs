@@ -64,6 +64,7 @@ const RULES: &[Rule] = &[
             ("src/cli", "makes the folder of a new site"),
             ("src/site.rs", "the folder of a site, the lock of its server, the kept end of the audit"),
             ("src/access_log.rs", "the file that its lines go to"),
+            ("src/net/tls/certificate.rs", "the files of the certificate and its key"),
         ],
     },
     Rule {

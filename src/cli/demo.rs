@@ -15,12 +15,14 @@ use zeroize::Zeroizing;
 use super::Context;
 use super::output::{Answer, Failure, table};
 use super::password::NewPassword;
+use super::self_made::{self, SelfMade};
 use super::serve::announce;
 use crate::clock::Moment;
 use crate::db::WriteTx;
 use crate::directory::organization::{self, NewOrganization};
 use crate::directory::user::{self, NewUser};
 use crate::directory::{Administrator, DirectoryError, DirectoryName, Principal, group};
+use crate::doors::Listening;
 use crate::path::Name;
 use crate::shares::{self, NewShare};
 use crate::site::Site;
@@ -48,13 +50,17 @@ const MEMBERS: [&str; 2] = ["ben", "eva"];
 /// Make a demonstration site, kept if it is there, and serve it
 #[derive(Args)]
 #[command(after_help = "\
-Example:
+Examples:
   commonhold try
+  commonhold try --tls --listen 0.0.0.0:8443       for other machines too; says how they come to trust it
   commonhold try --data /tmp/playground --listen 127.0.0.1:0")]
 pub(super) struct Try {
     /// Address and port, instead of `server.listen` of the configuration
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Speak TLS, with a certificate that is made here. The authority that vouches for it is kept in the site's folder, to be trusted once
+    #[arg(long)]
+    tls: bool,
 }
 
 /// A person's login.
@@ -64,10 +70,21 @@ impl Try {
     pub async fn run(self, context: Context) -> Result<Answer, Failure> {
         telemetry::start(&context.config.log)?;
         let (site, people) = demonstration(&context).await?;
-        let listen = self.listen.unwrap_or(context.config.server.listen);
+        let mut config = context.config;
+        let listen = self.listen.unwrap_or(config.server.listen);
         let file = context.data.join(PASSWORDS);
-        let ready = |address| announce(&greeting(address, &people, &file), address);
-        app::serve(site.unsealed(), context.config, listen, ready).await?;
+        let mut self_made = None;
+        if self.tls {
+            let made = self_made::certificate(&context.data, listen, Moment::now())?;
+            config.tls.certificate = made.certificate.to_string_lossy().into_owned();
+            config.tls.key = made.key.to_string_lossy().into_owned();
+            self_made = Some(made);
+        }
+        let ready = |listening: &[Listening]| {
+            announce(&greeting(listening[0], self_made.as_ref(), &people, &file), listening);
+        };
+        // Its settings are those of the command: there is nothing to be read anew.
+        app::serve(site.unsealed(), (config, None), listen, ready).await?;
         Ok(Answer::said(""))
     }
 }
@@ -151,29 +168,57 @@ fn recall(file: &PathBuf) -> Result<Vec<Credentials>, Failure> {
 }
 
 /// What a newcomer needs to know, on one screen.
-fn greeting(address: SocketAddr, people: &[Credentials], file: &Path) -> String {
+fn greeting(at: Listening, tls: Option<&SelfMade>, people: &[Credentials], file: &Path) -> String {
     let role = |name: &str| PEOPLE.iter().find(|(known, _)| *known == name).map(|(_, role)| *role).unwrap_or_default();
     let rows = people.iter().map(|(name, password)| vec![name.clone(), role(name).to_owned(), password.to_string()]);
     let people = table(Some(&["name", "role in Projects", "password"]), rows.collect());
     let people: String = people.lines().map(|line| format!("  {line}\n")).collect();
+    let host = match tls {
+        Some(made) => format!("{}:{}", made.host, at.address.port()),
+        None => at.address.to_string(),
+    };
+    let url = format!("{}://{host}/dav", if at.tls { "https" } else { "http" });
+    let dav = if at.tls { "davs" } else { "dav" };
+    let curl = tls.map(|made| format!(" --cacert {}", made.authority.display())).unwrap_or_default();
+    let closing = match tls {
+        Some(made) => trusting(made),
+        None => "  Windows logs in over plain HTTP only when its BasicAuthLevel is 2; `commonhold try --tls` needs no such thing.\n".to_owned(),
+    };
     format!(
         "\
-Commonhold: a site to try, at http://{address}/dav/
+Commonhold: a site to try, at {url}/
 
 {people}
   The share {SHARE} as a drive
-    Windows   net use P: http://{address}/dav/{SHARE} /user:ana *
-    macOS     Finder, Go > Connect to Server: http://{address}/dav/{SHARE}/
-    Linux     gio mount dav://ana@{address}/dav/{SHARE}/
-    curl      curl -u ana -T plan.txt http://{address}/dav/{SHARE}/
-  Windows logs in over plain HTTP only when its BasicAuthLevel is 2.
-
+    Windows   net use P: {url}/{SHARE} /user:ana *
+    macOS     Finder, Go > Connect to Server: {url}/{SHARE}/
+    Linux     gio mount {dav}://ana@{host}/dav/{SHARE}/
+    curl      curl{curl} -u ana -T plan.txt {url}/{SHARE}/
+{closing}
   Ask why:    commonhold explain eva /{SHARE} create
   Passwords:  {file}
   Stop:       Ctrl-C; the next `commonhold try` finds everything as it was
 
 ",
         file = file.display(),
+    )
+}
+
+/// How a machine comes to trust the certificate.
+fn trusting(made: &SelfMade) -> String {
+    let (file, name) = (made.authority.display(), made.authority.file_name().unwrap_or_default().display());
+    format!(
+        "
+  The certificate is from an authority of this site's own. Take its file to each machine, and trust it there once:
+    Windows   certutil -addstore Root {name}      (as administrator)
+    macOS     sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain {name}
+    Debian    sudo cp {name} /usr/local/share/ca-certificates/commonhold-try.crt && sudo update-ca-certificates
+    Fedora    sudo trust anchor {name}
+  File:       {file}
+  SHA-256:    {}
+  It vouches for this machine's names and for private addresses only. Its key lies beside it: who trusts it, trusts you.
+",
+        made.fingerprint
     )
 }
 
@@ -198,7 +243,8 @@ mod tests {
     fn the_greeting_has_each_person_on_a_line_that_ends_with_the_password() {
         let people: Vec<Credentials> =
             PEOPLE.iter().map(|(name, _)| ((*name).to_owned(), format!("password-of-{name}").into())).collect();
-        let text = greeting(([127, 0, 0, 1], 8080).into(), &people, Path::new("data/try-passwords.txt"));
+        let at = Listening { address: ([127, 0, 0, 1], 8080).into(), tls: false, redirects: false };
+        let text = greeting(at, None, &people, Path::new("data/try-passwords.txt"));
         for (name, role) in PEOPLE {
             let line = text.lines().find(|line| line.trim_start().starts_with(&format!("{name} "))).unwrap();
             assert!(line.contains(role) && line.ends_with(&format!("password-of-{name}")), "{line}");

@@ -39,6 +39,7 @@ mod principal;
 mod revision;
 mod role;
 mod rollback;
+mod self_made;
 mod serve;
 mod server;
 mod share;
@@ -225,7 +226,8 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
         (config, _) => config?,
     };
     let deed = Arc::new(deed);
-    let context = Context { data: place.data, acting: place.acting, config, deed: Arc::clone(&deed) };
+    let (data, acting, config_file) = (place.data, place.acting, place.config);
+    let context = Context { data, acting, config, config_file, deed: Arc::clone(&deed) };
     let (data, config) = (context.data.clone(), context.config.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -279,6 +281,8 @@ struct Context {
     /// In whose name it is done; the site's owner's if nobody is named.
     acting: Option<String>,
     config: Config,
+    /// Where it was read from.
+    config_file: Option<PathBuf>,
     deed: Arc<Deed>,
 }
 

@@ -7,6 +7,7 @@ use clap::Args;
 use super::Context;
 use super::output::{self, Answer, Failure};
 use crate::directory::{DirectoryError, organization};
+use crate::doors::Listening;
 use crate::{app, telemetry};
 
 /// Serve the site until SIGTERM or Ctrl-C; then finish what runs and end
@@ -17,7 +18,10 @@ Examples:
   commonhold serve --listen 127.0.0.1:0               a free port, named in the line that is printed
   commonhold serve --config /etc/commonhold.toml
 
-Plain HTTP shows passwords to the network, so only this machine is served unless the configuration says otherwise.")]
+Plain HTTP shows passwords to the network, so only this machine is served as long as the configuration gives no certificate ([tls], or
+[tls.acme] to have one fetched), names no proxy (net.trusted_proxies), and doesn't allow it (server.insecure_http).
+
+SIGHUP: reads log.level and the certificate anew, and opens the access log again.")]
 pub(super) struct Serve {
     /// Address and port, instead of `server.listen` of the configuration
     #[arg(long, value_name = "ADDR")]
@@ -37,14 +41,18 @@ impl Serve {
             });
         }
         let listen = self.listen.unwrap_or(context.config.server.listen);
-        app::serve(site, context.config, listen, |address| announce("", address)).await?;
+        app::serve(site, (context.config, context.config_file), listen, |listening| announce("", listening)).await?;
         Ok(Answer::said(""))
     }
 }
 
-/// Prints the line that says where the server is, after what else there is to say. A closed standard output stops no server.
-pub(super) fn announce(before: &str, address: SocketAddr) {
-    if let Err(error) = output::write(&format!("{before}listening on http://{address}\n")) {
+/// Prints a line for each address, after what else there is to say. A closed standard output stops no server.
+pub(super) fn announce(before: &str, listening: &[Listening]) {
+    let lines = listening.iter().map(|one| match one.redirects {
+        false => format!("listening on {}\n", one.url()),
+        true => format!("redirecting from {}\n", one.url()),
+    });
+    if let Err(error) = output::write(&(before.to_owned() + &lines.collect::<String>())) {
         tracing::warn!(%error, "standard output takes no words");
     }
 }

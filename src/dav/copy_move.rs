@@ -7,7 +7,8 @@ use commonhold_acl::{Denial, Landing, Object, Operation, Permit, Scene};
 use http::StatusCode;
 
 use super::conditions::{Conditions, View};
-use super::headers::{Depth, Destination, Header, Origin, Overwrite};
+use super::headers::{Depth, Destination, Header, Overwrite};
+use super::principals;
 use super::{Deed, Exchange, PREFIX, Spot, broken_down, inside, lock, refused, root_is_fixed, shielded, taken};
 use crate::clock::Moment;
 use crate::db::WriteTx;
@@ -265,10 +266,7 @@ fn is_rename(from: &Spot, to: &Spot) -> bool {
 fn destination(x: &Exchange) -> Result<RelPath, HttpError> {
     let header = Destination::parse(&x.head.headers)?
         .ok_or_else(|| HttpError::bad_request("The header `Destination` is missing."))?;
-    let mut origins: Vec<Origin> = x.app.origins.clone();
-    let host = x.head.uri.authority().map(|authority| authority.as_str());
-    let host = host.or_else(|| x.head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()));
-    origins.extend(host.and_then(|host| Origin::from_host(host).ok()));
+    let origins = principals::origins(&x.app, &x.head);
     match split_prefix(header.raw_path_if_ours(&origins)?, PREFIX) {
         Prefixed::Root | Prefixed::Redirect => Ok(RelPath::root()),
         Prefixed::Below(raw) => Ok(RelPath::parse_request_target(raw)?),

@@ -1,21 +1,27 @@
 //! The accept loop: who gets a connection, and how all of them end.
 
-use std::{convert::Infallible, error::Error, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::service::Service;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::Semaphore,
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Limits, RequestBody, connection::Protocol, slots::Slots, stream::LINGER};
+use super::{
+    Door, RequestBody, Rules, Speaks,
+    connection::{Protocol, Socket},
+    slots::{Slot, Slots},
+    stream::LINGER,
+};
 
 /// Pause after the system refused a connection for want of its own means.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -29,13 +35,20 @@ const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     Content-Length: 43\r\n\
     \r\n\
     too many connections; please try again soon";
+/// The answer to who would send a password in plain sight.
+const NOT_PLAIN: &[u8] = b"HTTP/1.1 403 Forbidden\r\n\
+    Connection: close\r\n\
+    Content-Type: text/plain; charset=utf-8\r\n\
+    Content-Length: 57\r\n\
+    \r\n\
+    plain HTTP is for the listed proxies; please use https://";
 
-/// Serves HTTP on `listener` until `stop` is cancelled; then accepts nothing more, lets running requests end for at
+/// Serves HTTP at all doors until `stop` is cancelled; then accepts nothing more, lets running requests end for at
 /// most `limits.stop_timeout`, and returns the number of connections it had to cut after that.
 ///
-/// Each request carries [`super::PeerAddr`] as an extension. A panic of the service ends its connection (HTTP/1) or its
+/// Each request carries [`super::PeerAddr`] and [`super::Via`] as extensions. A panic of the service ends its connection (HTTP/1) or its
 /// stream (HTTP/2) and nothing else. Dropping the future cuts all connections.
-pub async fn serve<S, B>(listener: TcpListener, limits: Limits, stop: CancellationToken, service: S) -> usize
+pub async fn serve<S, B>(doors: Vec<Door>, rules: Rules, stop: CancellationToken, service: S) -> usize
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
         + Clone
@@ -44,10 +57,51 @@ where
         + 'static,
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
-    let slots = Slots::new(limits.connections_max, limits.connections_per_address_max);
-    let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
-    let stop_timeout = limits.stop_timeout;
-    let protocol = Arc::new(Protocol::new(limits));
+    let house = House {
+        slots: Slots::new(rules.limits.connections_max, rules.limits.connections_per_address_max),
+        refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
+        protocol: Arc::new(Protocol::new(rules)),
+    };
+    let doors = doors.into_iter().map(|door| attend(door, &house, stop.clone(), service.clone()));
+    join_all(doors).await.into_iter().sum()
+}
+
+/// What all doors share.
+struct House {
+    slots: Arc<Slots>,
+    refusals: Arc<Semaphore>,
+    protocol: Arc<Protocol>,
+}
+
+impl House {
+    /// A place for whoever has connected, or what to tell who gets none.
+    fn admit(&self, peer: SocketAddr, speaks: &Speaks) -> Result<Slot, Option<&'static [u8]>> {
+        let rules = &self.protocol.rules;
+        let is_proxy = rules.proxies.is_trusted(peer.ip());
+        let answer = |text| if matches!(speaks, Speaks::Tls(_)) { None } else { Some(text) };
+        if matches!(speaks, Speaks::Plain { proxies_only: true })
+            && !is_proxy
+            && !peer.ip().to_canonical().is_loopback()
+        {
+            return Err(Some(NOT_PLAIN));
+        }
+        let slot = if is_proxy { self.slots.take_for_many() } else { self.slots.take(peer.ip()) };
+        slot.ok_or_else(|| answer(REFUSAL))
+    }
+}
+
+/// Serves one door.
+async fn attend<S, B>(door: Door, house: &House, stop: CancellationToken, service: S) -> usize
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
+{
+    let Door { listener, speaks } = door;
+    let counts = &house.protocol.rules.counts;
     let mut connections = JoinSet::new();
     let mut starved = false;
     loop {
@@ -65,26 +119,31 @@ where
         match accepted {
             Ok((socket, peer)) => {
                 starved = false;
-                match slots.take(peer.ip()) {
-                    Some(slot) => {
+                match house.admit(peer, &speaks) {
+                    Ok(slot) => {
                         // An answer in several writes must not wait for acknowledgements. Failing, it is only slower.
                         let _ = socket.set_nodelay(true);
-                        let protocol = Arc::clone(&protocol);
+                        let (protocol, speaks) = (Arc::clone(&house.protocol), speaks.clone());
                         let service = service.clone();
                         // Its own token: one waited on by all connections would be a lock between them.
                         let stop = stop.child_token();
+                        counts.took();
                         connections.spawn(async move {
-                            let _slot = slot;
-                            protocol.run(socket, peer, service, stop).await;
+                            let socket = Socket { socket, peer, slot };
+                            protocol.run(socket, speaks, service, stop).await;
+                            protocol.rules.counts.has_ended();
                         });
                     }
-                    None => {
-                        tracing::debug!(%peer, "connection refused: too many");
-                        if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+                    Err(answer) => {
+                        tracing::debug!(%peer, "connection refused");
+                        counts.turned_away();
+                        if let Some(answer) = answer
+                            && let Ok(permit) = Arc::clone(&house.refusals).try_acquire_owned()
+                        {
                             connections.spawn(async move {
                                 let _permit = permit;
                                 // Who doesn't take the answer goes without.
-                                let _ = timeout(LINGER, refuse(socket)).await;
+                                let _ = timeout(LINGER, refuse(socket, answer)).await;
                             });
                         }
                     }
@@ -104,7 +163,9 @@ where
         }
     }
     drop(listener);
-    let drained = timeout(stop_timeout, async { while connections.join_next().await.is_some() {} }).await;
+    let drained =
+        timeout(house.protocol.rules.limits.stop_timeout, async { while connections.join_next().await.is_some() {} })
+            .await;
     let cut = connections.len();
     if drained.is_err() {
         tracing::warn!(connections = cut, "cut after the time for running requests");
@@ -120,8 +181,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Answers without having read, and reads until the client closes, lest the answer be lost.
-async fn refuse(mut socket: TcpStream) -> io::Result<()> {
-    socket.write_all(REFUSAL).await?;
+pub(super) async fn refuse(mut socket: TcpStream, answer: &[u8]) -> io::Result<()> {
+    socket.write_all(answer).await?;
     socket.shutdown().await?;
     let mut rest = [0; 1024];
     while socket.read(&mut rest).await? > 0 {}

@@ -2,6 +2,7 @@
 //!
 //! | phase | limit | end |
 //! |---|---|---|
+//! | the greeting: TLS, the PROXY protocol | `header_timeout`, kept by `connection.rs` | cut |
 //! | accepted, no request yet; headers of a request have begun to come (HTTP/1) | `header_timeout` | cut |
 //! | between requests | `idle_timeout` | closed in order |
 //! | the socket takes no more bytes; HTTP/2: no stream takes any | `write_idle_timeout` | cut |
@@ -91,6 +92,13 @@ impl Activity {
             untaken_since: now,
             body_left: false,
         }))
+    }
+
+    /// The greeting is over (TLS, the PROXY protocol): what comes now is HTTP.
+    pub(super) fn greeted(&self) {
+        let mut phase = self.0.lock();
+        phase.quiet_since = Instant::now();
+        phase.head_since = None;
     }
 
     /// Bytes have come.

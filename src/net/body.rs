@@ -10,10 +10,14 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, Sleep, sleep_until, timeout},
+};
 
-use super::activity::Activity;
+use super::{activity::Activity, stream::LINGER};
 
 /// The body of a request.
 pub struct RequestBody {
@@ -21,6 +25,7 @@ pub struct RequestBody {
     incoming: Option<Incoming>,
     activity: Arc<Activity>,
     patience: Duration,
+    http2: bool,
     /// When the reader began to wait for the next frame.
     waiting_since: Option<Instant>,
     /// Made when first waited for. It is not set anew with each frame, but looked at when it ends.
@@ -39,8 +44,8 @@ pub enum BodyError {
 }
 
 impl RequestBody {
-    pub(super) fn new(incoming: Incoming, activity: Arc<Activity>, patience: Duration) -> Self {
-        Self { incoming: Some(incoming), activity, patience, waiting_since: None, timer: None }
+    pub(super) fn new(incoming: Incoming, activity: Arc<Activity>, patience: Duration, http2: bool) -> Self {
+        Self { incoming: Some(incoming), activity, patience, http2, waiting_since: None, timer: None }
     }
 
     /// Whether the reader has waited too long.
@@ -100,10 +105,22 @@ impl Body for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if !self.is_end_stream() {
-            self.activity.body_left();
+        if self.is_end_stream() {
+            return;
+        }
+        self.activity.body_left();
+        // As with HTTP/1 (`stream.rs`), what still comes is read away for a while: a stream that is reset instead, as RFC 9113 section 8.1 allows, takes
+        // the answer with it for clients that are still sending (curl 7.88).
+        if let Some(incoming) = self.incoming.take_if(|_| self.http2)
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(timeout(LINGER, discard(incoming)));
         }
     }
+}
+
+async fn discard(mut incoming: Incoming) {
+    while let Some(Ok(_)) = incoming.frame().await {}
 }
 
 /// One request in the count of its connection, from its headers to the end of its response.

@@ -1,6 +1,6 @@
 //! One connection, from its acceptance to its end.
 
-use std::{convert::Infallible, error::Error, net::SocketAddr, pin::pin, sync::Arc};
+use std::{convert::Infallible, error::Error, io, net::SocketAddr, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -14,15 +14,18 @@ use hyper_util::{
     server::conn::auto,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Limits, PeerAddr, RequestBody,
+    PeerAddr, RequestBody, Rules, Speaks, WrongDoor,
     activity::{Activity, Patience, Verdict},
     body::{ResponseBody, Running},
+    proxy::protocol,
+    slots::Slot,
     stream::{LINGER, Stream},
 };
 
@@ -34,15 +37,44 @@ const HTTP2_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 /// Bytes of a response that wait inside an HTTP/2 stream.
 const HTTP2_SEND_BUFFER_BYTES: usize = 256 * 1024;
 
+/// Headers and settings that an HTTP/2 client may make us send or keep, beyond its requests: streams that it resets before
+/// they are answered (CVE-2023-44487), and our own resets for what it does wrong.
+const HTTP2_RESETS_MAX: usize = 64;
+/// Bytes of one frame of HTTP/2.
+const HTTP2_FRAME_BYTES: u32 = 64 * 1024;
+
 /// What speaks HTTP on every connection.
 pub(super) struct Protocol {
     builder: auto::Builder<TokioExecutor>,
     patience: Patience,
-    limits: Limits,
+    pub(super) rules: Rules,
+}
+
+/// A connection that was accepted.
+pub(super) struct Socket {
+    pub socket: TcpStream,
+    pub peer: SocketAddr,
+    pub slot: Slot,
+}
+
+/// Why a connection ended before its first byte of HTTP.
+#[derive(Debug, thiserror::Error)]
+enum GreetingError {
+    #[error("no greeting came in time")]
+    Late,
+    #[error(transparent)]
+    Proxy(#[from] protocol::ProxyError),
+    #[error("the client of the proxy has its share of connections")]
+    Crowded,
+    #[error("TLS: {0}")]
+    Tls(io::Error),
+    #[error("the server stops")]
+    Stopped,
 }
 
 impl Protocol {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(rules: Rules) -> Self {
+        let limits = &rules.limits;
         // hyper's `pipeline_flush` stays off: it also lifts the bound on buffered bytes of a response. So does
         // `half_close`: a client that has gone shall be noticed.
         let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -55,6 +87,9 @@ impl Protocol {
         builder
             .http2()
             .max_concurrent_streams(HTTP2_STREAMS_MAX)
+            .max_pending_accept_reset_streams(HTTP2_RESETS_MAX)
+            .max_local_error_reset_streams(HTTP2_RESETS_MAX)
+            .max_frame_size(HTTP2_FRAME_BYTES)
             .max_header_list_size(limits.header_bytes_max)
             .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
             .initial_connection_window_size(HTTP2_WINDOW_BYTES)
@@ -62,22 +97,76 @@ impl Protocol {
         if !limits.http2 {
             builder = builder.http1_only();
         }
-        Self { builder, patience: Patience::from(&limits), limits }
+        Self { builder, patience: Patience::from(limits), rules }
     }
 
     /// Serves one connection until it ends, or until the requests that run at `stop` have their answers.
-    pub(super) async fn run<S, B>(&self, socket: TcpStream, peer: SocketAddr, service: S, stop: CancellationToken)
+    pub(super) async fn run<S, B>(&self, socket: Socket, speaks: Speaks, service: S, stop: CancellationToken)
     where
         S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send + 'static>,
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
     {
-        let activity = Arc::new(Activity::new());
-        let stream = TokioIo::new(Stream::new(socket, Arc::clone(&activity)));
+        let Socket { socket, mut peer, slot } = socket;
+        let (activity, mut slot) = (Arc::new(Activity::new()), slot);
+        let mut stream = Stream::new(socket, Arc::clone(&activity));
+        let greeted = async {
+            if self.rules.proxies.introduces(peer.ip())
+                && let Some(client) = protocol::read(&mut stream).await?
+            {
+                peer = client;
+                if !self.rules.proxies.is_trusted(client.ip()) && !slot.is_of(client.ip()) {
+                    return Err(GreetingError::Crowded);
+                }
+            }
+            match &speaks {
+                Speaks::Tls(tls) => Ok(Greeted::Tls(Box::new(tls.accept(stream).await.map_err(GreetingError::Tls)?))),
+                Speaks::Plain { .. } | Speaks::Redirect => Ok(Greeted::Plain(stream)),
+            }
+        };
+        let greeted = tokio::select! {
+            greeted = timeout(self.rules.limits.header_timeout, greeted) => greeted.unwrap_or(Err(GreetingError::Late)),
+            () = stop.cancelled() => Err(GreetingError::Stopped),
+        };
+        activity.greeted();
+        let wrong_door = matches!(speaks, Speaks::Redirect);
+        match greeted {
+            Ok(Greeted::Plain(stream)) => {
+                let talk = Talk { stream, activity, peer, tls: false, wrong_door };
+                self.talk(talk, service, stop).await;
+            }
+            Ok(Greeted::Tls(accepted)) => {
+                if let Some(stream) = *accepted {
+                    let talk = Talk { stream, activity, peer, tls: true, wrong_door };
+                    self.talk(talk, service, stop).await;
+                }
+            }
+            Err(error) => {
+                self.rules.counts.greeting_failed();
+                tracing::debug!(%peer, %error, "a connection did not come as far as HTTP");
+            }
+        }
+    }
+
+    /// Speaks HTTP on it.
+    async fn talk<IO, S, B>(&self, talk: Talk<IO>, service: S, stop: CancellationToken)
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send + 'static>,
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
+    {
+        let Talk { stream, activity, peer, tls, wrong_door } = talk;
+        let stream = TokioIo::new(stream);
         let service = service_fn(|request: Request<Incoming>| {
             let running = Running::begin(Arc::clone(&activity), request.version());
-            let mut request =
-                request.map(|body| RequestBody::new(body, Arc::clone(&activity), self.limits.body_idle_timeout));
-            request.extensions_mut().insert(PeerAddr(peer));
+            let idle = self.rules.limits.body_idle_timeout;
+            let http2 = request.version() == http::Version::HTTP_2;
+            let mut request = request.map(|body| RequestBody::new(body, Arc::clone(&activity), idle, http2));
+            let via = self.rules.proxies.via(peer, tls, request.headers());
+            request.extensions_mut().insert(PeerAddr(via.client));
+            request.extensions_mut().insert(via);
+            if wrong_door {
+                request.extensions_mut().insert(WrongDoor);
+            }
             let response = service.call(request);
             async move {
                 let Ok(response) = response.await;
@@ -108,6 +197,7 @@ impl Protocol {
                     }
                     Verdict::Close => return,
                     Verdict::Cut(reason) => {
+                        self.rules.counts.was_cut();
                         tracing::debug!(%peer, reason, "connection cut");
                         return;
                     }
@@ -121,4 +211,20 @@ impl Protocol {
             }
         }
     }
+}
+
+/// What came of a greeting.
+enum Greeted {
+    Plain(Stream),
+    /// Nothing more when it was an authority's question.
+    Tls(Box<Option<tokio_rustls::server::TlsStream<Stream>>>),
+}
+
+/// A connection on which HTTP is spoken.
+struct Talk<IO> {
+    stream: IO,
+    activity: Arc<Activity>,
+    peer: SocketAddr,
+    tls: bool,
+    wrong_door: bool,
 }

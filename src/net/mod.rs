@@ -1,24 +1,30 @@
 //! Connections: accepting them, bounding them, speaking HTTP on them, and letting them end when the server stops.
 //!
-//! What a request means is the business of the service that is handed in. HTTP/1.1 is RFC 9112, HTTP/2 (without TLS,
-//! by prior knowledge) RFC 9113; hyper speaks both. No connection can be held for nothing: each phase of it has a time
-//! limit ([`activity`] says which), and their number is bounded in all and for each address.
+//! What a request means is the business of the service that is handed in. HTTP/1.1 is RFC 9112, HTTP/2 (by ALPN over TLS, by prior knowledge
+//! without it) RFC 9113; hyper speaks both. No connection can be held for nothing: each phase of it has a time
+//! limit ([`activity`] says which), and their number is bounded in all and for each address. A [`Door`] is an address to listen on and what is
+//! spoken there: TLS ([`tls`]), plain HTTP, or only the way to the other; who stands before us and for whom says [`proxy`].
 
 mod accept;
 mod activity;
 mod body;
 mod connection;
+mod counts;
+pub mod proxy;
 mod slots;
 mod stop;
 mod stream;
+pub mod tls;
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::net::{TcpListener, TcpSocket};
 
 pub use accept::serve;
 pub use body::{BodyError, RequestBody};
-pub use stop::stop_on_signal;
+pub use counts::Counts;
+pub use proxy::{Proxies, Via};
+pub use stop::{reload_on_signal, stop_on_signal};
 
 use crate::config;
 
@@ -64,7 +70,59 @@ impl From<&config::Limits> for Limits {
     }
 }
 
-/// The other end of the connection, an extension of every request.
+/// An address to listen on, and what is spoken there.
+pub struct Door {
+    listener: TcpListener,
+    speaks: Speaks,
+}
+
+/// What is spoken at a door.
+#[derive(Clone)]
+pub enum Speaks {
+    /// Plain HTTP. `proxies_only`: with this machine and trusted proxies, since nobody else should send a password so.
+    Plain {
+        /// Whether others are turned away.
+        proxies_only: bool,
+    },
+    /// HTTP over TLS.
+    Tls(Arc<tls::Tls>),
+    /// Plain HTTP whose requests are marked with [`WrongDoor`].
+    Redirect,
+}
+
+/// A request that came to a door of [`Speaks::Redirect`]: it is told of the right one, and nothing else.
+#[derive(Debug, Clone, Copy)]
+pub struct WrongDoor;
+
+impl Door {
+    /// Listens on `address`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// Those of bind(2) and listen(2).
+    pub fn open(address: SocketAddr, speaks: Speaks) -> io::Result<Self> {
+        Ok(Self { listener: listen(address)?, speaks })
+    }
+
+    /// Where it is, port resolved.
+    ///
+    /// # Errors
+    /// Those of getsockname(2).
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// What holds for the connections of all doors.
+pub struct Rules {
+    /// Their bounds.
+    pub limits: Limits,
+    /// Who is believed.
+    pub proxies: Proxies,
+    /// How many there are and were.
+    pub counts: Arc<Counts>,
+}
+
+/// Where a request came from, an extension of every request: the other end of the connection, or whom a trusted proxy there names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
@@ -80,7 +138,7 @@ impl PeerAddr {
 ///
 /// # Errors
 /// Those of bind(2) and listen(2).
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A restart must not wait for the old connections to be forgotten.
     socket.set_reuseaddr(true)?;
@@ -91,17 +149,23 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// Plain HTTP would leave this machine, and nobody has allowed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "plain HTTP on `{0}` would show passwords to the network: listen on a loopback address behind a proxy with TLS, or \
-     set `server.insecure_http = true`"
+    "plain HTTP on `{0}` would show passwords to the network: give a certificate (`[tls]`), listen on a loopback address behind a proxy with \
+     TLS, name the proxies in `net.trusted_proxies`, or set `server.insecure_http = true`"
 )]
 pub struct PlainHttpRefused(pub SocketAddr);
 
-/// Plain HTTP stays on the loopback interface unless the configuration says otherwise.
+/// How plain HTTP may be spoken at this address: on the loopback interface, elsewhere with the listed proxies only, or with anybody where the
+/// configuration says so.
 ///
 /// # Errors
 /// [`PlainHttpRefused`].
-pub fn check_listen_allowed(address: SocketAddr, insecure: bool) -> Result<(), PlainHttpRefused> {
-    if insecure || address.ip().to_canonical().is_loopback() { Ok(()) } else { Err(PlainHttpRefused(address)) }
+pub fn plain(address: SocketAddr, insecure: bool, proxies: &Proxies) -> Result<Speaks, PlainHttpRefused> {
+    let proxies_only = !insecure && !address.ip().to_canonical().is_loopback();
+    if proxies_only && !proxies.are_listed() {
+        Err(PlainHttpRefused(address))
+    } else {
+        Ok(Speaks::Plain { proxies_only })
+    }
 }
 
 #[cfg(test)]

@@ -28,35 +28,53 @@ impl Slots {
 
     /// A place for a connection from `peer`, or `None` when it has its share or all are taken.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Slot> {
-        let address = network_of(peer);
+        let mut slot = self.take_for_many()?;
+        slot.is_of(peer).then_some(slot)
+    }
+
+    /// A place for a connection of a proxy, which stands for many; `None` when all are taken.
+    pub(super) fn take_for_many(self: &Arc<Self>) -> Option<Slot> {
         let mut taken = self.taken.lock();
         if taken.total == self.max {
             return None;
         }
-        let from_there = taken.by_address.entry(address).or_default();
-        if *from_there == self.per_address_max {
-            return None;
-        }
-        *from_there += 1;
         taken.total += 1;
-        Some(Slot { slots: Arc::clone(self), address })
+        Some(Slot { slots: Arc::clone(self), address: None })
     }
 }
 
 /// The place of one connection, free again when dropped.
 pub(super) struct Slot {
     slots: Arc<Slots>,
-    address: IpAddr,
+    /// To whose share it counts, if it does.
+    address: Option<IpAddr>,
+}
+
+impl Slot {
+    /// Counts it to the share of `peer`; whether there was room in it.
+    pub(super) fn is_of(&mut self, peer: IpAddr) -> bool {
+        let address = network_of(peer);
+        let mut taken = self.slots.taken.lock();
+        let from_there = taken.by_address.entry(address).or_default();
+        if *from_there == self.slots.per_address_max {
+            return false; // never an empty entry: the share is at least one
+        }
+        *from_there += 1;
+        self.address = Some(address);
+        true
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut taken = self.slots.taken.lock();
         taken.total -= 1;
-        if let Some(from_there) = taken.by_address.get_mut(&self.address) {
+        if let Some(address) = self.address
+            && let Some(from_there) = taken.by_address.get_mut(&address)
+        {
             *from_there -= 1;
             if *from_there == 0 {
-                taken.by_address.remove(&self.address);
+                taken.by_address.remove(&address);
             }
         }
     }

@@ -1,8 +1,8 @@
-//! The signals that ask the server to stop.
+//! The signals that ask the server to stop, or to read its settings anew.
 
 use std::io;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// A token that the first SIGTERM or SIGINT cancels.
@@ -22,6 +22,14 @@ pub fn stop_on_signal() -> io::Result<CancellationToken> {
         cancel.cancel();
     });
     Ok(stop)
+}
+
+/// Tells of each SIGHUP from now on, which asks for the settings to be read anew.
+///
+/// # Errors
+/// When the process can't be told of signals.
+pub fn reload_on_signal() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
 }
 
 #[cfg(test)]

@@ -23,9 +23,14 @@ use tokio::{
     task::JoinHandle,
     time::Instant,
 };
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::{self, ClientConfig, HandshakeKind, RootCertStore};
 use tokio_util::sync::CancellationToken;
 
+use super::tls::{Certificate, Tls};
 use super::*;
+use crate::config::ClientAddress;
 
 const SHORT: Duration = Duration::from_millis(100);
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
@@ -47,6 +52,7 @@ struct Server {
     address: SocketAddr,
     stop: CancellationToken,
     task: JoinHandle<usize>,
+    counts: Arc<Counts>,
 }
 
 impl Server {
@@ -59,11 +65,26 @@ impl Server {
             + 'static,
         B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
     {
-        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::at(Speaks::Plain { proxies_only: false }, Proxies::default(), limits, service)
+    }
+
+    /// The same with a door of the test's choice.
+    fn at<S, B>(speaks: Speaks, proxies: Proxies, limits: Limits, service: S) -> Self
+    where
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+    {
+        let door = Door::open("127.0.0.1:0".parse().unwrap(), speaks).unwrap();
+        let address = door.address().unwrap();
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve(listener, limits, stop.clone(), service));
-        Self { address, stop, task }
+        let counts = Arc::new(Counts::default());
+        let rules = Rules { limits, proxies, counts: Arc::clone(&counts) };
+        let task = tokio::spawn(serve(vec![door], rules, stop.clone(), service));
+        Self { address, stop, task, counts }
     }
 
     /// One that answers each request with its body.
@@ -488,7 +509,149 @@ fn plain_http_stays_on_this_machine_unless_allowed() {
         ("192.0.2.1:80", false),
     ] {
         let address = address.parse().unwrap();
-        assert_eq!(check_listen_allowed(address, false).is_ok(), loopback, "{address}");
-        assert!(check_listen_allowed(address, true).is_ok());
+        let nobody = Proxies::default();
+        let listed =
+            Proxies::from(&config::Net { trusted_proxies: vec!["192.0.2.9".parse().unwrap()], ..Default::default() });
+        assert_eq!(plain(address, false, &nobody).is_ok(), loopback, "{address}");
+        assert!(matches!(plain(address, true, &nobody), Ok(Speaks::Plain { proxies_only: false })));
+        let Ok(Speaks::Plain { proxies_only }) = plain(address, false, &listed) else { panic!("{address}") };
+        assert_eq!(proxies_only, !loopback, "{address}");
+    }
+}
+
+/// A pair for `localhost` that is made for this test.
+fn certificate() -> (Certificate, rcgen::Certificate) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = Certificate::from_pem(&made.cert.pem(), &made.signing_key.serialize_pem()).unwrap();
+    (certificate, made.cert)
+}
+
+/// A server that speaks TLS, and a client that believes its first certificate.
+fn tls_server(limits: Limits) -> (Server, Arc<Tls>, rcgen::Certificate) {
+    let (shown, trusted) = certificate();
+    let tls = Arc::new(Tls::new(Some(shown), true, None));
+    let server = Server::at(Speaks::Tls(Arc::clone(&tls)), Proxies::default(), limits, service_fn(echo));
+    (server, tls, trusted)
+}
+
+fn trusting(authority: &rcgen::Certificate, protocols: &[&str]) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().clone()).unwrap();
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    config
+}
+
+async fn secure(server: &Server, config: Arc<ClientConfig>) -> io::Result<TlsStream<TcpStream>> {
+    let name = "localhost".try_into().unwrap();
+    TlsConnector::from(config).connect(name, server.connect().await).await
+}
+
+const CLOSING_GET: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+/// Asks once, and says whether the session was resumed.
+async fn once(server: &Server, config: &Arc<ClientConfig>) -> HandshakeKind {
+    let mut client = secure(server, Arc::clone(config)).await.unwrap();
+    client.write_all(CLOSING_GET).await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    client.get_ref().1.handshake_kind().unwrap()
+}
+
+#[tokio::test]
+async fn tls_is_spoken_with_http_by_alpn_and_sessions_are_resumed() {
+    let (server, _, trusted) = tls_server(limits());
+    for (offered, chosen) in [(&["h2", "http/1.1"][..], Some("h2")), (&["http/1.1"], Some("http/1.1")), (&[], None)] {
+        let client = secure(&server, Arc::new(trusting(&trusted, offered))).await.unwrap();
+        assert_eq!(client.get_ref().1.alpn_protocol(), chosen.map(str::as_bytes));
+    }
+    let config = Arc::new(trusting(&trusted, &["http/1.1"]));
+    assert_ne!(once(&server, &config).await, HandshakeKind::Resumed);
+    assert_eq!(once(&server, &config).await, HandshakeKind::Resumed);
+    // With version 1.2, too.
+    let mut old = ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS12])
+        .with_root_certificates({
+            let mut roots = RootCertStore::empty();
+            roots.add(trusted.der().clone()).unwrap();
+            roots
+        })
+        .with_no_client_auth();
+    old.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let old = Arc::new(old);
+    assert_ne!(once(&server, &old).await, HandshakeKind::Resumed);
+    assert_eq!(once(&server, &old).await, HandshakeKind::Resumed);
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_shown_to_new_connections_and_open_ones_go_on() {
+    let (server, tls, trusted) = tls_server(limits());
+    let config = Arc::new(trusting(&trusted, &[]));
+    let mut open = secure(&server, Arc::clone(&config)).await.unwrap();
+    let (new, new_trusted) = certificate();
+    tls.show(new);
+    let strict = Arc::new(trusting(&trusted, &[]));
+    assert!(secure(&server, strict).await.is_err(), "the old one is not shown any more");
+    once(&server, &Arc::new(trusting(&new_trusted, &[]))).await;
+    open.write_all(CLOSING_GET).await.unwrap();
+    let mut answer = String::new();
+    open.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn who_does_not_greet_in_time_or_not_by_tls_is_cut() {
+    let (server, _, _) = tls_server(Limits { header_timeout: SHORT, ..limits() });
+    let mut silent = server.connect().await;
+    ended_without_answer(&mut silent).await;
+    let mut plain = server.send(GET).await;
+    let mut alert = Vec::new();
+    let _ = plain.read_to_end(&mut alert).await;
+    // A record of the kind "alert" (RFC 8446 section 5.1), and no HTTP.
+    assert_eq!(alert.first(), Some(&21), "{alert:?}");
+    while server.counts.open() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((server.counts.accepted(), server.counts.failed_greetings()), (2, 2));
+}
+
+fn behind_proxy(way: ClientAddress, limits: Limits) -> Server {
+    let net = config::Net { trusted_proxies: vec!["127.0.0.1".parse().unwrap()], client_address: way };
+    let speaks = Speaks::Plain { proxies_only: true };
+    Server::at(
+        speaks,
+        Proxies::from(&net),
+        limits,
+        service_fn(async |request: Request<RequestBody>| {
+            let peer = request.extensions().get::<PeerAddr>().unwrap().0.ip().to_string();
+            Ok(Response::new(Full::<Bytes>::from(peer)))
+        }),
+    )
+}
+
+#[tokio::test]
+async fn the_client_of_a_proxy_is_who_it_says_by_the_proxy_protocol() {
+    let server = behind_proxy(ClientAddress::ProxyProtocol, Limits { connections_per_address_max: 1, ..limits() });
+    let mut first = server.send(&[b"PROXY TCP4 192.0.2.7 10.0.0.1 1 443\r\n", GET].concat()).await;
+    assert!(response(&mut first).await.ends_with("192.0.2.7"));
+    // The same client again has its share; another one doesn't, though it is the same proxy.
+    let mut second = server.send(&[b"PROXY TCP4 192.0.2.7 10.0.0.1 2 443\r\n", GET].concat()).await;
+    ended_without_answer(&mut second).await;
+    let mut other = server.send(&[b"PROXY TCP4 192.0.2.8 10.0.0.1 1 443\r\n", GET].concat()).await;
+    assert!(response(&mut other).await.ends_with("192.0.2.8"));
+    // The proxy itself, looking whether we are well.
+    let local = [&b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"[..], GET].concat();
+    assert!(response(&mut server.send(&local).await).await.ends_with("127.0.0.1"));
+    ended_without_answer(&mut server.send(GET).await).await;
+}
+
+#[tokio::test]
+async fn the_client_of_a_proxy_is_who_it_says_by_a_header() {
+    let server = behind_proxy(ClientAddress::XForwardedFor, limits());
+    for (header, client) in
+        [("X-Forwarded-For: 198.51.100.1, 192.0.2.7", "192.0.2.7"), ("Forwarded: for=192.0.2.7", "127.0.0.1")]
+    {
+        let mut asked = server.send(format!("GET / HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n").as_bytes()).await;
+        assert!(response(&mut asked).await.ends_with(client), "{header}");
     }
 }

@@ -50,6 +50,8 @@ mod remembering;
 mod revoke;
 mod roles;
 mod rows_elsewhere;
+mod secure;
+mod service;
 mod several_servers;
 mod site;
 mod site_roles;

@@ -331,6 +331,22 @@ impl Site {
         }
     }
 
+    /// SIGHUP: the servers read their settings anew.
+    #[track_caller]
+    pub fn ask_to_reload(&self) {
+        for server in self.running() {
+            server.signal(Signal::HUP);
+        }
+    }
+
+    /// The address in a line that the first server printed before the one about plain HTTP, such as `listening on https://`.
+    #[track_caller]
+    pub fn said(&self, before: &str) -> SocketAddr {
+        let greeting = &self.running()[0].greeting;
+        let line = greeting.iter().find_map(|line| line.split_once(before));
+        line.unwrap_or_else(|| panic!("{greeting:?}")).1.trim().parse().expect("an address")
+    }
+
     /// SIGTERM, without waiting for the end.
     #[track_caller]
     pub fn ask_to_stop(&self) {
@@ -407,7 +423,13 @@ pub struct Server {
 impl Server {
     /// Runs a command that serves, and waits for its line `listening on http://ADDR`.
     #[track_caller]
-    pub fn start(mut command: Command, log: &Path) -> Self {
+    pub fn start(command: Command, log: &Path) -> Self {
+        Self::start_speaking("http", command, log)
+    }
+
+    /// The same for a line with this scheme.
+    #[track_caller]
+    pub fn start_speaking(scheme: &str, mut command: Command, log: &Path) -> Self {
         let log_file =
             File::options().create(true).append(true).open(log).expect("the temporary folder can be written");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
@@ -430,7 +452,7 @@ impl Server {
                 let log = std::fs::read_to_string(log).unwrap_or_default();
                 panic!("{command:?} doesn't serve; it said {greeting:?}\n{log}");
             };
-            match line.split_once("listening on http://") {
+            match line.split_once(&format!("listening on {scheme}://")) {
                 Some((_, address)) => break address.trim().trim_end_matches('/').parse().expect("an address"),
                 None => greeting.push(line),
             }

@@ -1,0 +1,168 @@
+//! What changes while the server runs: certificates whose files have changed, and what SIGHUP asks for.
+//!
+//! SIGHUP reads the configuration again and takes `log.level`, `tls.certificate` and `tls.key` from it, reads the certificate, and opens the
+//! access log anew, whose file may have been moved away. Other keys that have changed are named in the log: they need a restart. What is
+//! malformed changes nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::Signal;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::access_log;
+use crate::audit::{Actor, Line, Record};
+use crate::clock::Moment;
+use crate::config::Config;
+use crate::db::Db;
+use crate::net::tls::{Files, Tls};
+use crate::service::Service;
+use crate::telemetry;
+use crate::trail::batch;
+
+/// How often the files of the certificate are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+/// What SIGHUP takes over.
+const TAKEN_OVER: [&str; 3] = ["log.level", "tls.certificate", "tls.key"];
+
+/// What can be changed, and where it is read from.
+pub struct Reload {
+    /// The configuration's file, if there is one.
+    pub config_file: Option<PathBuf>,
+    /// As the server runs with it.
+    pub config: Config,
+    /// Where TLS is spoken.
+    pub tls: Option<Arc<Tls>>,
+    /// The files of its certificate.
+    pub files: Option<Files>,
+    /// The access log.
+    pub access_log: Option<access_log::Reopener>,
+    /// Who is told.
+    pub service: Arc<Service>,
+    /// Where the audit is.
+    pub db: Db,
+}
+
+impl Reload {
+    /// Goes on until `stop`.
+    pub async fn run(mut self, mut asked: Signal, stop: CancellationToken) {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = asked.recv() => self.everything().await,
+                _ = looks.tick() => {
+                    if self.files.as_ref().is_some_and(Files::have_changed) {
+                        self.certificate().await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn everything(&mut self) {
+        self.service.reloading();
+        match Config::load(self.config_file.as_deref()) {
+            Ok(config) => self.settings(config),
+            Err(error) => tracing::error!(%error, "the settings stay as they were"),
+        }
+        self.certificate().await;
+        if let Some(access_log) = &self.access_log {
+            access_log.reopen();
+        }
+        self.record("by SIGHUP").await;
+        tracing::info!("settings, certificate and access log were read anew");
+        self.service.ready();
+    }
+
+    fn settings(&mut self, new: Config) {
+        let changed = changed_keys(&self.config, &new);
+        let wait: Vec<_> = changed.iter().filter(|key| !TAKEN_OVER.contains(&key.as_str())).cloned().collect();
+        if !wait.is_empty() {
+            tracing::warn!(keys = wait.join(", "), "these have changed and hold from the next start on");
+        }
+        if new.log.level != self.config.log.level {
+            match telemetry::change(&new.log) {
+                Ok(()) => self.config.log.level = new.log.level,
+                Err(error) => tracing::error!(%error, "the log stays as it was"),
+            }
+        }
+        let names = (&new.tls.certificate, &new.tls.key);
+        if self.files.is_some() && !names.0.is_empty() && names != (&self.config.tls.certificate, &self.config.tls.key)
+        {
+            self.files = Some(Files::new(names.0, names.1));
+            (self.config.tls.certificate, self.config.tls.key) = (new.tls.certificate, new.tls.key);
+        }
+    }
+
+    /// Reads the files of the certificate, and shows it if it is another one that can be used.
+    async fn certificate(&mut self) {
+        let (Some(files), Some(tls)) = (&mut self.files, &self.tls) else { return };
+        match files.read() {
+            Ok(new) => {
+                if !new.is_valid_at(Moment::now()) {
+                    tracing::warn!(fingerprint = &*new.fingerprint, "the certificate is not valid now");
+                }
+                if tls.shown().is_some_and(|shown| shown.fingerprint == new.fingerprint) {
+                    return;
+                }
+                tracing::info!(fingerprint = &*new.fingerprint, "a new certificate is shown");
+                let note = format!("certificate {}", new.fingerprint);
+                tls.show(new);
+                self.record(&note).await;
+            }
+            Err(error) => tracing::error!(%error, "the certificate stays as it was"),
+        }
+    }
+
+    async fn record(&self, note: &str) {
+        let record = Record { note: Some(Line::note(note)), ..Record::new(Moment::now(), Actor::server(), "reload") };
+        if let Err(error) = batch::append_alone(&self.db, record).await {
+            tracing::warn!(%error, "a reload has left no record");
+        }
+    }
+}
+
+/// Section and key of what differs.
+fn changed_keys(one: &Config, other: &Config) -> Vec<String> {
+    fn compare(path: &str, one: &toml::Value, other: &toml::Value, changed: &mut Vec<String>) {
+        match (one, other) {
+            (toml::Value::Table(one), toml::Value::Table(other)) => {
+                for (key, value) in one {
+                    let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                    match other.get(key) {
+                        Some(other) => compare(&path, value, other, changed),
+                        None => changed.push(path),
+                    }
+                }
+            }
+            (one, other) if one != other => changed.push(path.to_owned()),
+            _ => {}
+        }
+    }
+    let table = |config: &Config| toml::Value::try_from(config).expect("every configuration is a table");
+    let mut changed = Vec::new();
+    compare("", &table(one), &table(other), &mut changed);
+    changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_named_by_section_and_key() {
+        let mut new = Config::default();
+        assert!(changed_keys(&Config::default(), &new).is_empty());
+        new.limits.connections_max += 1;
+        new.storage.s3.region = "eu".to_owned();
+        "debug".clone_into(&mut new.log.level);
+        assert_eq!(
+            changed_keys(&Config::default(), &new),
+            ["limits.connections_max", "log.level", "storage.s3.region"]
+        );
+    }
+}

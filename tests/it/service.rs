@@ -1,0 +1,80 @@
+//! The server as a service: what its manager is told, what SIGHUP does to the access log, and whose address is written down behind a proxy.
+
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::secure::eventually;
+use crate::site::{Server, Site};
+
+#[test]
+fn the_service_manager_hears_of_start_reload_life_and_stop() {
+    let mut site = Site::start_several(1, "");
+    site.stop();
+    let socket = site.folder().join("notify");
+    let manager = UnixDatagram::bind(&socket).expect("a socket can be made");
+    manager.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out can be set");
+    let mut serve = site.command(&["serve", "--listen", "127.0.0.1:0"]);
+    serve.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "100000");
+    let server = Server::start(serve, &site.folder().join("log"));
+    // The next word that says this, whatever is said before.
+    let hear = |word: &str| {
+        let mut words = [0; 200];
+        loop {
+            let length = manager.recv(&mut words).expect("the server speaks");
+            let words = String::from_utf8_lossy(&words[..length]);
+            if words.starts_with(word) {
+                return words.into_owned();
+            }
+        }
+    };
+    hear("READY=1");
+    assert!(hear("STATUS=").contains("serving http://127.0.0.1:"));
+    hear("WATCHDOG=1");
+    hear("WATCHDOG=1");
+    server.signal(Signal::HUP);
+    assert!(hear("RELOADING=1").contains("\nMONOTONIC_USEC="));
+    hear("READY=1");
+    server.signal(Signal::TERM);
+    hear("STOPPING=1");
+    assert_eq!(server.exit_status().code(), Some(0));
+}
+
+#[test]
+fn the_access_log_goes_on_in_a_new_file_after_sighup() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let (log, rotated) = (folder.path().join("access.log"), folder.path().join("access.log.1"));
+    let site = Site::start_several(1, &format!("[access_log]\nto = {log:?}\n"));
+    let [ana] = site.team("Projects", [("ana", "editor")]);
+    let has =
+        |file: &std::path::Path, words: &str| std::fs::read_to_string(file).is_ok_and(|text| text.contains(words));
+    ana.put("/Projects/before.txt", "x").status(201);
+    eventually("its line is written", || has(&log, "before.txt"));
+    std::fs::rename(&log, &rotated).expect("the file can be moved away");
+    site.ask_to_reload();
+    eventually("the file is made anew", || log.exists());
+    ana.put("/Projects/after.txt", "x").status(201);
+    eventually("its line is in the new file", || has(&log, "after.txt"));
+    assert!(!has(&rotated, "after.txt"));
+}
+
+/// The throttle of passwords counts by the same address: a client of the proxy that guesses holds up none of its others.
+#[test]
+fn the_client_behind_a_trusted_proxy_is_in_the_audit_and_the_only_one_that_is_slowed() {
+    let site = Site::start_several(1, "[net]\ntrusted_proxies = [\"127.0.0.1\"]\n[auth]\nthrottle_burst = 100\n");
+    let [ana] = site.team("Projects", [("ana", "editor")]);
+    let from = |address: &str| ana.ask("PUT", "/Projects/a.txt").with("X-Forwarded-For", address).body("x").send();
+    from("203.0.113.9, 192.0.2.7").status(201);
+    let audit = site.cli(&["audit", "--verb", "PUT", "--json"]).ok().stdout;
+    assert!(audit.contains("\"192.0.2.7\"") && !audit.contains("203.0.113.9"), "{audit}");
+
+    // 60 wrong passwords from one network, of people who don't exist.
+    let guess = |n: usize, address: &str| {
+        let guesser = site.client(&format!("nobody{n}"), "a wrong password");
+        guesser.ask("GET", "/Projects/").with("X-Forwarded-For", address).send().answer.status
+    };
+    let slowed = (0..90).map(|n| guess(n, "198.51.100.4")).filter(|status| *status == 429).count();
+    assert!(slowed > 0, "the network that guesses is slowed");
+    assert_eq!(guess(100, "192.0.2.200"), 401, "another one isn't");
+}
