@@ -18,12 +18,13 @@ use super::headers::Depth;
 use super::lock::of_tree;
 use super::props::{Live, Resource, Room};
 use super::xml::{QName, RawXml, XmlWriter};
-use super::{Exchange, PREFIX, Spot, acl, principals};
+use super::{Exchange, PREFIX, Spot, acl, principals, versions};
 use crate::app::App;
 use crate::clock::Moment;
 use crate::db::ReadTx;
 use crate::error::HttpError;
 use crate::guard::{Access, OTHERS, Reached, Zone};
+use crate::history::revision;
 use crate::ids::{NodeId, ShareId, UserId};
 use crate::locks::{self, Lock};
 use crate::path::encode_segment;
@@ -96,6 +97,10 @@ impl Asked {
         self.live.iter().any(|(_, live)| *live == Some(Live::SyncToken))
     }
 
+    fn wants_versions(&self) -> bool {
+        self.body == PropfindBody::PropName || self.live.iter().any(|(_, live)| *live == Some(Live::CheckedIn))
+    }
+
     fn wants_locks(&self) -> bool {
         match &self.body {
             PropfindBody::Empty | PropfindBody::AllProp { .. } => !self.compact,
@@ -117,6 +122,7 @@ impl Asked {
     /// Whether the answer about this resource alone needs more than its row.
     pub fn needs_rows(&self, node: &Node, has_locks: bool) -> bool {
         (node.is_collection() && self.wants_quota())
+            || (!node.is_collection() && self.wants_versions())
             || self.wants_acl()
             || self.wants_sync()
             || self.wants_dead(node)
@@ -183,6 +189,8 @@ pub struct Listing {
     /// From where on shares can be followed, if asked for.
     following: HashMap<ShareId, Following>,
     app: Arc<App>,
+    /// The numbers of the present states of the files of a page.
+    versions: HashMap<NodeId, i64>,
     /// Bytes that a share without a quota may still take.
     free_bytes: u64,
     /// The quota that the root tells.
@@ -233,6 +241,7 @@ impl Listing {
             rooms: HashMap::new(),
             following: HashMap::new(),
             app: Arc::clone(&x.app),
+            versions: HashMap::new(),
             free_bytes,
             top: None,
             caller: x.caller.user.id,
@@ -458,6 +467,7 @@ impl Listing {
         if self.asked.wants_sync() {
             self.load_following(&level.reached).await?;
         }
+        self.load_versions(&ids).await?;
         let locked = self.locks_on(&ids).await?;
         if let Some(next) = &next
             && let Some(mut tx) = self.tx.take()
@@ -534,6 +544,7 @@ impl Listing {
         if self.asked.wants_sync() {
             self.load_following(seen.0).await?;
         }
+        self.load_versions(&[node.id]).await?;
         let mut dead = Vec::new();
         if let (true, Some(tx)) = (self.asked.wants_dead(node), &mut self.tx) {
             dead = props::of(tx, &[node.id]).await?.into_iter().map(|(_, prop)| prop).collect();
@@ -542,6 +553,14 @@ impl Listing {
         let name = if node.name.is_empty() { seen.0.name() } else { &node.name };
         let about = About { seen: Some(seen), dead: &dead, locks: &cover.locks, acl: cover.acl.as_deref() };
         self.entry(href, Some(node), name, about);
+        Ok(())
+    }
+
+    /// What number the present state of each of these has, if that was asked for.
+    async fn load_versions(&mut self, nodes: &[NodeId]) -> Result<(), HttpError> {
+        if let (true, Some(tx)) = (self.asked.wants_versions(), &mut self.tx) {
+            self.versions = revision::present(tx, nodes).await.map_err(versions::absent)?.into_iter().collect();
+        }
         Ok(())
     }
 
@@ -573,11 +592,12 @@ impl Listing {
         let room = node.map_or(self.top, |node| self.rooms.get(&node.share).copied());
         let effective = seen.zip(node).map(|((reached, zone), node)| reached.effective(zone, node.id));
         let share = seen.map(|(reached, _)| &*reached.share);
+        let version = node.and_then(|node| self.versions.get(&node.id).copied());
         let (caller, me, now) = (self.caller, self.me.as_str(), self.now);
         let token = node.and_then(|node| self.token_of(node));
         let sync_token = token.as_deref();
         let mut resource =
-            Resource { node, name, share, effective, dead, room, locks, acl, sync_token, caller, me, now };
+            Resource { node, name, share, effective, dead, room, locks, acl, sync_token, version, caller, me, now };
         if !resource.may_follow() {
             resource.sync_token = None;
         }

@@ -74,11 +74,13 @@ pub enum Live {
     SyncToken,
     /// Another text whenever anything in the collection is another: what clients asked before there were tokens.
     CTag,
+    /// Which of the states of a file is the present one (RFC 3253 section 3.2.1).
+    CheckedIn,
 }
 
 impl Live {
     /// Every one, with its local name; those of RFC 4918 itself come with `allprop`, the others only when asked for.
-    const ALL: [(Self, &'static str); 24] = [
+    const ALL: [(Self, &'static str); 25] = [
         (Self::CreationDate, "creationdate"),
         (Self::DisplayName, "displayname"),
         (Self::ContentLength, "getcontentlength"),
@@ -103,6 +105,7 @@ impl Live {
         (Self::VersionHistory, "version-history"),
         (Self::SyncToken, "sync-token"),
         (Self::CTag, "getctag"),
+        (Self::CheckedIn, "checked-in"),
     ];
 
     fn namespace(self) -> &'static str {
@@ -149,7 +152,8 @@ impl Live {
             | Self::SupportedReportSet
             | Self::VersionHistory
             | Self::SyncToken
-            | Self::CTag => false,
+            | Self::CTag
+            | Self::CheckedIn => false,
         }
     }
 
@@ -193,6 +197,8 @@ pub struct Resource<'a> {
     pub acl: Option<&'a List>,
     /// From where on it can be followed, if asked for and the caller may.
     pub sync_token: Option<&'a str>,
+    /// The number of a file's present state, if asked for.
+    pub version: Option<i64>,
     /// Who asks: tokens are shown to their holder only.
     pub caller: UserId,
     /// The caller's URL as a principal.
@@ -227,6 +233,7 @@ impl Resource<'_> {
             Live::ResourceType | Live::DisplayName | Live::SupportedLock | Live::LockDiscovery => true,
             Live::CreationDate | Live::Etag | Live::LastModified => self.node.is_some(),
             Live::ContentLength | Live::ContentType | Live::VersionHistory => !self.is_collection(),
+            Live::CheckedIn => self.version.is_some(),
             Live::QuotaAvailable | Live::QuotaUsed => self.room.is_some() && self.is_collection(),
             Live::CurrentUserPrivilegeSet | Live::Acl => self.effective.is_some(),
             Live::SyncToken => self.sync_token.is_some(),
@@ -289,6 +296,11 @@ impl Resource<'_> {
             }
             Live::SyncToken => w.element(name, self.sync_token.unwrap_or_default()),
             Live::CTag => w.element(name, self.node.map(Node::etag).unwrap_or_default().trim_matches('"')),
+            Live::CheckedIn => {
+                let version = self.node.zip(self.version);
+                let href = version.map(|(node, number)| versions::version_href(node.id, number));
+                privileges::write_hrefs(w, name, href.as_deref());
+            }
             Live::VersionHistory => {
                 let href = self.node.map(|node| versions::history_href(node.id));
                 privileges::write_hrefs(w, name, href.as_deref());

@@ -47,7 +47,7 @@ pub fn history_href(file: NodeId) -> String {
 }
 
 /// The URL of a state of it.
-fn version_href(file: NodeId, number: i64) -> String {
+pub fn version_href(file: NodeId, number: i64) -> String {
     format!("{PREFIX}{}/{number}", file.0)
 }
 
@@ -119,7 +119,7 @@ async fn file_of(tx: &mut impl Reads, visit: &Visit, file: NodeId) -> Result<(No
 }
 
 /// A path that is none of ours, or a state that there isn't.
-fn absent(error: HistoryError) -> HttpError {
+pub fn absent(error: HistoryError) -> HttpError {
     match error {
         HistoryError::NoSuchRevision(_) => HttpError::not_found(),
         HistoryError::Tree(error) => error.into(),
@@ -160,12 +160,16 @@ async fn propfind(visit: Visit, below: &str, body: RequestBody) -> Result<Reply,
     let (file, number) = parse(below).ok_or_else(HttpError::not_found)?;
     let mut tx = visit.app.db.read().await?;
     let (node, _) = file_of(&mut tx, &visit, file).await?;
-    let revisions = revision::list(&mut tx, file).await.map_err(absent)?;
+    let revisions = match number {
+        Some(number) => revision::around(&mut tx, file, number).await,
+        None => revision::list(&mut tx, file).await,
+    };
+    let (revisions, oldest) = (revisions.map_err(absent)?, revision::oldest(&mut tx, file).await.map_err(absent)?);
     if number.is_none() && depth != Depth::Zero {
         confirm_length(revisions.len(), &asked)?;
     }
     let mut w = XmlWriter::new(&QName::dav("multistatus"), &[("C", NS)]);
-    let known = Known { file: &node, revisions: &revisions };
+    let known = Known { file: &node, revisions: &revisions, oldest };
     match number {
         Some(number) => {
             let at = known.position(number).ok_or_else(HttpError::not_found)?;
@@ -187,7 +191,7 @@ pub async fn tree_of(tx: &mut impl Reads, node: &Node, props: Option<Vec<QName>>
     let mut w = XmlWriter::new(&QName::dav("multistatus"), &[("C", NS)]);
     let asked = props.map_or(PropfindBody::Empty, PropfindBody::Prop);
     confirm_length(revisions.len(), &asked)?;
-    let known = Known { file: node, revisions: &revisions };
+    let known = Known { file: node, revisions: &revisions, oldest: None };
     (0..revisions.len()).for_each(|at| known.tell(&mut w, Subject::Version(at), &asked));
     Ok(principals::multistatus(w))
 }
@@ -207,10 +211,12 @@ fn confirm_length(versions: usize, asked: &PropfindBody) -> Result<(), HttpError
     Ok(())
 }
 
-/// A file and its states, the newest first.
+/// A file and its states, the newest first; not all of them, where there are too many or one was asked for.
 struct Known<'a> {
     file: &'a Node,
     revisions: &'a [Revision],
+    /// The number of the first of all.
+    oldest: Option<i64>,
 }
 
 /// What is told of: the history, or the version at that place of the list.
@@ -350,7 +356,9 @@ impl Known<'_> {
                     w.end();
                 }
                 Prop::VersionSet => hrefs(w, (0..self.revisions.len()).map(version).collect()),
-                Prop::RootVersion => hrefs(w, self.revisions.len().checked_sub(1).map(version).into_iter().collect()),
+                Prop::RootVersion => {
+                    hrefs(w, self.oldest.map(|number| version_href(self.file.id, number)).into_iter().collect());
+                }
                 _ => w.element(name, &self.file.name),
             };
         };

@@ -25,6 +25,7 @@ mod faults;
 mod finder;
 mod grants;
 mod history;
+mod history_model;
 mod import;
 mod jobs;
 mod kill9;

@@ -62,6 +62,29 @@ pub async fn find(tx: &mut impl Reads, file: NodeId, number: i64) -> Result<Revi
     found.into_iter().next().ok_or(HistoryError::NoSuchRevision(number))
 }
 
+/// The state of that number between the one after it and the one before it, as far as there are such: the newest first.
+///
+/// Errors: [`HistoryError::NoSuchRevision`].
+pub async fn around(tx: &mut impl Reads, file: NodeId, number: i64) -> Result<Vec<Revision>, HistoryError> {
+    let mut found = sql::from(tx.conn(), file, number).await?;
+    if found.first().is_none_or(|revision| revision.number != number) {
+        return Err(HistoryError::NoSuchRevision(number));
+    }
+    found.reverse();
+    found.extend(sql::before(tx.conn(), file, number).await?);
+    Ok(found)
+}
+
+/// The number of the oldest state of a file that is still there.
+pub async fn oldest(tx: &mut impl Reads, file: NodeId) -> Result<Option<i64>, HistoryError> {
+    Ok(sql::oldest(tx.conn(), file).await?)
+}
+
+/// The numbers of the present states of files.
+pub async fn present(tx: &mut impl Reads, files: &[NodeId]) -> Result<Vec<(NodeId, i64)>, HistoryError> {
+    Ok(sql::present(tx.conn(), files).await?)
+}
+
 /// Gives a file the content that it had in an earlier state; its present one is kept. `permit` allows `write` on it; that
 /// whoever asks may read it is part of the operation.
 ///

@@ -29,22 +29,61 @@ fn revision(row: &Row) -> Result<Revision> {
     })
 }
 
+/// The states of the file `?1`, of those for which `$which` holds, as many as `?3` says.
+macro_rules! states {
+    ($which:literal) => {
+        concat!(
+            "select revno, present, content_id, state.size, written_at, modified_at, author_id, user.name, client, pinned,
+                    label, collision, content.hash
+             from (select revno, 1 as present, content_id, size, written_at, modified_at, author_id, client, pinned, label,
+                          0 as collision from node where id = ?1 and kind = 1
+                   union all
+                   select revno, 0, content_id, size, written_at, modified_at, author_id, client, pinned, label, collision
+                   from revision where node_id = ?1) as state
+             join content on content.id = state.content_id left join user on user.id = author_id
+             where ",
+            $which,
+            " limit ?3"
+        )
+    };
+}
+
 /// The newest states of a file, or the one of that number.
 pub(super) async fn list(conn: &mut Conn, file: NodeId, number: Option<i64>, limit: i64) -> Result<Vec<Revision>> {
-    let rows = query(
-        "select revno, present, content_id, state.size, written_at, modified_at, author_id, user.name, client, pinned,
-                label, collision, content.hash
-         from (select revno, 1 as present, content_id, size, written_at, modified_at, author_id, client, pinned, label,
-                      0 as collision from node where id = ?1 and kind = 1
-               union all
-               select revno, 0, content_id, size, written_at, modified_at, author_id, client, pinned, label, collision
-               from revision where node_id = ?1) as state
-         join content on content.id = state.content_id left join user on user.id = author_id
-         where cast(?2 as bigint) = 0 or revno = ?2
-         order by revno desc limit ?3",
-    );
+    let rows = query(states!("(cast(?2 as bigint) = 0 or revno = ?2) order by revno desc"));
     let rows = rows.bind(file.0).bind(number.unwrap_or(0)).bind(limit).fetch_all(conn).await?;
     rows.iter().map(revision).collect()
+}
+
+/// The state of that number and the next one after it.
+pub(super) async fn from(conn: &mut Conn, file: NodeId, number: i64) -> Result<Vec<Revision>> {
+    let rows = query(states!("revno >= ?2 order by revno"));
+    rows.bind(file.0).bind(number).bind(2).fetch_all(conn).await?.iter().map(revision).collect()
+}
+
+/// The last state before that number.
+pub(super) async fn before(conn: &mut Conn, file: NodeId, number: i64) -> Result<Option<Revision>> {
+    let row = query(states!("revno < ?2 order by revno desc"));
+    row.bind(file.0).bind(number).bind(1).fetch_optional(conn).await?.as_ref().map(revision).transpose()
+}
+
+/// The number of the oldest state that is still there.
+pub(super) async fn oldest(conn: &mut Conn, file: NodeId) -> Result<Option<i64>> {
+    query_scalar(
+        "select min(revno) from (select revno from node where id = ?1 and kind = 1
+                                 union all select revno from revision where node_id = ?1) as state",
+    )
+    .bind(file.0)
+    .fetch_one(conn)
+    .await
+}
+
+/// The numbers of the present states of files.
+pub(super) async fn present(conn: &mut Conn, files: &[NodeId]) -> Result<Vec<(NodeId, i64)>> {
+    let files = json!(files.iter().map(|file| file.0).collect::<Vec<_>>()).to_string();
+    let rows = query("select id, revno from node where kind = 1 and id in (select value from json_each(?))");
+    let rows = rows.bind(files).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((NodeId(row.try_get(0)?), row.try_get(1)?))).collect()
 }
 
 pub(super) async fn mark(conn: &mut Conn, file: NodeId, revision: &Revision, mark: &Mark) -> Result<()> {

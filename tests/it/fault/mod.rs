@@ -1,4 +1,4 @@
-//! The disk fails: the N-th system call that changes or syncs a file answers with EIO or ENOSPC, for all N of eleven
+//! The disk fails: the N-th system call that changes or syncs a file answers with EIO or ENOSPC, for all N of thirteen
 //! changes.
 //!
 //! Whatever the server answers, a success must be there after the process is killed and started again, what wasn't acknowledged is there wholly or not
@@ -45,6 +45,15 @@ impl Control {
         file.write_all_at(&at.to_ne_bytes(), 0).expect("it can be written");
     }
 
+    /// Lets no call fail. Gives which one would have, and with what.
+    fn disarm(&self) -> (i64, i64) {
+        let bytes = fs::read(&self.0).expect("the file is there");
+        let number = |at: usize| i64::from_ne_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
+        let armed = (number(0), number(24));
+        self.arm(0, 0);
+        armed
+    }
+
     /// Whether the call has come, and failed.
     fn has_failed(&self) -> bool {
         let bytes = fs::read(&self.0).expect("the file is there");
@@ -63,7 +72,7 @@ struct Broken {
 
 impl Broken {
     fn new() -> Self {
-        let mut site = Site::start();
+        let mut site = Site::start_with("[dav]\ncopy_at_once_max = 3\n");
         let [ana, ben] = site.team("Projects", [("ana", "co-owner"), ("ben", "editor")]);
         site.stop();
         let shim = site.folder().join("fault.so");
@@ -128,12 +137,14 @@ fn is_there(client: &Client, path: &str, body: &[u8]) -> bool {
     true
 }
 
+const LOCK: &str =
+    r#"<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>"#;
+
 fn lock(client: &Client, path: &str) -> bool {
-    let body = r#"<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>"#;
-    acknowledged(client.ask("LOCK", path).xml(body))
+    acknowledged(client.ask("LOCK", path).xml(LOCK))
 }
 
-const SCENARIOS: [Scenario; 11] = [
+const SCENARIOS: [Scenario; 13] = [
     Scenario {
         name: "save a new small file",
         prepare: |_, _| {},
@@ -182,6 +193,21 @@ const SCENARIOS: [Scenario; 11] = [
         },
     },
     Scenario {
+        name: "COPY in slices",
+        prepare: |ana, n| {
+            ana.mkcol(&at(n, "t")).status(201);
+            for file in 0..4 {
+                ana.put(&format!("{}/{file}", at(n, "t")), "in a tree").status(201);
+            }
+        },
+        change: |_, ana, n| acknowledged(ana.ask("COPY", &at(n, "t")).to(&at(n, "t2"))),
+        is_done: |_, [ana, _], n| {
+            let there = (0..4).filter(|file| is_there(ana, &format!("{}/{file}", at(n, "t2")), b"in a tree")).count();
+            assert!(there == 0 || there == 4, "{there} of 4 files");
+            there == 4
+        },
+    },
+    Scenario {
         name: "DELETE",
         prepare: |ana, n| drop(ana.put(&at(n, "d"), "old").status(201)),
         change: |_, ana, n| acknowledged(ana.ask("DELETE", &at(n, "d"))),
@@ -192,6 +218,18 @@ const SCENARIOS: [Scenario; 11] = [
         prepare: |ana, n| drop(ana.put(&at(n, "k"), "locked").status(201)),
         change: |_, ana, n| lock(ana, &at(n, "k")),
         is_done: |_, [_, ben], n| ben.put(&at(n, "k"), "locked").status_in(&[204, 423]).answer.status == 423,
+    },
+    Scenario {
+        name: "UNLOCK",
+        prepare: |ana, n| drop(ana.put(&at(n, "u"), "locked").status(201)),
+        change: |broken, ana, n| {
+            // The fault comes after the lock.
+            let (at_call, error) = broken.control.disarm();
+            let token = ana.ask("LOCK", &at(n, "u")).xml(LOCK).send().status(200).header("Lock-Token").to_owned();
+            broken.control.arm(at_call, error);
+            acknowledged(ana.ask("UNLOCK", &at(n, "u")).with("Lock-Token", token))
+        },
+        is_done: |_, [_, ben], n| ben.put(&at(n, "u"), "locked").status_in(&[204, 423]).answer.status == 204,
     },
     Scenario {
         name: "PROPPATCH",

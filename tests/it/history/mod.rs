@@ -14,7 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::site::{Client, Depth, Site};
 
 /// A moment that lies after everything that was answered before and before everything that is asked for after it.
-fn between() -> String {
+pub fn between() -> String {
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_millis();
     let next = |than: u128| loop {
         let at = now();

@@ -94,3 +94,65 @@ fn versions_are_only_read_and_only_by_who_may_read_the_file() {
     ana.delete("/Projects/plan.txt").status(204);
     at(&ana, "GET", &format!("{history}2")).status(404);
 }
+
+#[test]
+fn a_file_names_the_version_that_it_is() {
+    let site = Site::start();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    ana.mkcol("/Projects/plans").status(201);
+    ana.put("/Projects/plans/a.txt", "one").status(201);
+    ana.put("/Projects/plans/b.txt", "one").status(201);
+    ana.put("/Projects/plans/b.txt", "two").status(204);
+    let asked = asking_for(&["{DAV:}checked-in"]);
+    let checked_in = |of: &str, depth: Depth| {
+        let told = ana.propfind(of, depth, &asked).multistatus();
+        ["/Projects/plans/a.txt", "/Projects/plans/b.txt"].map(|path| {
+            let is_told = told.paths().iter().any(|told| told == path);
+            if is_told { told.at(path).value(&dav("checked-in")).to_owned() } else { String::new() }
+        })
+    };
+    let [a, b] = ["a.txt", "b.txt"].map(|name| history_of(&ana, &format!("/Projects/plans/{name}")));
+    let url =
+        |text: &str| text.split("/versions/").nth(1).map(|rest| rest.split('<').next().unwrap_or(rest).to_owned());
+    let expected = [format!("{a}1"), format!("{b}2")].map(|whole| url(&whole));
+    assert_eq!(checked_in("/Projects/plans", Depth::One).map(|text| url(&text)), expected);
+    assert_eq!(url(&checked_in("/Projects/plans/b.txt", Depth::Zero)[1]), expected[1]);
+    // The version that it names has its bytes and its entity tag, and a folder is none.
+    assert_eq!(at(&ana, "GET", &format!("{b}2")).etag(), ana.get("/Projects/plans/b.txt").etag());
+    let names = r#"<propfind xmlns="DAV:"><propname/></propfind>"#;
+    let told = ana.propfind("/Projects/plans", Depth::One, names).status(207);
+    assert_eq!(told.text().matches("checked-in").count(), 2, "{}", told.text());
+    assert!(
+        !ana.propfind("/Projects/plans/a.txt", Depth::Zero, "").text().contains("checked-in"),
+        "only when asked for"
+    );
+}
+
+/// A listing has its bound; what is asked for by its number has none.
+#[test]
+fn a_version_is_found_however_many_came_after_it() {
+    const LATER: usize = 10_200;
+    let site = Site::start();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    ana.put("/Projects/plan.txt", "one").status(201);
+    ana.put("/Projects/plan.txt", "two").status(204);
+    let history = history_of(&ana, "/Projects/plan.txt");
+    site.sql(&format!(
+        "update node set revno = {LATER} where name = 'plan.txt';
+         insert into revision (node_id, seq, content_id, size, modified_at, author_id, kept_at, revno)
+         with recursive n (i) as (select 2 union all select i + 1 from n where i < {LATER} - 1)
+         select id, seq, content_id, 0, modified_at, author_id, modified_at, i from node, n where name = 'plan.txt'"
+    ));
+    let told = |number: usize| {
+        let url = format!("{history}{number}");
+        let body = asking_for(&["{DAV:}version-name", "{DAV:}predecessor-set", "{DAV:}successor-set"]);
+        ana.raw("PROPFIND", &url).with("Depth", "0").xml(&body).send().status(207).text().to_owned()
+    };
+    let near = |text: &str, number: usize| text.contains(&format!("{history}{number}<"));
+    assert_eq!(at(&ana, "GET", &format!("{history}1")).status(200).text(), "one");
+    assert!(near(&told(1), 2) && near(&told(2), 1) && near(&told(2), 3), "{}", told(2));
+    assert!(near(&told(LATER), LATER - 1) && !near(&told(LATER), LATER + 1), "{}", told(LATER));
+    at(&ana, "PROPFIND", &format!("{history}{}", LATER + 1)).status(404);
+    let root = ana.raw("PROPFIND", &history).with("Depth", "0").xml(&asking_for(&["{DAV:}root-version"])).send();
+    assert!(near(root.status(207).text(), 1), "the first of all, though it isn't listed");
+}
