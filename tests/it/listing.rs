@@ -75,11 +75,11 @@ fn a_thousand_files_list_in_250_bytes_each() {
 #[test]
 fn a_missing_property_is_a_404_of_its_own() {
     let (_site, ana) = tree();
-    let body = asking_for(&["{DAV:}getcontentlength", "{DAV:}checked-in", "{http://openoffice.org}IsReadOnly", COLOUR]);
+    let body = asking_for(&["{DAV:}getcontentlength", "{DAV:}checked-out", "{http://openoffice.org}IsReadOnly", COLOUR]);
     let file = ana.propfind("/Projects/plans/a b.txt", Depth::Zero, &body).multistatus();
     let file = file.only();
     assert_eq!(file.value(&dav("getcontentlength")), "3");
-    for missing in ["{DAV:}checked-in", "{http://openoffice.org}IsReadOnly", COLOUR] {
+    for missing in ["{DAV:}checked-out", "{http://openoffice.org}IsReadOnly", COLOUR] {
         assert_eq!(file.status_of(missing), Some(404), "`{missing}`");
     }
     // Nothing at all is found: LibreOffice can't open a file whose response has no propstat.
