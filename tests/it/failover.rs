@@ -1,7 +1,8 @@
 //! A server dies, or the primary database, while people work: what was acknowledged is there, and the site goes on by itself.
 //!
 //! The database's part needs a primary and a synchronous standby: `tests/postgres_pair.sh cargo test --test it failover`. Then
-//! `COMMONHOLD_TEST_FAILOVER` names the command that kills the one and promotes the other.
+//! `COMMONHOLD_TEST_FAILOVER` names the command that kills the one and promotes the other. An object store of several nodes loses one in
+//! `tests/garage.sh cargo test --test it failover`, which is run by hand.
 
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -70,4 +71,23 @@ fn no_acknowledged_change_is_lost_when_the_primary_database_is_killed() {
     site.is_consistent();
     site.cli(&["audit", "verify"]).ok();
     site.stop();
+}
+
+#[test]
+fn no_acknowledged_change_is_lost_when_a_node_of_the_object_store_is_killed() {
+    let Ok(death) = std::env::var("COMMONHOLD_TEST_NODE_DEATH") else {
+        return; // the object store has no node to spare
+    };
+    let _alone = alone();
+    let site = Site::start();
+    let people = people(&site);
+    let seen = remember(people, |told| {
+        told.iter().take(5 * CHANGES).count();
+        let killed = Command::new("sh").args(["-c", &death]).status().expect("there is a shell");
+        assert!(killed.success(), "`{death}` kills it");
+        told.iter().take(5 * CHANGES).count();
+    });
+    println!("one node of the object store killed: {seen:?}");
+    assert!(seen.acknowledged >= 10 * CHANGES);
+    site.is_consistent();
 }

@@ -233,7 +233,10 @@ fn a_store_that_is_killed_takes_nothing_that_was_acknowledged_along() {
     if there_is_none() {
         return;
     }
-    let mut store = Store::start();
+    let Some(mut store) = Store::start() else {
+        println!("skipped: this store can't be started a second time");
+        return;
+    };
     let site = Site::start_with(&store::settings(store.address()));
     let [ana] = site.team("Projects", [("ana", "co-owner")]);
     let kept = bytes(PARTS);
@@ -329,7 +332,7 @@ fn a_refused_credential_is_said_and_not_shown() {
     let ran = verify.env("AWS_SECRET_ACCESS_KEY", secret).env("RUST_LOG", "trace").output().expect("the binary runs");
     let told = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(!ran.status.success() && told.contains("object store"), "{told}");
-    assert!(told.contains("SignatureDoesNotMatch") || told.contains("403"), "{told}");
+    assert!(["SignatureDoesNotMatch", "AccessDenied", "403"].iter().any(|word| told.contains(word)), "{told}");
     let key = std::env::var("AWS_ACCESS_KEY_ID").expect("tests/seaweed.sh sets it");
     for shown in [secret.to_owned(), format!("{key}/2"), "Signature=".to_owned()] {
         assert!(!told.contains(&shown), "{shown} is shown: {told}");

@@ -56,7 +56,8 @@ pub fn put_beside(place: &str, name: &str) {
 fn curl(words: &[&str]) -> Command {
     let user = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| std::env::var(name).unwrap_or_default());
     let mut curl = Command::new("curl");
-    curl.args(["--silent", "--fail", "--max-time", "5", "--aws-sigv4", "aws:amz:us-east-1:s3"]);
+    let region = std::env::var("AWS_REGION").unwrap_or_else(|_| "us-east-1".to_owned());
+    curl.args(["--silent", "--fail", "--max-time", "5", "--aws-sigv4", &format!("aws:amz:{region}:s3")]);
     curl.args(["--user", &user.join(":"), "--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]).args(words);
     curl
 }
@@ -242,14 +243,16 @@ pub struct Store {
 }
 
 impl Store {
-    pub fn start() -> Self {
+    /// `None`: the store of this run is one that a test can't have another of.
+    pub fn start() -> Option<Self> {
+        std::env::var_os(SCRIPT)?;
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = free.local_addr().expect("it is bound");
         let mut store = Self { folder, address, process: None };
         drop(free);
         store.restart();
-        store
+        Some(store)
     }
 
     pub fn address(&self) -> SocketAddr {
