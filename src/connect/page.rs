@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::dav::page_headers;
 use crate::error::HttpError;
 use crate::guard::{Access, Caller, HOME, OTHERS, Reached};
+use crate::net::Via;
 use crate::path::{decode_segment, encode_segment};
 use crate::reply::{self, Body, Reply};
 
@@ -84,9 +85,11 @@ fn origin(app: &App, head: &Parts) -> String {
     if let Some(origin) = app.config.server.public_origins.first() {
         return origin.clone();
     }
-    let host = head.uri.authority().map(|authority| authority.as_str());
-    let host = host.or_else(|| head.headers.get(HOST)?.to_str().ok()).unwrap_or("localhost");
-    format!("http://{host}")
+    let via = head.extensions.get::<Via>();
+    let scheme = if via.is_some_and(|via| via.tls) { "https" } else { "http" };
+    let named = via.and_then(|via| via.host.as_deref()).or(head.uri.authority().map(|authority| authority.as_str()));
+    let host = named.or_else(|| head.headers.get(HOST)?.to_str().ok()).unwrap_or("localhost");
+    format!("{scheme}://{host}")
 }
 
 fn answer(head: &Parts, intro: &str, mount: &Mount) -> Result<Reply, HttpError> {

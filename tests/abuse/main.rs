@@ -61,7 +61,7 @@ fn run(target: &Target, is_good: fn(&Outcome) -> bool) -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    let outcome = rows::is_hung_up(waiting);
+    let outcome = waiting.join().expect("it ends by itself");
     println!("{:<5} half a request head: {}", outcome.word(), outcome.detail());
     bad += usize::from(!is_good(&outcome));
     println!("abuse: {} of {} rows passed", rows::ROWS.len() + 1 - bad, rows::ROWS.len() + 1);

@@ -1,9 +1,8 @@
 //! The rows: what has been seen to destroy something, at one server or another.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::row::Outcome::{Loss, Right, Skipped, Weak};
@@ -205,14 +204,7 @@ fn wrong_condition(t: &Target) -> Outcome {
 }
 
 fn unreadable_conditions(t: &Target) -> Outcome {
-    let cases = [
-        ("If", "<x"),
-        ("If", "([\"never"),
-        ("If", "(<urn:x:y>"),
-        ("If-Match", "\""),
-        ("If-None-Match", "W/\""),
-        ("If", "(Not"),
-    ];
+    let cases = [("If", "<x"), ("If", "([\"never"), ("If", "(<urn:x:y>"), ("If-Match", "\""), ("If", "(Not")];
     let mut told = Vec::new();
     for (header, value) in cases {
         t.put("unreadable.txt", "old");
@@ -367,7 +359,9 @@ fn growing_entities(t: &Target) -> Outcome {
 
 fn ranges(t: &Target) -> Outcome {
     let size = 2 << 20;
-    t.put("ranges.bin", &"r".repeat(size));
+    if t.put("ranges.bin", &"r".repeat(size)) >= 300 {
+        return Skipped("takes no file of 2 MiB");
+    }
     let list = vec!["0-"; 1200].join(",");
     let ask = t.ask("GET", &t.at("ranges.bin")).with("Range", &format!("bytes={list}")).with("Connection", "close");
     let Ok(mut connection) = t.connect() else { return Weak("no connection".to_owned()) };
@@ -453,22 +447,22 @@ fn two_lengths(t: &Target) -> Outcome {
     }
 }
 
-/// Begins a request and never ends it.
-pub fn half_a_head(t: &Target) -> Option<(TcpStream, Instant)> {
-    let mut stream = t.stream().ok()?;
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ").ok()?;
-    Some((stream, Instant::now()))
-}
-
-/// Whether the server has closed it in time.
-pub fn is_hung_up(waiting: Option<(TcpStream, Instant)>) -> Outcome {
-    let Some((mut stream, began)) = waiting else { return Skipped("no connection") };
-    let left = HALF_A_HEAD_MAX.saturating_sub(began.elapsed()).max(Duration::from_millis(10));
-    let read = stream.set_read_timeout(Some(left)).and_then(|()| stream.read_to_end(&mut Vec::new()));
-    match read {
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            Weak(format!("still open after {} s", began.elapsed().as_secs()))
+/// Begins a request, never ends it, and waits for the server to lose patience.
+pub fn half_a_head(t: &Target) -> JoinHandle<Outcome> {
+    let stream = t.stream();
+    thread::spawn(move || {
+        let began = Instant::now();
+        let read = stream.and_then(|mut stream| {
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")?;
+            stream.set_read_timeout(Some(HALF_A_HEAD_MAX))?;
+            stream.read_to_end(&mut Vec::new())
+        });
+        let seconds = began.elapsed().as_secs();
+        match read {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                Weak(format!("still open after {seconds} s"))
+            }
+            _ => Right(format!("closed after {seconds} s")),
         }
-        _ => Right(format!("closed within {} s", began.elapsed().as_secs())),
-    }
+    })
 }

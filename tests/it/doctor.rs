@@ -87,6 +87,49 @@ fn who_may_not_log_in_or_write_is_told_so() {
     assert!(failures(&found)[0]["remedy"].as_str().unwrap().contains("nothing accepts connections"), "{found:#}");
 }
 
+#[test]
+fn a_certificate_is_examined_by_the_site_and_by_every_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = |name: &str| {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) =
+            (folder.path().join(format!("{name}.pem")), folder.path().join(format!("{name}-key.pem")));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        (certificate, key)
+    };
+    let ((certificate, key), (_, other_key)) = (pair("one"), pair("other"));
+    let config = format!(
+        "[server]\nlisten_plain = [\"127.0.0.1:0\"]\npublic_origins = [\"https://localhost\", \"https://files.example.org\"]\n\
+         [tls]\ncertificate = {certificate:?}\nkey = {key:?}\n"
+    );
+    let site = Site::start_several(1, &config);
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    let found = site.cli(&["doctor", "--json"]).exits(1).json();
+    assert_eq!(line(&found, "certificate")["state"], "ok", "{found:#}");
+    assert_eq!(line(&found, "server")["state"], "ok", "{found:#}");
+    let names: Vec<&Value> = found.as_array().unwrap().iter().filter(|line| line["check"] == "name").collect();
+    assert!(names[0]["state"] == "ok" && names[1]["state"] == "failure", "{found:#}");
+
+    let url = format!("https://localhost:{}/dav/Projects", site.said("listening on https://").port());
+    let words = ["doctor", "windows", &url, "--user", "ana", "--password-stdin", "--json"];
+    let ask = |more: &[&str]| site.cli_with_input(&[&words, more].concat(), &format!("{}\n", ana.secret));
+    let found = ask(&[]).exits(1).json();
+    let refused = failures(&found);
+    assert!(refused.len() == 1 && refused[0]["remedy"].as_str().unwrap().contains("certificate"), "{found:#}");
+    for trust in [&["--ca", certificate.to_str().unwrap()][..], &["--insecure"]] {
+        let found = ask(trust).ok().json();
+        assert!(found.as_array().unwrap().iter().all(|line| line["state"] == "ok"), "{found:#}");
+    }
+
+    let wrong = site.folder().join("wrong.toml");
+    std::fs::write(&wrong, format!("[tls]\ncertificate = {certificate:?}\nkey = {other_key:?}\n")).unwrap();
+    let mut command = crate::site::command();
+    command.args(["doctor", "--json", "--data"]).arg(site.data()).arg("--config").arg(&wrong);
+    let found = Ran::run(command, "").exits(1).json();
+    assert_eq!(line(&found, "certificate")["state"], "failure", "{found:#}");
+}
+
 /// A fault: who notices it, what passes differently, at which step it is told, and a word of the remedy.
 struct Fault {
     client: &'static str,

@@ -75,7 +75,8 @@ fn a_thousand_files_list_in_250_bytes_each() {
 #[test]
 fn a_missing_property_is_a_404_of_its_own() {
     let (_site, ana) = tree();
-    let body = asking_for(&["{DAV:}getcontentlength", "{DAV:}checked-out", "{http://openoffice.org}IsReadOnly", COLOUR]);
+    let body =
+        asking_for(&["{DAV:}getcontentlength", "{DAV:}checked-out", "{http://openoffice.org}IsReadOnly", COLOUR]);
     let file = ana.propfind("/Projects/plans/a b.txt", Depth::Zero, &body).multistatus();
     let file = file.only();
     assert_eq!(file.value(&dav("getcontentlength")), "3");

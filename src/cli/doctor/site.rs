@@ -17,6 +17,7 @@ use crate::cli::Context;
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::db::{self, Db};
+use crate::net::tls::Files;
 use crate::servers;
 use crate::site::Site;
 use crate::{audit, config};
@@ -39,6 +40,9 @@ const POSTGRES_MIN: u32 = 15;
 const SKEW_MAX: Duration = Duration::from_secs(2);
 /// The day before which this program can't have been started, 2026-01-01.
 const EPOCH: Moment = Moment(1_767_225_600_000);
+/// Days before its end at which people should be told of a certificate.
+const CERTIFICATE_DAYS_MIN: u64 = 14;
+const DAY_S: u64 = 24 * 60 * 60;
 /// Bytes that are left when people should be told.
 const FREE_FACTOR: u64 = 4;
 
@@ -47,6 +51,7 @@ pub(super) async fn examine(context: &Context) -> Vec<Finding> {
     let (config, data) = (&context.config, context.data.as_path());
     let began = (Moment::now(), Instant::now());
     let mut findings = configuration(config);
+    findings.extend(certificate(config, Moment::now()));
     findings.push(file_handles(config));
     if config.storage.database.is_empty() || data.exists() {
         findings.extend(folder(data));
@@ -70,8 +75,9 @@ pub(super) async fn examine(context: &Context) -> Vec<Finding> {
 
 fn configuration(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::ok("configuration", "every key is known, every value within its bounds")];
-    let listen = config.server.listen;
-    if config.server.insecure_http && !listen.ip().is_loopback() {
+    let of_listen = (!config.tls.is_on()).then_some(config.server.listen);
+    let plain = of_listen.into_iter().chain(config.server.listen_plain.iter().copied());
+    for listen in plain.filter(|listen| config.server.insecure_http && !listen.ip().is_loopback()) {
         let remedy = "everybody on the way reads passwords: give it a certificate, or listen on 127.0.0.1 behind a proxy with TLS";
         findings.push(Finding::warning("listener", format!("plain HTTP on {listen}"), remedy));
     }
@@ -80,6 +86,57 @@ fn configuration(config: &Config) -> Vec<Finding> {
         findings.push(Finding::warning("durability", "relaxed", remedy));
     }
     findings
+}
+
+/// The pair of files, as far as there is one: whether it can be used, for whom, and for how long.
+fn certificate(config: &Config, now: Moment) -> Vec<Finding> {
+    let (tls, check) = (&config.tls, "certificate");
+    if tls.acme.is_on() {
+        let told = format!("fetched by the server, for {}", tls.acme.domains.join(", "));
+        return vec![Finding::ok(check, told)];
+    }
+    if tls.certificate.is_empty() {
+        return Vec::new();
+    }
+    let found = match Files::new(&tls.certificate, &tls.key).read() {
+        Ok(found) => found,
+        Err(error) => {
+            let remedy = "give it the two files that belong together, in PEM, readable for the server's user";
+            return vec![Finding::failure(check, error.to_string(), remedy)];
+        }
+    };
+    let mut findings = vec![lifetime(check, now, found.from, found.until)];
+    let public = config.server.public_origins.iter().filter_map(|origin| origin.strip_prefix("https://"));
+    for host in public.map(|authority| authority.rsplit_once(':').map_or(authority, |(host, _)| host)) {
+        findings.push(match found.is_for(host) {
+            true => Finding::ok("name", format!("the certificate is for {host}")),
+            false => {
+                let told = format!("the certificate isn't for {host}");
+                Finding::failure("name", told, "clients refuse it there: get one with this name too")
+            }
+        });
+    }
+    if Path::new(&tls.key).metadata().is_ok_and(|key| key.permissions().mode() & 0o007 != 0) {
+        let told = format!("`{}` can be read by everybody", tls.key);
+        findings.push(Finding::warning("key", told, format!("chmod o= {}", tls.key)));
+    }
+    findings
+}
+
+fn lifetime(check: &str, now: Moment, from: Moment, until: Moment) -> Finding {
+    let days = until.since(now).as_secs() / DAY_S;
+    match days {
+        _ if now < from => Finding::failure(check, "not valid yet", "set the clock, or wait"),
+        _ if until <= now => {
+            Finding::failure(check, "expired", "renew it; the server takes the new one without a restart")
+        }
+        days if days < CERTIFICATE_DAYS_MIN => Finding::warning(
+            check,
+            format!("expires in {days} days"),
+            "renew it; the server takes the new one without a restart",
+        ),
+        days => Finding::ok(check, format!("valid for {days} days")),
+    }
 }
 
 fn file_handles(config: &Config) -> Finding {
@@ -388,6 +445,16 @@ mod tests {
     fn clocks_may_be_two_seconds_apart_in_either_direction() {
         let state = |ours, theirs| apart("clock", Moment(ours), Moment(theirs), "").state;
         assert_eq!([state(0, 2000), state(2001, 0), state(0, 2001)], [State::Ok, State::Warning, State::Warning]);
+    }
+
+    #[test]
+    fn a_certificate_is_told_to_end_before_it_does() {
+        let day = |days: u64| Moment(0).plus(Duration::from_secs(days * DAY_S));
+        let state = |now| lifetime("certificate", day(now), day(10), day(100)).state;
+        assert_eq!(
+            [9, 10, 86, 87, 100].map(state),
+            [State::Failure, State::Ok, State::Ok, State::Warning, State::Failure]
+        );
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use rustls::client::verify_server_name;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 use tokio_rustls::rustls;
@@ -91,6 +93,14 @@ impl Certificate {
         Ok(Self { key: Arc::new(key), from, until, fingerprint })
     }
 
+    /// Whether it is made out to this host: a name, or an address. Nobody's word is asked for that.
+    pub fn is_for(&self, host: &str) -> bool {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let parsed = self.key.cert.first().and_then(|first| ParsedCertificate::try_from(first).ok());
+        let named = ServerName::try_from(host).ok();
+        parsed.zip(named).is_some_and(|(parsed, name)| verify_server_name(&parsed, &name).is_ok())
+    }
+
     /// Whether it is valid at this time.
     pub fn is_valid_at(&self, now: Moment) -> bool {
         self.from <= now && now < self.until
@@ -154,6 +164,16 @@ mod tests {
     fn made(name: &str) -> (String, String) {
         let Made { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
         (cert.pem(), signing_key.serialize_pem())
+    }
+
+    #[test]
+    fn a_certificate_is_for_its_own_names_only() {
+        let (chain, key) = made("files.example.org");
+        let certificate = Certificate::from_pem(&chain, &key).unwrap();
+        assert!(certificate.is_for("files.example.org"));
+        for other in ["example.org", "other.example.org", "127.0.0.1", "[::1]", "no name at all"] {
+            assert!(!certificate.is_for(other), "{other}");
+        }
     }
 
     #[test]
