@@ -27,14 +27,14 @@ fn a_sound_site_has_nothing_that_does_not_work() {
 #[test]
 fn what_is_wrong_with_a_site_is_told_with_its_remedy() {
     let (mut site, _) = share();
+    site.stop();
+    let stopped = site.cli(&["doctor", "--json"]).ok().json();
+    assert_eq!(line(&stopped, "server")["state"], "warning", "{stopped}");
+    site.restart();
     site.kill9();
     let dead = site.cli(&["doctor", "--json"]).exits(1).json();
     let dead = line(&dead, "server");
     assert!(dead["state"] == "failure" && dead["remedy"].as_str().unwrap().contains("start it again"), "{dead}");
-    site.restart();
-    site.stop();
-    let stopped = site.cli(&["doctor", "--json"]).ok().json();
-    assert_eq!(line(&stopped, "server")["state"], "warning", "{stopped}");
 
     let nowhere = site.folder().join("nowhere");
     let mut command = crate::site::command();
