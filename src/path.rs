@@ -5,6 +5,7 @@
 //! RFC 3986 sections 2.1 and 3.3, RFC 4918 section 8.3.
 
 pub mod name;
+pub mod windows;
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
@@ -167,11 +168,16 @@ impl RelPath {
     /// The percent-encoded absolute path for a client: the prefix (as configured, with its slashes: `/dav/`), the names, and a
     /// `/` at the end of a collection. What this gives, [`split_prefix`] and [`RelPath::parse_request_target`] take back.
     pub fn to_href(&self, prefix: &str, is_collection: bool) -> String {
+        self.href_of(prefix, is_collection, as_it_is)
+    }
+
+    /// The same with each name as `told`.
+    fn href_of(&self, prefix: &str, is_collection: bool, told: fn(&str) -> Cow<'_, str>) -> String {
         let mut href = String::with_capacity(prefix.len() + self.bytes + 1);
         href.push_str(prefix.trim_end_matches('/'));
         for name in &self.segments {
             href.push('/');
-            href.extend(encode_segment(name.as_str()));
+            href.extend(encode_segment(&told(name.as_str())));
         }
         if is_collection || self.is_root() {
             href.push('/');
@@ -188,6 +194,10 @@ impl Display for RelPath {
         }
         self.segments.iter().try_for_each(|name| write!(f, "/{name}"))
     }
+}
+
+fn as_it_is(name: &str) -> Cow<'_, str> {
+    Cow::Borrowed(name)
 }
 
 /// One name for an href, percent-encoded in upper-case hexadecimal; for listings that write many members of one collection.

@@ -29,7 +29,7 @@ use crate::db;
 use crate::error::HttpError;
 use crate::guard::Caller;
 use crate::net::{PeerAddr, RequestBody, Via, WrongDoor};
-use crate::path::{Prefixed, RelPath, split_prefix};
+use crate::path::{Prefixed, RelPath, split_prefix, windows};
 use crate::reply::{self, Reply};
 use crate::telemetry::RequestId;
 use crate::trail::Trace;
@@ -211,6 +211,7 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
         Prefixed::Below(raw) => RelPath::parse_request_target(raw).map_err(HttpError::from)?,
         Prefixed::Root | Prefixed::Redirect | Prefixed::Outside => RelPath::root(),
     };
+    let path = if windows::asks(&head.headers) { path.meant_by_windows().map_err(HttpError::from)? } else { path };
     Ok(dav::handle(Exchange { app, caller, now: trace.at, head, path, trace }, body).await?)
 }
 

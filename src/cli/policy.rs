@@ -141,6 +141,7 @@ fn as_json(value: &Value) -> serde_json::Value {
     match value {
         Value::Unlimited => serde_json::Value::Null,
         Value::Number(number) => (*number).into(),
+        Value::Word(word) => (*word).into(),
         Value::Extensions(list) => list.iter().collect::<Vec<_>>().into(),
     }
 }
@@ -270,7 +271,7 @@ pub(super) fn help(with_switches: bool) -> String {
             Measure::LockedExtensions => "office".to_owned(),
             _ => measure.default().to_string(),
         };
-        let counted = if unit == Unit::Extensions { "" } else { unit.name() };
+        let counted = if matches!(unit, Unit::Extensions | Unit::Word) { "" } else { unit.name() };
         told += &line(
             measure.name(),
             &default,

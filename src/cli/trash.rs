@@ -454,7 +454,8 @@ impl Restore {
                 // It has its size already; what is asked is whether the share takes such a name.
                 if let Some(reached) = reached.filter(|_| !item.node.is_collection() && name.as_str() != item.node.name)
                 {
-                    reached.takes(name.as_str(), 0).map_err(|why| Failure::denied(why.to_string()))?;
+                    let taken = reached.takes(name.as_str(), 0).and_then(|()| reached.takes_name(&name));
+                    taken.map_err(|why| Failure::denied(why.to_string()))?;
                 }
                 (way, name)
             }

@@ -15,7 +15,7 @@ use crate::db::WriteTx;
 use crate::error::HttpError;
 use crate::guard::{self, Refused, Taking, item};
 use crate::locks::{self, Keys};
-use crate::path::{Prefixed, RelPath, split_prefix};
+use crate::path::{Prefixed, RelPath, split_prefix, windows};
 use crate::reply::{self, Reply};
 use crate::tree::assembly::{self, Assembly, Order};
 use crate::tree::list::count_below;
@@ -164,6 +164,9 @@ async fn transfer(x: Arc<Exchange>, way: Way, copied: Option<Arc<Assembly>>) -> 
     }
     let permit = permit(way, &from, &to, source, landing).map_err(refuse)?;
     taken::confirm_brought(&to.reached, name.as_str(), source)?;
+    if to.located.node().is_none() {
+        taken::confirm_name(&to.reached, &name)?;
+    }
     confirm_inside(&mut tx, way, (&from, source), (&to, landing)).await?;
     if matches!(way, Way::Move { shallow: true }) && source.is_collection() {
         return Err(HttpError::bad_request("A collection is moved with Depth: infinity only."));
@@ -269,7 +272,10 @@ fn destination(x: &Exchange) -> Result<RelPath, HttpError> {
     let origins = principals::origins(&x.app, &x.head);
     match split_prefix(header.raw_path_if_ours(&origins)?, PREFIX) {
         Prefixed::Root | Prefixed::Redirect => Ok(RelPath::root()),
-        Prefixed::Below(raw) => Ok(RelPath::parse_request_target(raw)?),
+        Prefixed::Below(raw) => {
+            let path = RelPath::parse_request_target(raw)?;
+            Ok(if windows::asks(&x.head.headers) { path.meant_by_windows()? } else { path })
+        }
         Prefixed::Outside => {
             Err(HttpError::new(StatusCode::FORBIDDEN, "The destination lies outside of the shared tree, `/dav/`."))
         }

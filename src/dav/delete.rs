@@ -37,7 +37,7 @@ pub async fn delete(x: Arc<Exchange>) -> Result<Reply, HttpError> {
     conditions.confirm_change(&mut tx, &view, &spot).await?;
     let tokens = conditions.tokens();
     lock::confirm_taking(&mut tx, &spot, Keys { user: x.caller.user.id, tokens: &tokens }, &x).await?;
-    let mut change = x.change(&mut tx, &spot.located);
+    let mut change = x.change(&mut tx, &spot);
     change.delete(&permit, node, spot.located.ancestors()).await?;
     // A file's lock stays with it in the trash: an editor that deletes and renames gets the file back with its lock.
     if node.is_collection() {

@@ -11,6 +11,7 @@ use std::fmt;
 use std::io::SeekFrom;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
 use bytes::{Buf, Bytes};
@@ -23,11 +24,13 @@ use dav_server::{DavHandler, body::Body as EngineBody};
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{Request, Response};
+use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
 
+use super::idle;
 use crate::blobs::{Sealed, Staged};
 use crate::error::HttpError;
-use crate::net::RequestBody;
+use crate::net::{BodyError, RequestBody};
 use crate::path::{RelPath, encode_segment};
 use crate::reply::{Body, Reply};
 use crate::tree::{Kind, Node, TreeError};
@@ -106,6 +109,7 @@ pub async fn run(
     }
     let answer = match body {
         Some(body) => {
+            let body = Watched { body, errand: Arc::clone(&errand) };
             let request = request.body(body).expect("a method and a path that were parsed");
             ENGINE.handle_guarded(request, String::new(), Arc::clone(&errand)).await
         }
@@ -121,6 +125,36 @@ pub async fn run(
         return Err(of_status(&answer));
     }
     Ok(answer.map(Body::Engine))
+}
+
+/// A body of which the errand learns when its client has stopped sending: the engine doesn't tell that from one that broke off.
+struct Watched {
+    body: RequestBody,
+    errand: Arc<Errand>,
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let Some(Err(BodyError::Idle)) = &frame {
+            self.errand.fail(idle());
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// An error of the engine itself: only a body that broke off is the client's.

@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::conditions::{Conditions, Reading, View};
 use super::headers::{ByteRange, EntityTag, Extent, Header, HttpDate, IfRange};
-use super::{Exchange, PREFIX, Spot, is_head, page, refused};
+use super::{Exchange, Spot, is_head, page, refused};
 use crate::blobs::{BlobError, INLINE_BYTES_MAX};
 use crate::contents::proof;
 use crate::error::HttpError;
@@ -73,7 +73,7 @@ pub(super) fn not_modified(node: &Node) -> Reply {
 
 /// The page of a collection; a browser that left the slash away is sent to the one with it, so that links work.
 async fn collection(x: &Exchange, spot: &Spot, node: &Node) -> Result<Reply, HttpError> {
-    let href = HeaderValue::try_from(x.path.to_href(PREFIX, true)).expect("an href is ASCII");
+    let href = HeaderValue::try_from(x.href(true)).expect("an href is ASCII");
     if !x.path.trailing_slash() && page::wanted(&x.head.headers) {
         let mut answer = reply::empty(StatusCode::FOUND);
         answer.headers_mut().insert(LOCATION, href);

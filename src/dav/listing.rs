@@ -27,7 +27,7 @@ use crate::guard::{Access, OTHERS, Reached, Zone};
 use crate::history::revision;
 use crate::ids::{NodeId, ShareId, UserId};
 use crate::locks::{self, Lock};
-use crate::path::encode_segment;
+use crate::path::{encode_segment, windows};
 use crate::tree::list::{Cursor, members};
 use crate::tree::props::DeadProp;
 use crate::tree::view::Filter;
@@ -198,6 +198,8 @@ pub struct Listing {
     caller: UserId,
     /// The caller's URL as a principal.
     me: String,
+    /// Windows asks, and is told names that it can have.
+    windows: bool,
     now: Moment,
 }
 
@@ -246,6 +248,7 @@ impl Listing {
             top: None,
             caller: x.caller.user.id,
             me: principals::user_href(&x.caller.user.name),
+            windows: windows::asks(&x.head.headers),
             now: x.now,
         }
     }
@@ -270,8 +273,8 @@ impl Listing {
         depth: Depth,
     ) -> Result<Self, HttpError> {
         let mut listing = Self::new(x, asked, Some(tx), free_bytes(x)?);
-        let href = x.path.to_href(PREFIX, node.is_collection());
-        listing.fit(x, &node, &href).await?;
+        let href = x.href(node.is_collection());
+        listing.fit(&node, &href).await?;
         let cover = listing.cover_of(spot).await?;
         let seen = (&spot.reached, spot.reached.zone(spot.chain()));
         listing.entry_with_rows(&href, &node, seen, &cover).await?;
@@ -301,10 +304,9 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Leaves the times out if Windows, which marks all it asks with `translate: f`, would not read to the end otherwise.
-    async fn fit(&mut self, x: &Exchange, node: &Node, href: &str) -> Result<(), HttpError> {
-        let is_windows = x.head.headers.get("translate").is_some_and(|value| value == "f");
-        let Some(tx) = self.tx.as_mut().filter(|_| self.asked.compact && is_windows) else { return Ok(()) };
+    /// Leaves the times out if Windows would not read to the end otherwise.
+    async fn fit(&mut self, node: &Node, href: &str) -> Result<(), HttpError> {
+        let Some(tx) = self.tx.as_mut().filter(|_| self.asked.compact && self.windows) else { return Ok(()) };
         let (members, characters) = tree::list::extent(tx, node).await?;
         self.asked.undated = entry::compact_bytes_at_most(members, characters, href) > WINDOWS_LISTING_BYTES_MAX;
         Ok(())
@@ -408,7 +410,7 @@ impl Listing {
 
     fn enter(&mut self, (reached, zone): (&Reached, Zone), node: Node, href: String, deep: bool, cover: Cover) {
         // What the caller doesn't see is left out by the question itself.
-        let seen = reached.filter(zone, node.id);
+        let seen = reached.filter_for(self.caller, zone, node.id);
         let (reached, cover) = (reached.clone(), cover.of_members());
         self.todo.push_back(Level { reached, zone, seen, node, href, cursor: Cursor::default(), deep, cover });
     }
@@ -489,7 +491,11 @@ impl Listing {
         while let Some(node) = loaded.nodes.next() {
             let level = &loaded.level;
             href.truncate(level.href.len());
-            href.extend(encode_segment(&node.name));
+            if self.windows {
+                href.extend(encode_segment(&windows::told(&node.name)));
+            } else {
+                href.extend(encode_segment(&node.name));
+            }
             if node.is_collection() {
                 href.push('/');
             }

@@ -107,6 +107,7 @@ async fn take(x: &Exchange, info: &LockInfo) -> Result<Reply, HttpError> {
             return Err(HttpError::new(StatusCode::CONFLICT, text));
         }
         taken::confirm(&spot.reached, name.as_str(), 0)?;
+        taken::confirm_name(&spot.reached, name)?;
         confirm(&mut tx, &spot, &chain, keys, x).await?;
         // The file comes before its lock, and the lock may be refused.
         tx.protect().await?;
@@ -117,7 +118,7 @@ async fn take(x: &Exchange, info: &LockInfo) -> Result<Reply, HttpError> {
             inline: Some(Default::default()),
             sums: Vec::new(),
         };
-        let mut change = x.change(&mut tx, &spot.located);
+        let mut change = x.change(&mut tx, &spot);
         chain.push(change.create_file(&permit, spot.located.ancestors(), name, &empty, None).await?);
     }
     let wish = Wish {
@@ -199,7 +200,7 @@ pub async fn unlock(x: Arc<Exchange>) -> Result<Reply, HttpError> {
             // Another shared lock may still hold the file that this one made.
             let others = locks::covering(&mut tx, spot.located.chain(), x.now).await.map_err(of_tree)?;
             if others.iter().all(|other| other.node != node.id) {
-                let mut change = x.change(&mut tx, &spot.located);
+                let mut change = x.change(&mut tx, &spot);
                 change.discard(&node, spot.located.ancestors()).await?;
             }
         }
@@ -212,7 +213,7 @@ pub async fn unlock(x: Arc<Exchange>) -> Result<Reply, HttpError> {
 /// The answer to LOCK: the lock as its holder sees it.
 fn discovery(x: &Exchange, lock: &Lock, status: StatusCode) -> Reply {
     let mut w = XmlWriter::new(&QName::dav("prop"), &[]);
-    let href = x.path.to_href(PREFIX, lock.deep);
+    let href = x.href(lock.deep);
     write_locks(&mut w, &QName::dav("lockdiscovery"), &[(Arc::new(lock.clone()), href)], x.caller.user.id, x.now);
     let mut answer = Reply::new(Body::bytes(w.finish()));
     *answer.status_mut() = status;
@@ -277,7 +278,7 @@ async fn locked(
     };
     let Some(holder) = roots.holder else {
         let error = HttpError::new(StatusCode::LOCKED, "Something in it is locked.");
-        return error.with(Condition::LockTokenSubmitted(vec![x.path.to_href(PREFIX, true)]));
+        return error.with(Condition::LockTokenSubmitted(vec![x.href(true)]));
     };
     let error = HttpError::new(StatusCode::LOCKED, format!("Locked by `{holder}`."));
     if as_blockers { error.blocked_by(roots.hrefs) } else { error.with(Condition::LockTokenSubmitted(roots.hrefs)) }
@@ -300,7 +301,7 @@ async fn not_given(tx: &mut impl Reads, access: &Access, x: &Exchange, refusal: 
     };
     if roots.holder.is_none() {
         let error = HttpError::new(StatusCode::LOCKED, "Something in it is locked.");
-        return error.with(Condition::NoConflictingLock(vec![x.path.to_href(PREFIX, true)]));
+        return error.with(Condition::NoConflictingLock(vec![x.href(true)]));
     }
     let error = HttpError::new(StatusCode::LOCKED, format!("{text}."));
     if below { error.blocked_by(roots.hrefs) } else { error.with(Condition::NoConflictingLock(roots.hrefs)) }

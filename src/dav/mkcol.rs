@@ -8,7 +8,7 @@ use http::header::{CONTENT_LOCATION, HeaderValue};
 
 use super::conditions::{Conditions, View};
 use super::engine::{self, Errand};
-use super::{Deed, Exchange, PREFIX, Spot, lock, nowhere, refused, small_body};
+use super::{Deed, Exchange, Spot, lock, nowhere, refused, small_body};
 use crate::error::HttpError;
 use crate::guard::{self, Place};
 use crate::locks::Keys;
@@ -24,7 +24,7 @@ pub async fn mkcol(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     if !body.is_empty() {
         return Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "MKCOL takes no body on this server."));
     }
-    let href = x.path.to_href(PREFIX, true);
+    let href = x.href(true);
     let x = Arc::new(x);
     let making = Arc::clone(&x);
     let errand =
@@ -54,12 +54,13 @@ async fn make(x: Arc<Exchange>) -> Result<(), HttpError> {
     if spot.located.node().is_some() {
         return Err(taken());
     }
+    super::taken::confirm_name(&spot.reached, name)?;
     let view = View { access: &access, user: x.caller.user.id, now: x.now };
     conditions.confirm_change(&mut tx, &view, &spot).await?;
     let tokens = conditions.tokens();
     let keys = Keys { user: x.caller.user.id, tokens: &tokens };
     lock::confirm(&mut tx, &spot, spot.located.ancestors(), keys, &x).await?;
-    let mut change = x.change(&mut tx, &spot.located);
+    let mut change = x.change(&mut tx, &spot);
     let made = change.create_collection(&permit, spot.located.ancestors(), name).await?;
     x.commit(tx, Deed::new(&made, StatusCode::CREATED)).await
 }

@@ -52,7 +52,7 @@ use crate::error::{Condition, HttpError};
 use crate::guard::{self, Access, Caller, Place, Reached, Refused};
 use crate::ids::{NodeId, ShareId};
 use crate::net::{BodyError, RequestBody};
-use crate::path::RelPath;
+use crate::path::{RelPath, windows};
 use crate::reply::Reply;
 use crate::trail::Trace;
 use crate::tree::change::{By, Change};
@@ -108,8 +108,17 @@ impl Deed {
 
 impl Exchange {
     /// Takes the share that `located` lies in for changes of the caller.
-    fn change<'t>(&self, tx: &'t mut WriteTx, located: &Located) -> Change<'t> {
-        Change::begin(tx, located, self.caller.user.id, self.now).through(self.trace.client())
+    fn change<'t>(&self, tx: &'t mut WriteTx, spot: &Spot) -> Change<'t> {
+        let change = Change::begin(tx, &spot.located, self.caller.user.id, self.now).through(self.trace.client());
+        change.sweeping_litter(spot.reached.measures().hides_litter())
+    }
+
+    /// The resource's own href, as the client spells it.
+    fn href(&self, is_collection: bool) -> String {
+        match windows::asks(&self.head.headers) {
+            true => self.path.to_windows_href(PREFIX, is_collection),
+            false => self.path.to_href(PREFIX, is_collection),
+        }
     }
 
     /// The caller, as he changes something now.
@@ -120,7 +129,7 @@ impl Exchange {
     /// The same for a save, of which the policy of the share may make one revision with another.
     fn saving<'t>(&self, tx: &'t mut WriteTx, spot: &Spot) -> Change<'t> {
         let within = spot.reached.measures().coalesce_revisions_s();
-        self.change(tx, &spot.located).coalescing(within.map(Duration::from_secs))
+        self.change(tx, spot).coalescing(within.map(Duration::from_secs))
     }
 
     /// Commits a change together with the record of it: there is no other way to commit one here.
@@ -208,13 +217,18 @@ fn broken_down<T>(cut: JoinError) -> Result<T, HttpError> {
     Err(HttpError::internal())
 }
 
+/// 408.
+fn idle() -> HttpError {
+    HttpError::new(StatusCode::REQUEST_TIMEOUT, "The rest of the request did not come. Nothing was changed.")
+}
+
 /// A body that must be small, whole. Errors: 413 over `bytes_max`, 408 when the client stops sending, 400 when it breaks off.
 async fn small_body(mut body: RequestBody, bytes_max: usize) -> Result<Bytes, HttpError> {
     // Nearly always one frame, which then is the body.
     let mut whole = Bytes::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| match error {
-            BodyError::Idle => HttpError::new(StatusCode::REQUEST_TIMEOUT, "The rest of the request did not come."),
+            BodyError::Idle => idle(),
             BodyError::Broken(_) => HttpError::bad_request("The body of the request broke off."),
         })?;
         let Ok(data) = frame.into_data() else { continue };

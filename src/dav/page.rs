@@ -70,7 +70,7 @@ pub async fn collection(x: &Exchange, spot: &Spot, node: &Node) -> Result<Reply,
         return Ok(finished(x, start));
     }
     let tx = x.app.db.read().await?;
-    let seen = spot.reached.filter(spot.reached.zone(spot.chain()), node.id);
+    let seen = spot.reached.filter_for(x.caller.user.id, spot.reached.zone(spot.chain()), node.id);
     let walk = Walk { tx, node: node.clone(), next: Some(Cursor::default()), seen };
     let rows = stream::try_unfold((walk, Some(start)), |(mut walk, start)| async move {
         match walk.rows(start).await {

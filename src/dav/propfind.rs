@@ -8,7 +8,7 @@ use super::bodies::PropfindBody;
 use super::conditions::{Conditions, View};
 use super::headers::{Depth, Header};
 use super::listing::{Asked, Listing};
-use super::{Exchange, PREFIX, Spot, refused, small_body};
+use super::{Exchange, Spot, refused, small_body};
 use crate::db::ReadTx;
 use crate::error::{Condition, HttpError};
 use crate::guard::{self, Place, Reached};
@@ -38,7 +38,7 @@ pub async fn propfind(x: Exchange, body: RequestBody) -> Result<Reply, HttpError
         Place::Others => {
             let below: Vec<&Reached> = access.others().iter().collect();
             confirm_bound(&x, &below, depth).await?;
-            let href = x.path.to_href(PREFIX, true);
+            let href = x.href(true);
             return answer(Listing::of_others(&x, &access, asked, depth).await?, true, &href).await;
         }
         Place::In(..) | Place::Nowhere => {}
@@ -50,7 +50,7 @@ pub async fn propfind(x: Exchange, body: RequestBody) -> Result<Reply, HttpError
         let node = spot.found()?;
         let has_locks = x.app.tree.has_locks(&x.app.db, node.share).await?;
         if !asked.needs_rows(node, has_locks) {
-            let href = x.path.to_href(PREFIX, node.is_collection());
+            let href = x.href(node.is_collection());
             let is_collection = node.is_collection();
             return answer(Listing::of_one(&x, asked, &spot, node, href.clone()), is_collection, &href).await;
         }
@@ -70,7 +70,7 @@ pub async fn propfind(x: Exchange, body: RequestBody) -> Result<Reply, HttpError
             confirm_bound_below(&x, &mut tx, &spot).await?;
         }
     }
-    let href = x.path.to_href(PREFIX, node.is_collection());
+    let href = x.href(node.is_collection());
     let is_collection = node.is_collection();
     let listing = Listing::of_node(&x, tx, asked, &spot, node.clone(), depth).await?;
     answer(listing, is_collection, &href).await

@@ -11,7 +11,7 @@ use super::conditions::{Conditions, View};
 use super::propfind::XML_TYPE;
 use super::props::Live;
 use super::xml::{QName, RawXml, XmlWriter};
-use super::{Deed, Exchange, NS_WIN32, PREFIX, Spot, lock, refused, shielded_briefly, small_body};
+use super::{Deed, Exchange, NS_WIN32, Spot, lock, refused, shielded_briefly, small_body};
 use crate::clock::Moment;
 use crate::error::{Condition, HttpError};
 use crate::guard;
@@ -42,7 +42,7 @@ async fn patch(x: Arc<Exchange>, update: Arc<PropertyUpdate>) -> Result<Reply, H
     conditions.confirm_change(&mut tx, &view, &spot).await?;
     let tokens = conditions.tokens();
     lock::confirm(&mut tx, &spot, spot.located.chain(), Keys { user: x.caller.user.id, tokens: &tokens }, &x).await?;
-    let href = x.path.to_href(PREFIX, node.is_collection());
+    let href = x.href(node.is_collection());
     if update.ops.iter().any(|op| is_protected(name_of(op))) {
         return Ok(multistatus(&href, &update, Outcome::Refused));
     }
@@ -50,7 +50,7 @@ async fn patch(x: Arc<Exchange>, update: Arc<PropertyUpdate>) -> Result<Reply, H
     tx.protect().await?;
     let limits = &x.app.config.dav;
     let bounds = Bounds { count_max: limits.dead_properties_max, bytes_max: limits.dead_properties_bytes_max };
-    let mut change = x.change(&mut tx, &spot.located);
+    let mut change = x.change(&mut tx, &spot);
     if !change.patch_props(&permit, node, spot.located.ancestors(), &patches, times, bounds).await? {
         return Ok(multistatus(&href, &update, Outcome::TooMany));
     }

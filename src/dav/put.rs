@@ -170,6 +170,9 @@ fn decide(x: &Exchange, spot: &Spot) -> Result<Permit, HttpError> {
         return Err(is_collection);
     }
     taken::confirm(&spot.reached, name_of(x).as_str(), 0)?;
+    if spot.located.node().is_none() {
+        taken::confirm_name(&spot.reached, name_of(x))?;
+    }
     if x.path.trailing_slash() {
         let text = "A name that ends in `/` is a collection's; make it with MKCOL.";
         return Err(HttpError::new(StatusCode::CONFLICT, text));
@@ -307,7 +310,7 @@ async fn collision_copy(
         if tree::find_exact(&mut tx, &parent, &copy).await?.is_some() {
             continue;
         }
-        let mut change = x.change(&mut tx, &spot.located);
+        let mut change = x.change(&mut tx, spot);
         let kept = change.create_file(&permit, spot.located.ancestors(), &copy, content, None).await?;
         let text = format!("Your lock on this file was taken away; what you saved is kept as `{}`.", copy.as_str());
         let deed = Deed { bytes: Some(content.size), note: Some(text.clone()), ..Deed::new(&kept, refusal.status) };

@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::sight::Sight;
+use super::sight::{Sight, Zone};
 use crate::directory::policy::Measures;
-use crate::ids::ShareId;
-use crate::path::{Name, RelPath};
+use crate::ids::{NodeId, ShareId, UserId};
+use crate::path::{Name, RelPath, WindowsNameProblem, windows_problem};
 use crate::shares::Share;
 use crate::tree::Node;
 use crate::tree::scratch::is_exempt;
+use crate::tree::view::Filter;
 
 /// The own home's name below the root.
 pub const HOME: &str = "Home";
@@ -39,6 +40,9 @@ pub enum NotTaken {
     /// One of more bytes than this.
     #[error("it is too large (policy `max_file_bytes`)")]
     Bytes(u64),
+    /// One of a name that Windows can't have.
+    #[error("{0} (policy `windows_names`)")]
+    Name(WindowsNameProblem),
 }
 
 impl Reached {
@@ -63,6 +67,19 @@ impl Reached {
             Some(bytes_max) if bytes > bytes_max => Err(NotTaken::Bytes(bytes_max)),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Whether the share takes something new of this name.
+    pub fn takes_name(&self, name: &Name) -> Result<(), NotTaken> {
+        match windows_problem(name).filter(|_| self.measures.refuses_windows_names()) {
+            Some(problem) => Err(NotTaken::Name(problem)),
+            None => Ok(()),
+        }
+    }
+
+    /// Which members of a node, whose zone is `zone`, this caller is shown.
+    pub fn filter_for(&self, caller: UserId, zone: Zone, node: NodeId) -> Filter {
+        Filter { litter_of: self.measures.hides_litter().then_some(caller), ..self.sight.filter(zone, node) }
     }
 
     /// Where its root is for the caller.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use commonhold_acl::{Permission, Permit};
 
-use super::scratch::is_owner_file;
+use super::scratch::{is_macos_litter, is_owner_file};
 use super::{CREATION_LEASE, Kind, Located, Node, ShareState, TreeError, Usage, sql};
 use crate::blobs::sums::Sums;
 use crate::blobs::{Place, Sealed};
@@ -124,6 +124,8 @@ pub struct Change<'t> {
     usage: Usage,
     pub(crate) by: By,
     coalesces: Option<Duration>,
+    /// What macOS lays beside files has no history.
+    sweeps_litter: bool,
 }
 
 impl<'t> Change<'t> {
@@ -132,7 +134,16 @@ impl<'t> Change<'t> {
     pub fn begin(tx: &'t mut WriteTx, located: &Located, actor: UserId, now: Moment) -> Self {
         let share = located.chain()[0].share;
         let ShareState { trash, seq, usage, .. } = located.share;
-        Self { tx, share, trash, seq, usage, by: By { user: actor, at: now, client: String::new() }, coalesces: None }
+        Self {
+            tx,
+            share,
+            trash,
+            seq,
+            usage,
+            by: By { user: actor, at: now, client: String::new() },
+            coalesces: None,
+            sweeps_litter: false,
+        }
     }
 
     /// Says through what it is made, in a few words for the history.
@@ -148,6 +159,16 @@ impl<'t> Change<'t> {
     /// Makes saves of one person within that time one revision.
     pub fn coalescing(self, within: Option<Duration>) -> Self {
         Self { coalesces: within, ..self }
+    }
+
+    /// Makes files of macOS' own such as owner files are: outside of the log, without revisions and trash.
+    pub fn sweeping_litter(self, yes: bool) -> Self {
+        Self { sweeps_litter: yes, ..self }
+    }
+
+    /// Whether a file of this name comes and goes without a trace.
+    fn is_passing(&self, name: &str) -> bool {
+        is_owner_file(name) || (self.sweeps_litter && is_macos_litter(name))
     }
 
     /// Refuses what the quota doesn't allow. Errors: [`TreeError::OverQuota`].
@@ -179,7 +200,7 @@ impl<'t> Change<'t> {
     /// The same for a change that takes a file from one name to another: the log tells of it if it tells of either.
     pub(crate) fn next_seq_of(&mut self, names: &[&str]) -> i64 {
         self.touch();
-        self.seq += i64::from(!names.iter().all(|name| is_owner_file(name)));
+        self.seq += i64::from(!names.iter().all(|name| self.is_passing(name)));
         self.seq
     }
 
@@ -192,7 +213,7 @@ impl<'t> Change<'t> {
         added_bytes: i64,
         ancestors: &[Node],
     ) -> Result<(), TreeError> {
-        if is_owner_file(&left.name) {
+        if self.is_passing(&left.name) {
             return self.log(op, (left.id, parent, name), added_bytes, ancestors).await;
         }
         self.depart(self.seq, left, was_in).await?;
@@ -201,7 +222,7 @@ impl<'t> Change<'t> {
 
     /// Keeps where a node is that leaves its place with the change of that sequence. The log doesn't tell of owner files.
     pub(crate) async fn depart(&mut self, seq: i64, left: &Node, was_in: &[Node]) -> Result<(), TreeError> {
-        if is_owner_file(&left.name) {
+        if self.is_passing(&left.name) {
             return Ok(());
         }
         let departure = Departure::of(left, was_in);
@@ -216,7 +237,7 @@ impl<'t> Change<'t> {
         added_bytes: i64,
         ancestors: &[Node],
     ) -> Result<(), TreeError> {
-        if is_owner_file(name) {
+        if self.is_passing(name) {
             self.count(added_bytes);
             return Ok(sql::account(self.tx.conn(), self.share, added_bytes).await?);
         }
@@ -313,7 +334,7 @@ impl<'t> Change<'t> {
         node.modified = modified.unwrap_or(self.by.at);
         node.lease = Some((self.by.user, self.by.at.plus(CREATION_LEASE)));
         let (key, bytes) = (name.key(), content.size.cast_signed());
-        if is_owner_file(name.as_str()) {
+        if self.is_passing(name.as_str()) {
             sql::insert_content(self.tx.conn(), content, self.by.at).await?;
             node.id = sql::insert_node(self.tx.conn(), &node, key.as_str(), &self.by).await?;
             self.log(Op::Create, (node.id, node.parent, &node.name), bytes, ancestors).await?;
@@ -352,6 +373,7 @@ impl<'t> Change<'t> {
     pub(crate) async fn set_content(&mut self, file: &Node, ancestors: &[Node], new: State) -> Result<Node, TreeError> {
         let seq = self.next_seq(&file.name);
         let keep = file.size > 0
+            && !(self.sweeps_litter && is_macos_litter(&file.name))
             && match self.coalesces {
                 Some(within) => !sql::is_same_save(self.tx.conn(), file.id, &self.by, millis(within)).await?,
                 None => true,
@@ -386,7 +408,7 @@ impl<'t> Change<'t> {
         assert!(may_take(permit, node.id, parent), "a permit to delete this node");
         self.unsettle(node).await?;
         self.touch();
-        if node.kind == Kind::File && is_owner_file(&node.name) {
+        if node.kind == Kind::File && self.is_passing(&node.name) {
             let freed = sql::bytes_below(self.tx.conn(), node.id).await?;
             sql::purge(self.tx.conn(), node.id).await?;
             return self.log(Op::Delete, (node.id, node.parent, &node.name), -freed, ancestors).await;

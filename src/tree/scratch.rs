@@ -6,6 +6,12 @@ pub fn is_owner_file(name: &str) -> bool {
     name.starts_with("~$") || (name.starts_with(".~lock.") && name.ends_with('#'))
 }
 
+/// Whether it is what macOS lays beside files and into folders for itself: `._report.docx`, `.DS_Store`. [`crate::tree::view`] has the same
+/// in SQL.
+pub fn is_macos_litter(name: &str) -> bool {
+    name.starts_with("._") || name == ".DS_Store"
+}
+
 /// Whether it looks like a place that an editor moves a document to, or a new state comes from, while it saves: Word's
 /// `~WRL0001.tmp`, Excel's `1A2B3C4D`, a backup `plan.txt~`, macOS' `plan.txt.sb-1a2b3c4d-xyz`.
 pub fn is_save_scratch(name: &str) -> bool {
@@ -42,6 +48,7 @@ mod tests {
             assert!(is_exempt(name), "{name}");
         }
         assert!(!is_exempt("setup.exe") && !is_exempt("~setup.exe"));
+        assert!(is_macos_litter("._report.docx") && is_macos_litter(".DS_Store") && !is_macos_litter(".DS_Store.txt"));
         assert!(is_owner_file("~$port.docx") && is_owner_file(".~lock.a.odt#"));
         assert!(!is_owner_file("~WRL0001.tmp") && !is_owner_file(".~lock.a.odt"));
     }

@@ -37,6 +37,7 @@ mod lock_races;
 mod locks;
 mod migrate;
 mod model;
+mod names;
 mod object_store;
 mod office;
 mod office_saves;

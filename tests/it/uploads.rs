@@ -244,3 +244,17 @@ fn a_save_over_the_quota_is_507_and_hinders_nobody() {
     ana.get("/Projects/a.txt").status(200).body("old");
     site.is_consistent();
 }
+
+/// A client that has stopped sending is told so, as for every other body, and what it began is nothing.
+#[test]
+fn an_upload_that_comes_no_further_is_408() {
+    let site = Site::start_with("[limits]\nbody_idle_timeout_s = 1\n");
+    let [ana] = site.team("Projects", [("ana", "editor")]);
+    ana.put("/Projects/plan.txt", "the first draft").status(201);
+    let mut connection = ana.connect();
+    let upload = ana.ask("PUT", "/Projects/plan.txt").with("Content-Length", "16");
+    connection.write(&upload.head()).expect("the server reads");
+    connection.write(b"the sec").expect("the server reads");
+    assert_eq!(connection.read_answer("PUT").expect("an answer").status, 408);
+    ana.get("/Projects/plan.txt").status(200).body("the first draft");
+}

@@ -19,7 +19,7 @@ use crate::cli::place::{Found, TreePath};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
 use crate::directory::user::{self, User};
-use crate::guard::{self, Access, Caller, Guard, Reached};
+use crate::guard::{self, Access, Caller, Guard, NotTaken, Reached};
 use crate::locks::{self, Keys};
 use crate::path::Name;
 use crate::site::Site;
@@ -263,7 +263,7 @@ impl Bringing<'_> {
                     Some(there) if there.size == file.size && there.modified == file.modified => self.done.same += 1,
                     Some(_) => self.done.leave_out(&told, "something else of that name is there"),
                     // A courtesy: no bytes are read for nothing.
-                    None => match reached.takes(file.name.as_str(), file.size) {
+                    None => match taken(reached, file) {
                         Err(why) => self.done.leave_out(&told, &why.to_string()),
                         Ok(()) => new.push(file),
                     },
@@ -294,7 +294,7 @@ impl Bringing<'_> {
                 self.done.leave_out(&told, "the name was taken meanwhile");
                 continue;
             }
-            if let Err(why) = reached.takes(file.name.as_str(), content.size) {
+            if let Err(why) = taken(&reached, file) {
                 self.done.leave_out(&told, &why.to_string());
                 continue;
             }
@@ -327,6 +327,12 @@ impl Bringing<'_> {
 }
 
 /// Why a file's bytes were not taken in.
+/// Whether the share takes a file. Errors: why not.
+fn taken(reached: &Reached, file: &Plain) -> Result<(), NotTaken> {
+    reached.takes(file.name.as_str(), file.size)?;
+    reached.takes_name(&file.name)
+}
+
 enum Staging {
     Unreadable(String),
     Store(Failure),

@@ -1,4 +1,4 @@
-//! Policies with a value: a size, a number, a span of days or seconds, a list of extensions.
+//! Policies with a value: a size, a number, a span of days or seconds, a list of extensions, one of some words.
 //!
 //! Like a switch, each is said by an organization for itself and those below, by the nearest one upward; a share may have its
 //! own, which then counts there. What nobody says is the default.
@@ -37,6 +37,10 @@ pub enum Measure {
     TrimRevisionsBytes,
     /// How long a deleted item is kept.
     PurgeDeletedDays,
+    /// New names that Windows can't have.
+    WindowsNames,
+    /// What macOS lays beside files for itself.
+    MacosLitter,
 }
 
 /// What a value counts.
@@ -52,6 +56,8 @@ pub enum Unit {
     Seconds,
     /// File extensions, with commas between.
     Extensions,
+    /// One of the words of the policy.
+    Word,
 }
 
 impl Unit {
@@ -63,6 +69,7 @@ impl Unit {
             Self::Days => "days",
             Self::Seconds => "seconds",
             Self::Extensions => "extensions",
+            Self::Word => "word",
         }
     }
 
@@ -73,14 +80,14 @@ impl Unit {
             Self::Count => (0, 1_000_000),
             Self::Days => (1, 36_500),
             Self::Seconds => (1, 86_400),
-            Self::Extensions => (0, 0),
+            Self::Extensions | Self::Word => (0, 0),
         }
     }
 }
 
 impl Measure {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::MaxFileBytes,
         Self::ExcludedExtensions,
         Self::LockedExtensions,
@@ -89,6 +96,8 @@ impl Measure {
         Self::TrimRevisionsDays,
         Self::TrimRevisionsBytes,
         Self::PurgeDeletedDays,
+        Self::WindowsNames,
+        Self::MacosLitter,
     ];
 
     /// The name in commands and in the database.
@@ -102,6 +111,8 @@ impl Measure {
             Self::TrimRevisionsDays => "trim_revisions_days",
             Self::TrimRevisionsBytes => "trim_revisions_bytes",
             Self::PurgeDeletedDays => "purge_deleted_days",
+            Self::WindowsNames => "windows_names",
+            Self::MacosLitter => "macos_litter",
         }
     }
 
@@ -118,6 +129,7 @@ impl Measure {
             Self::CoalesceRevisionsS => Unit::Seconds,
             Self::TrimRevisionsKeep => Unit::Count,
             Self::TrimRevisionsDays | Self::PurgeDeletedDays => Unit::Days,
+            Self::WindowsNames | Self::MacosLitter => Unit::Word,
         }
     }
 
@@ -132,6 +144,28 @@ impl Measure {
             Self::TrimRevisionsDays => "a previous revision is trimmed after this time",
             Self::TrimRevisionsBytes => "previous revisions of a file together, the newest first",
             Self::PurgeDeletedDays => "a deleted item is purged after this time",
+            Self::WindowsNames => {
+                "new names that Windows can't have: it is told others for them (map), or they are not taken (refuse)"
+            }
+            Self::MacosLitter => {
+                "`._*` and `.DS_Store`: files like others (keep), or without history and in nobody else's listings (hide)"
+            }
+        }
+    }
+
+    /// The words that its value may be, the default first; none for other units.
+    pub const fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::WindowsNames => &["map", REFUSE],
+            Self::MacosLitter => &["keep", HIDE],
+            Self::MaxFileBytes
+            | Self::ExcludedExtensions
+            | Self::LockedExtensions
+            | Self::CoalesceRevisionsS
+            | Self::TrimRevisionsKeep
+            | Self::TrimRevisionsDays
+            | Self::TrimRevisionsBytes
+            | Self::PurgeDeletedDays => &[],
         }
     }
 
@@ -146,6 +180,7 @@ impl Measure {
             | Self::TrimRevisionsDays
             | Self::TrimRevisionsBytes
             | Self::PurgeDeletedDays => Value::Unlimited,
+            Self::WindowsNames | Self::MacosLitter => Value::Word(self.words()[0]),
         }
     }
 
@@ -159,6 +194,10 @@ impl Measure {
         if self.unit() == Unit::Extensions {
             let list = if text == NONE { Some(Extensions::default()) } else { Extensions::parse(text) };
             return list.map(Value::Extensions).ok_or(DirectoryError::BadPolicyValue(self));
+        }
+        if self.unit() == Unit::Word {
+            let word = self.words().iter().find(|word| **word == text);
+            return word.map(|word| Value::Word(word)).ok_or(DirectoryError::BadPolicyValue(self));
         }
         if text == NONE {
             return Ok(Value::Unlimited);
@@ -175,7 +214,8 @@ impl Measure {
             Unit::Extensions => format!(
                 "`none`, or at most {EXTENSIONS_MAX} extensions such as `.exe,.iso` of at most {EXTENSION_BYTES_MAX} bytes each"
             ),
-            unit => {
+            Unit::Word => self.words().iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
+            unit @ (Unit::Bytes | Unit::Count | Unit::Days | Unit::Seconds) => {
                 let (least, most) = unit.range();
                 format!("`none`, or a number from {least} to {most} ({})", unit.name())
             }
@@ -184,6 +224,8 @@ impl Measure {
 }
 
 const NONE: &str = "none";
+const REFUSE: &str = "refuse";
+const HIDE: &str = "hide";
 
 /// A value of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +236,8 @@ pub enum Value {
     Number(u64),
     /// These extensions.
     Extensions(Extensions),
+    /// This word of the policy's.
+    Word(&'static str),
 }
 
 /// As [`Measure::parse`] reads it.
@@ -203,6 +247,7 @@ impl fmt::Display for Value {
             Self::Unlimited => f.write_str(NONE),
             Self::Number(number) => number.fmt(f),
             Self::Extensions(list) => list.fmt(f),
+            Self::Word(word) => f.write_str(word),
         }
     }
 }
@@ -280,7 +325,7 @@ impl Measures {
     fn number(&self, measure: Measure) -> Option<u64> {
         match self.0.get(&measure) {
             Some(Value::Number(number)) => Some(*number),
-            Some(Value::Unlimited | Value::Extensions(_)) | None => None,
+            Some(Value::Unlimited | Value::Extensions(_) | Value::Word(_)) | None => None,
         }
     }
 
@@ -293,15 +338,25 @@ impl Measures {
     pub fn excludes<'a>(&'a self, name: &str) -> Option<&'a str> {
         match self.0.get(&Measure::ExcludedExtensions) {
             Some(Value::Extensions(list)) => list.of(name),
-            Some(Value::Number(_) | Value::Unlimited) | None => None,
+            Some(Value::Number(_) | Value::Unlimited | Value::Word(_)) | None => None,
         }
+    }
+
+    /// Whether new names that Windows can't have are not taken.
+    pub fn refuses_windows_names(&self) -> bool {
+        self.get(Measure::WindowsNames) == Value::Word(REFUSE)
+    }
+
+    /// Whether what macOS lays beside files has no history and shows in nobody else's listings.
+    pub fn hides_litter(&self) -> bool {
+        self.get(Measure::MacosLitter) == Value::Word(HIDE)
     }
 
     /// Whether auto lock is for documents of this name.
     pub fn locks(&self, name: &str) -> bool {
         match self.get(Measure::LockedExtensions) {
             Value::Extensions(list) => list.of(name).is_some(),
-            Value::Number(_) | Value::Unlimited => false,
+            Value::Number(_) | Value::Unlimited | Value::Word(_) => false,
         }
     }
 
@@ -363,6 +418,9 @@ mod tests {
             (Measure::ExcludedExtensions, "exe,,iso"),
             (Measure::ExcludedExtensions, "*.exe"),
             (Measure::ExcludedExtensions, ""),
+            (Measure::WindowsNames, "none"),
+            (Measure::WindowsNames, "hide"),
+            (Measure::MacosLitter, ""),
         ] {
             assert!(matches!(measure.parse(wrong), Err(DirectoryError::BadPolicyValue(_))), "{measure:?} {wrong}");
         }

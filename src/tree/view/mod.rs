@@ -7,7 +7,7 @@ mod sql;
 use super::list::{Cursor, PAGE_NODES};
 use super::{Node, TreeError};
 use crate::db::{Conn, Reads};
-use crate::ids::NodeId;
+use crate::ids::{NodeId, UserId};
 
 /// Which members of a collection are shown, apart from those that are named one by one. The numbers are those of the
 /// statements.
@@ -31,12 +31,14 @@ pub struct Filter {
     pub also: Vec<NodeId>,
     /// Members that are not.
     pub except: Vec<NodeId>,
+    /// What macOS lays beside files is shown only where this person wrote it.
+    pub litter_of: Option<UserId>,
 }
 
 impl Filter {
     /// Whether every member is shown.
     pub fn is_all(&self) -> bool {
-        self.lists == Lists::All && self.except.is_empty()
+        self.lists == Lists::All && self.except.is_empty() && self.litter_of.is_none()
     }
 }
 

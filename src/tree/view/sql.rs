@@ -34,7 +34,8 @@ pub(super) async fn members_json(
                        where parent_id = ?1 and name_key > ?2
                          and (?3 = 0 or (?3 = 1 and kind = 0) or id in (select value from json_each(?4)))
                          and id not in (select value from json_each(?5))
-                       order by name_key limit ?6) as member"
+                         and (?6 = 0 or author_id = ?6 or not (substr(name, 1, 2) = '._' or name = '.DS_Store'))
+                       order by name_key limit ?7) as member"
             )
         };
     }
@@ -44,6 +45,7 @@ pub(super) async fn members_json(
         .bind(filter.lists as i64)
         .bind(list(&filter.also))
         .bind(list(&filter.except))
+        .bind(filter.litter_of.map_or(0, |user| user.0))
         .bind(limit)
         .fetch_one(conn)
         .await?;

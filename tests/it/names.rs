@@ -1,0 +1,110 @@
+//! Names that not every client can have, by the policies of a share: those that Windows can't, and what macOS leaves lying about.
+//! Which names are the same, and which are no names at all, is in `paths.rs`.
+
+use crate::site::{Client, Depth, Reply, Request, Site, dav};
+
+fn windows(request: Request<'_>) -> Reply {
+    request.with("User-Agent", "Microsoft-WebDAV-MiniRedir/10.0.19045").with("translate", "f").send()
+}
+
+fn share() -> (Site, Client, Client) {
+    let site = Site::start();
+    let [ana, ben] = site.team("Projects", [("ana", "editor"), ("ben", "editor")]);
+    (site, ana, ben)
+}
+
+/// Trap 12: Windows is told another name for one that it can't have, and means that one by it.
+#[test]
+fn windows_opens_what_it_could_not_name() {
+    let (_site, ana, ben) = share();
+    ana.put("/Projects/10:30 <draft>?.txt", "a meeting").status(201);
+    ana.mkcol("/Projects/etc.").status(201);
+    ana.put("/Projects/etc./rest ", "the rest").status(201);
+    let told = windows(ben.ask("PROPFIND", "/Projects").with("Depth", "1")).paths();
+    let (file, folder) = ("/Projects/10\u{f022}30 \u{f023}draft\u{f024}\u{f025}.txt", "/Projects/etc\u{f029}");
+    assert_eq!(told, ["/Projects/", file, &format!("{folder}/")]);
+    // Everything that Windows does, it does by that name, and is answered by it.
+    windows(ben.ask("GET", file)).status(200).body("a meeting");
+    assert_eq!(windows(ben.ask("PROPFIND", file).with("Depth", "0")).paths(), [file]);
+    assert_eq!(
+        windows(ben.ask("PROPFIND", folder).with("Depth", "1")).paths(),
+        [format!("{folder}/"), format!("{folder}/rest\u{f028}")]
+    );
+    windows(ben.ask("PUT", file).body("a longer meeting")).status(204);
+    let moved = format!("{folder}/11\u{f022}00.txt");
+    windows(ben.ask("MOVE", file).to(&moved).overwrite(false)).status(201);
+    ana.get("/Projects/etc./11:00.txt").status(200).body("a longer meeting");
+    // Others have the names as they are.
+    assert_eq!(
+        ana.list("/Projects/etc.", Depth::One).paths(),
+        ["/Projects/etc./", "/Projects/etc./11:00.txt", "/Projects/etc./rest "]
+    );
+    ana.get(&moved).status(404);
+}
+
+/// Trap 12: a share may refuse such names instead, each new one through every door, and says which rule it was.
+#[test]
+fn a_share_may_refuse_what_windows_cannot_name() {
+    let (site, ana, _ben) = share();
+    ana.put("/Projects/old?.txt", "from before").status(201);
+    ana.put("/Projects/plan.txt", "a plan").status(201);
+    site.cli(&["share", "set", "Projects", "--policy", "windows_names=refuse"]).ok();
+    for name in ["CON", "nul.txt", "etc.", "rest ", "what?.txt", "10:30.txt", "a|b"] {
+        let path = format!("/Projects/{name}");
+        let refused = ana.put(&path, "x").status(403);
+        assert!(refused.text().contains("windows_names"), "{}", refused.told());
+        ana.mkcol(&path).status(403);
+        ana.copy("/Projects/plan.txt", &path).status(403);
+        ana.rename("/Projects/plan.txt", &path).status(403);
+        crate::locks::lock(&ana, &path).send().status(403);
+        ana.get(&path).status(404);
+    }
+    // What is there already stays usable, and can be given a better name.
+    ana.put("/Projects/old?.txt", "still written").status(204);
+    ana.rename("/Projects/old?.txt", "/Projects/old.txt").status(201);
+    // A name that Windows was told for such a one is that one.
+    windows(ana.ask("PUT", "/Projects/10\u{f022}30.txt").body("x")).status(403);
+    ana.put("/Projects/fine.txt", "x").status(201);
+    site.cli(&["share", "set", "Projects", "--policy", "windows_names=nonsense"]).exits(2);
+}
+
+/// Trap 15: what macOS lays beside files is accepted always; a share may keep it out of everybody else's sight, out of trash
+/// and history, and out of the log of changes.
+#[test]
+fn what_macos_leaves_lying_about_can_be_kept_from_others() {
+    let (site, ana, ben) = share();
+    let litter = ["/Projects/._plan.pdf", "/Projects/.DS_Store"];
+    ana.put("/Projects/plan.pdf", "a plan").status(201);
+    for path in litter {
+        ana.put(path, "before").status(201);
+    }
+    assert_eq!(ben.list("/Projects", Depth::One).paths().len(), 4, "kept unless the share says otherwise");
+    site.cli(&["share", "set", "Projects", "--policy", "macos_litter=hide"]).ok();
+    let state = |who: &Client| {
+        let body = crate::site::asking_for(&["{DAV:}getetag", "{DAV:}quota-used-bytes"]);
+        let told = who.propfind("/Projects", Depth::Zero, &body).multistatus();
+        [dav("getetag"), dav("quota-used-bytes")].map(|name| told.only().value(&name).to_owned())
+    };
+    assert_eq!(ben.list("/Projects", Depth::One).paths(), ["/Projects/", "/Projects/plan.pdf"]);
+    assert_eq!(ana.list("/Projects", Depth::One).paths().len(), 4, "who has written it sees it");
+    let [etag, _] = state(&ana);
+    for path in litter {
+        let [_, used] = state(&ana);
+        ana.put(path, "after!").status(204);
+        assert_eq!(state(&ana)[0], etag, "outside of the log");
+        assert_eq!(state(&ana)[1], used, "no revision takes room");
+        // It is hidden, not forbidden: ben's Mac asks for it by its name.
+        ben.get(path).status(200).body("after!");
+        ana.delete(path).status(204);
+        ana.get(path).status(404);
+    }
+    assert_eq!(state(&ana)[0], etag);
+    let trash = site.cli(&["trash", "list", "/Projects", "--json"]).ok().json();
+    assert_eq!(trash, serde_json::json!([]));
+    // A folder that looks empty to ben is his to delete with what is hidden in it.
+    ana.mkcol("/Projects/folder").status(201);
+    ana.put("/Projects/folder/.DS_Store", "x").status(201);
+    assert_eq!(ben.list("/Projects/folder", Depth::One).paths(), ["/Projects/folder/"]);
+    ben.delete("/Projects/folder").status(204);
+    site.is_consistent();
+}
