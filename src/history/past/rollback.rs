@@ -19,8 +19,6 @@ use crate::tree::{Located, Node, TreeError};
 
 /// Resources of each kind that are named in a report.
 pub const TOLD_MAX: i64 = 1_000;
-/// Variants of a taken name that are tried.
-const VARIANTS_MAX: u32 = 1_000;
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -130,7 +128,7 @@ pub async fn roll_back(
     sql::apply_contents(change.tx.conn(), &change.by).await?;
     sql::settle(change.tx.conn(), share, (change.seq, seq), top.id).await?;
     change.seq = seq;
-    if sql::depth_below(change.tx.conn(), top.id).await? + at.chain().len() as i64 > PATH_DEPTH_MAX as i64 {
+    if trash::levels_below(change.tx, top.id).await? + at.chain().len() as i64 > PATH_DEPTH_MAX as i64 {
         return Err(TreeError::TooDeep.into());
     }
     report(change, top, moment).await
@@ -170,17 +168,11 @@ fn ids(nodes: &[NodeId]) -> String {
 /// Finds other names for what can't have its own back.
 async fn settle_names(change: &mut Change<'_>) -> Result<(), HistoryError> {
     for (node, parent, name) in sql::clashes(change.tx.conn()).await? {
-        let too_many = || HistoryError::NoFreeName(name.clone());
-        let former = Name::parse(&name).map_err(|_| too_many())?;
-        let mut free = None;
-        for number in 1..VARIANTS_MAX {
-            let Some(variant) = trash::variant(&former, number) else { break };
-            if !sql::is_taken(change.tx.conn(), parent, variant.key().as_str()).await? {
-                free = Some(variant);
-                break;
-            }
-        }
-        sql::rename_move(change.tx.conn(), node, &free.ok_or_else(too_many)?).await?;
+        let former = Name::parse(&name).map_err(|_| HistoryError::NoFreeName(name.clone()))?;
+        // Its own is taken.
+        let mut variants = trash::Variants::behind(&former);
+        while sql::is_taken(change.tx.conn(), parent, variants.next()?.key().as_str()).await? {}
+        sql::rename_move(change.tx.conn(), node, variants.current()).await?;
     }
     Ok(())
 }
@@ -188,20 +180,16 @@ async fn settle_names(change: &mut Change<'_>) -> Result<(), HistoryError> {
 async fn report(change: &mut Change<'_>, top: &Node, moment: Moment) -> Result<Report, HistoryError> {
     let mut report = Report::default();
     let tx = &mut *change.tx;
+    let mut told = Vec::new();
     for fate in [Fate::Rewritten, Fate::Restored, Fate::Moved, Fate::Trashed, Fate::Locked, Fate::Unknown] {
         let nodes = sql::nodes_of(tx.conn(), fate, moment).await?;
         report.counts.push((fate, nodes.len() as u64));
-        for node in nodes.into_iter().take(TOLD_MAX as usize) {
-            let mut chain = crate::tree::chain_of(tx, node).await?;
-            // What has gone to the trash is told of where it was.
-            if let (Fate::Trashed, Some(parent)) = (fate, sql::former_parent(tx.conn(), node).await?) {
-                let last = chain.pop();
-                chain = crate::tree::chain_of(tx, parent).await?;
-                chain.extend(last);
-            }
-            report.told.push((fate, chain));
-        }
+        told.extend(nodes.into_iter().take(TOLD_MAX as usize).map(|node| (fate, node)));
     }
+    // With one question: others wait. What has gone to the trash is told of where it was.
+    let nodes: Vec<NodeId> = told.iter().map(|(_, node)| *node).collect();
+    let above = trash::above(tx, &nodes).await?;
+    report.told = told.into_iter().map(|(fate, node)| (fate, trash::chain(&above, node))).collect();
     report.still_deleted = sql::still_deleted(tx.conn(), top, moment).await?.unsigned_abs();
     report.still_new = sql::still_new(tx.conn()).await?.unsigned_abs();
     Ok(report)

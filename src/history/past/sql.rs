@@ -446,19 +446,6 @@ pub(super) async fn settle(conn: &mut Conn, share: ShareId, (from, to): (i64, i6
     Ok(())
 }
 
-/// Levels below a node.
-pub(super) async fn depth_below(conn: &mut Conn, top: NodeId) -> Result<i64> {
-    query_scalar(
-        "with recursive walk (id, depth) as (
-             select cast(? as bigint), 0
-             union all select node.id, walk.depth + 1 from walk join node on node.parent_id = walk.id
-         ) select max(depth) from walk",
-    )
-    .bind(top.0)
-    .fetch_one(conn)
-    .await
-}
-
 /// The nodes that have met a fate, in the order of their ids.
 pub(super) async fn nodes_of(conn: &mut Conn, fate: Fate, moment: Moment) -> Result<Vec<NodeId>> {
     let statement = match fate {
@@ -481,13 +468,6 @@ pub(super) async fn nodes_of(conn: &mut Conn, fate: Fate, moment: Moment) -> Res
     };
     let ids: Vec<i64> = query_scalar(statement).bind(moment.0).fetch_all(conn).await?;
     Ok(ids.into_iter().map(NodeId).collect())
-}
-
-/// Where something in the trash lay.
-pub(super) async fn former_parent(conn: &mut Conn, node: NodeId) -> Result<Option<NodeId>> {
-    let parent =
-        query_scalar("select parent_id from trash where node_id = ?").bind(node.0).fetch_optional(conn).await?;
-    Ok(parent.map(NodeId))
 }
 
 /// How many things were deleted since from what `scope` holds, and are still in the trash.

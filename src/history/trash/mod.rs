@@ -127,7 +127,7 @@ struct Row {
 /// Finds out where deleted things came from.
 async fn placed(tx: &mut impl Reads, share: &Share, rows: Vec<Row>) -> Result<Vec<Item>, HistoryError> {
     let parents: Vec<NodeId> = rows.iter().map(|row| row.parent).collect();
-    let above: HashMap<NodeId, (Node, bool)> = sql::above(tx.conn(), &parents).await?.into_iter().collect();
+    let above = above(tx, &parents).await?;
     let root = above.get(&share.root).map(|(root, _)| root.clone());
     let root = match root {
         Some(root) => root,
@@ -136,9 +136,33 @@ async fn placed(tx: &mut impl Reads, share: &Share, rows: Vec<Row>) -> Result<Ve
     Ok(rows.into_iter().map(|row| row.item(share, &root, &above)).collect())
 }
 
+/// Nodes by id, each below the one that it lies in or was deleted from, and whether it is deleted.
+pub(super) type Above = HashMap<NodeId, (Node, bool)>;
+
+/// These nodes and all above them.
+pub(super) async fn above(tx: &mut impl Reads, nodes: &[NodeId]) -> Result<Above, HistoryError> {
+    Ok(sql::above(tx.conn(), nodes).await?.into_iter().collect())
+}
+
+/// The nodes from the topmost down to `node`, by where it lies or was deleted from.
+pub(super) fn chain(above: &Above, node: NodeId) -> Vec<Node> {
+    let (mut chain, mut at) = (Vec::new(), Some(node));
+    while let Some((node, _)) = at.and_then(|id| above.get(&id)).filter(|_| chain.len() <= PATH_DEPTH_MAX) {
+        at = node.parent;
+        chain.push(node.clone());
+    }
+    chain.reverse();
+    chain
+}
+
+/// How deep the tree below a node is; 0 for one without members.
+pub(super) async fn levels_below(tx: &mut impl Reads, node: NodeId) -> Result<i64, HistoryError> {
+    Ok(sql::levels_below(tx.conn(), node).await?)
+}
+
 impl Row {
     /// `above`: nodes by id, each below the one that it lies in or was deleted from, and whether it is deleted.
-    fn item(self, share: &Share, root: &Node, above: &HashMap<NodeId, (Node, bool)>) -> Item {
+    fn item(self, share: &Share, root: &Node, above: &Above) -> Item {
         let Self { node, parent, deleted_by, deleted_by_name, deleted, path } = self;
         let node = Node { parent: Some(parent), ..node };
         let (mut chain, mut at, mut is_at_home) = (vec![node.clone()], Some(parent), true);
@@ -256,17 +280,42 @@ pub async fn restore(
 
 /// The name, or the first variant of it that is free.
 async fn free_name(tx: &mut WriteTx, parent: &Node, name: &Name) -> Result<Name, HistoryError> {
-    for number in 0..VARIANTS_MAX {
-        let Some(variant) = variant(name, number) else { break };
-        if tree::find_exact(tx, parent, &variant).await?.is_none() {
-            return Ok(variant);
-        }
+    let mut variants = Variants::behind(name);
+    while tree::find_exact(tx, parent, variants.current()).await?.is_some() {
+        variants.next()?;
     }
-    Err(HistoryError::NoFreeName(name.as_str().to_owned()))
+    Ok(variants.current().clone())
+}
+
+/// A name, and then its variants, one after the other.
+pub(super) struct Variants {
+    name: Name,
+    number: u32,
+    current: Name,
+}
+
+impl Variants {
+    /// Begins with the name itself.
+    pub fn behind(name: &Name) -> Self {
+        Self { name: name.clone(), number: 0, current: name.clone() }
+    }
+
+    /// The one that it has come to.
+    pub fn current(&self) -> &Name {
+        &self.current
+    }
+
+    /// Goes on to the next one. Errors: [`HistoryError::NoFreeName`] behind the last.
+    pub fn next(&mut self) -> Result<&Name, HistoryError> {
+        self.number += 1;
+        let variant = (self.number < VARIANTS_MAX).then(|| variant(&self.name, self.number)).flatten();
+        self.current = variant.ok_or_else(|| HistoryError::NoFreeName(self.name.as_str().to_owned()))?;
+        Ok(&self.current)
+    }
 }
 
 /// `plan.txt`, `plan (restored).txt`, `plan (restored 2).txt`: the ending stays the last, so that programs know the file.
-pub(super) fn variant(name: &Name, number: u32) -> Option<Name> {
+fn variant(name: &Name, number: u32) -> Option<Name> {
     let (stem, ending) = match name.as_str().rfind('.') {
         Some(dot) if dot > 0 => name.as_str().split_at(dot),
         _ => (name.as_str(), ""),
