@@ -29,6 +29,9 @@ use crate::tree::reservation::Reservations;
 use crate::tree::sync::Follow;
 use crate::{jobs, net, router};
 
+/// Letters of a site's id that tell it from others to clients.
+const SITE_CHARS: usize = 10;
+
 /// What every request shares.
 pub struct App {
     /// The rows.
@@ -41,6 +44,8 @@ pub struct App {
     pub auth: Auth,
     /// Where paths lead, and small contents.
     pub tree: TreeCache,
+    /// What tells this site from others, a few letters of its id.
+    pub site: String,
     /// What is needed to follow collections by their changes.
     pub follow: Follow,
     /// Room that uploads on their way have been promised.
@@ -146,12 +151,14 @@ pub async fn serve(
     let rules = net::Rules { limits: net::Limits::from(&config.limits), proxies, counts: Arc::default() };
     let only_for_s = config.tls.redirect_listen.0.map(|_| config.tls.hsts_s).filter(|seconds| *seconds > 0);
     let secure = listening[0].tls.then(|| Secure { port: address.port(), only_for_s });
+    let site_id = site.db.site_id().await.map_err(SiteError::from)?;
     let app = Arc::new(App {
         db: site.db.clone(),
         blobs: site.blobs.clone(),
         guard: Guard::default(),
         auth: Auth::new(&config.auth),
         tree: TreeCache::default(),
+        site: site_id.chars().take(SITE_CHARS).collect(),
         follow: Follow::default(),
         reservations: Arc::default(),
         trail,

@@ -16,10 +16,12 @@ use crate::dav::bodies::BodyError;
 use crate::dav::headers::HeaderError;
 use crate::dav::xml::XmlError;
 use crate::db::DbError;
+use crate::directory::DirectoryError;
 use crate::grants::GrantError;
 use crate::guard::Refused;
 use crate::path::PathError;
 use crate::tree::TreeError;
+use crate::uploads::UploadError;
 
 /// How long a client should wait when the database is busy, seconds.
 const RETRY_AFTER_S: u32 = 2;
@@ -339,6 +341,29 @@ impl From<BodyError> for HttpError {
             BodyError::TooManyProperties | BodyError::PropertyTooLong(_) | BodyError::OwnerTooLong => {
                 answer(StatusCode::PAYLOAD_TOO_LARGE)
             }
+        }
+    }
+}
+
+impl From<DirectoryError> for HttpError {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Db(error) => error.into(),
+            refused => Self::new(StatusCode::FORBIDDEN, refused.to_string()),
+        }
+    }
+}
+
+impl From<UploadError> for HttpError {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::NoSuchUpload => Self::not_found(),
+            UploadError::Taken => Self::new(StatusCode::METHOD_NOT_ALLOWED, "There is an upload of that name."),
+            UploadError::TooManyUploads | UploadError::TooManyParts => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string())
+            }
+            UploadError::BadName => Self::bad_request(error.to_string()),
+            UploadError::Db(error) => error.into(),
         }
     }
 }

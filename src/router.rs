@@ -23,6 +23,7 @@ use tracing::Instrument;
 use crate::app::App;
 use crate::auth::AuthError;
 use crate::clock::Moment;
+use crate::cloud::{self, login, login::Step};
 use crate::connect::page as connect;
 use crate::dav::{self, Exchange, PREFIX, principals, versions};
 use crate::db;
@@ -161,6 +162,16 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
         let caller = log_in(&app, &trace, &head).await?;
         return Ok(Box::pin(connect::mine(&app, &head, &caller)).await?);
     }
+    if let Some(place) = cloud::place(path) {
+        if let cloud::Place::Login(step) = &place {
+            return Box::pin(log_client_in(&app, &trace, step, (head, body))).await;
+        }
+        if place.is_open(&head.method) {
+            return Ok(cloud::open(&place));
+        }
+        let caller = log_in(&app, &trace, &head).await?;
+        return Ok(Box::pin(cloud::answer(app, trace, caller, place, (head, body))).await?);
+    }
     let at_top = matches!(path, "/" | "*");
     let place = split_prefix(path, PREFIX);
     let anonymous = !head.headers.contains_key(AUTHORIZATION);
@@ -213,6 +224,26 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
     };
     let path = if windows::asks(&head.headers) { path.meant_by_windows().map_err(HttpError::from)? } else { path };
     Ok(dav::handle(Exchange { app, caller, now: trace.at, head, path, trace }, body).await?)
+}
+
+/// A step of a login on a page; the form is one like any other login, with its throttle and record.
+async fn log_client_in(
+    app: &Arc<App>,
+    trace: &Arc<Trace>,
+    step: &Step,
+    (head, body): (Parts, RequestBody),
+) -> Result<Reply, Refusal> {
+    let (Step::Page(token), true) = (step, head.method == Method::POST) else {
+        return Ok(login::answer(app, trace, step, &head, body).await?);
+    };
+    let tried = match login::credentials(&head, body).await {
+        Ok(head) => log_in(app, trace, &head).await.map_err(|refusal| refusal.error),
+        Err(error) => Err(error),
+    };
+    match tried {
+        Ok(caller) => Ok(login::grant(app, trace, &caller, token).await?),
+        Err(error) => Ok(login::again(app, trace, token, &error).await?),
+    }
 }
 
 /// Who makes the request. Errors: 401 with the challenge, 429, 503.

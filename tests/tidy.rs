@@ -27,6 +27,7 @@ const DOMAIN: &[&str] = &[
     "src/history",
     "src/locks",
     "src/servers",
+    "src/uploads",
     "src/audit",
     "src/links",
     "src/notify",

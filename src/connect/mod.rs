@@ -194,7 +194,7 @@ pub fn guide(client: Client, mount: &Mount) -> Vec<Step> {
 }
 
 /// What stands between tags of XML and HTML.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -81,7 +81,7 @@ fn names_of(access: &Access) -> Vec<&str> {
 }
 
 /// How this server is called: as the configuration says, else as the request named it.
-fn origin(app: &App, head: &Parts) -> String {
+pub fn origin(app: &App, head: &Parts) -> String {
     if let Some(origin) = app.config.server.public_origins.first() {
         return origin.clone();
     }

@@ -23,6 +23,8 @@ macro_rules! named {
             $content,
             ") or exists (select 1 from revision where revision.content_id = ",
             $content,
+            ") or exists (select 1 from upload_part where upload_part.content_id = ",
+            $content,
             "))"
         )
     };

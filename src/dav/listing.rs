@@ -30,6 +30,7 @@ use crate::locks::{self, Lock};
 use crate::path::{encode_segment, windows};
 use crate::tree::list::{Cursor, members};
 use crate::tree::props::DeadProp;
+use crate::tree::sync::view_id;
 use crate::tree::view::Filter;
 use crate::tree::{self, Node, TreeError, props};
 use changes::Following;
@@ -99,6 +100,10 @@ impl Asked {
 
     fn wants_versions(&self) -> bool {
         self.body == PropfindBody::PropName || self.live.iter().any(|(_, live)| *live == Some(Live::CheckedIn))
+    }
+
+    fn wants_etag(&self) -> bool {
+        self.live.iter().any(|(_, live)| *live == Some(Live::Etag))
     }
 
     fn wants_locks(&self) -> bool {
@@ -191,6 +196,8 @@ pub struct Listing {
     app: Arc<App>,
     /// The numbers of the present states of the files of a page.
     versions: HashMap<NodeId, i64>,
+    /// The entity tag of the collections above all shares, if asked for.
+    stand_in: Option<String>,
     /// Bytes that a share without a quota may still take.
     free_bytes: u64,
     /// The quota that the root tells.
@@ -244,6 +251,7 @@ impl Listing {
             following: HashMap::new(),
             app: Arc::clone(&x.app),
             versions: HashMap::new(),
+            stand_in: None,
             free_bytes,
             top: None,
             caller: x.caller.user.id,
@@ -332,6 +340,7 @@ impl Listing {
     pub async fn of_root(x: &Exchange, access: &Access, asked: Asked, depth: Depth) -> Result<Self, HttpError> {
         let mut listing = Self::new(x, asked, Some(x.app.db.read().await?), free_bytes(x)?);
         listing.top = listing.root_room(access).await?;
+        listing.stand_in = listing.tag_of_all(access).await?;
         listing.entry(PREFIX, None, "Team shares", About::default());
         if depth == Depth::Zero {
             return Ok(listing);
@@ -348,6 +357,7 @@ impl Listing {
     /// What others share with the caller: their homes.
     pub async fn of_others(x: &Exchange, access: &Access, asked: Asked, depth: Depth) -> Result<Self, HttpError> {
         let mut listing = Self::new(x, asked, Some(x.app.db.read().await?), free_bytes(x)?);
+        listing.stand_in = listing.tag_of_all(access).await?;
         listing.others(access, depth == Depth::Infinity).await.map(drop)?;
         if depth == Depth::One {
             for reached in access.others() {
@@ -580,6 +590,23 @@ impl Listing {
         Ok(())
     }
 
+    /// Another text whenever anything that the caller sees is another, or he sees other things.
+    async fn tag_of_all(&mut self, access: &Access) -> Result<Option<String>, HttpError> {
+        let (true, Some(tx)) = (self.asked.wants_etag(), &mut self.tx) else { return Ok(None) };
+        let mut hash = blake3::Hasher::new();
+        for reached in access.all() {
+            let located = match tree::locate(tx, reached.share.root, &[]).await {
+                Ok(located) => located,
+                Err(TreeError::ShareGone) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            hash.update(reached.mount().to_string().as_bytes());
+            hash.update(located.node().map(Node::etag).unwrap_or_default().as_bytes());
+            hash.update(&view_id(&reached.view(&[])).0);
+        }
+        Ok(Some(format!("\"{}\"", &hash.finalize().to_hex()[..32])))
+    }
+
     /// What all shares of the caller hold together; none of them can take more than the disk.
     async fn root_room(&mut self, access: &Access) -> Result<Option<Room>, HttpError> {
         if !self.asked.wants_quota() {
@@ -602,8 +629,25 @@ impl Listing {
         let (caller, me, now) = (self.caller, self.me.as_str(), self.now);
         let token = node.and_then(|node| self.token_of(node));
         let sync_token = token.as_deref();
-        let mut resource =
-            Resource { node, name, share, effective, dead, room, locks, acl, sync_token, version, caller, me, now };
+        let (stand_in, app) = (self.stand_in.as_deref(), Arc::clone(&self.app));
+        let site = app.site.as_str();
+        let mut resource = Resource {
+            node,
+            name,
+            share,
+            effective,
+            dead,
+            room,
+            locks,
+            acl,
+            stand_in,
+            site,
+            sync_token,
+            version,
+            caller,
+            me,
+            now,
+        };
         if !resource.may_follow() {
             resource.sync_token = None;
         }

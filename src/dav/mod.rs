@@ -59,6 +59,7 @@ use crate::tree::change::{By, Change};
 use crate::tree::{self, Located, Node};
 
 pub use answers::{blockers_body, error_body, error_page, propfind_top};
+pub use engine::too_large;
 pub use options::{ALLOW_ANY, compliance};
 pub use page::{plain as page_headers, wanted as wants_page};
 
@@ -222,15 +223,32 @@ fn idle() -> HttpError {
     HttpError::new(StatusCode::REQUEST_TIMEOUT, "The rest of the request did not come. Nothing was changed.")
 }
 
+/// What a body that ended before its end is answered with: 408, 400; 500 when the server itself can't read what it put together.
+pub fn broken_body(error: BodyError) -> HttpError {
+    match error {
+        BodyError::Idle => idle(),
+        BodyError::Broken(_) => HttpError::bad_request("The body of the request broke off."),
+        BodyError::Unreadable(error) => {
+            tracing::error!(%error, "the pieces of an upload can't be read");
+            HttpError::internal()
+        }
+    }
+}
+
+/// Runs a change of the server's own books to its end, whatever becomes of the connection.
+pub async fn to_its_end<T: Send + 'static>(
+    db: &crate::db::Db,
+    change: impl Future<Output = Result<T, HttpError>> + Send + 'static,
+) -> Result<T, HttpError> {
+    db.work(change).await.unwrap_or_else(broken_down)
+}
+
 /// A body that must be small, whole. Errors: 413 over `bytes_max`, 408 when the client stops sending, 400 when it breaks off.
 async fn small_body(mut body: RequestBody, bytes_max: usize) -> Result<Bytes, HttpError> {
     // Nearly always one frame, which then is the body.
     let mut whole = Bytes::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| match error {
-            BodyError::Idle => idle(),
-            BodyError::Broken(_) => HttpError::bad_request("The body of the request broke off."),
-        })?;
+        let frame = frame.map_err(broken_body)?;
         let Ok(data) = frame.into_data() else { continue };
         if whole.len() + data.len() > bytes_max {
             let text = format!("The body of this request may have {bytes_max} bytes at most.");

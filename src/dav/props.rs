@@ -1,6 +1,8 @@
 //! Properties of a resource as XML: the live ones, computed here, and the dead ones, as they were stored
 //! (RFC 4918 section 15, RFC 4331, RFC 3744 section 5, RFC 5397, RFC 3253 section 3.1.5).
 
+pub mod cloud;
+
 use std::sync::Arc;
 
 use commonhold_acl::{self as acl, Effective, ItemKind, Operation, Permission};
@@ -76,11 +78,19 @@ pub enum Live {
     CTag,
     /// Which of the states of a file is the present one (RFC 3253 section 3.2.1).
     CheckedIn,
+    /// What the clients of ownCloud and Nextcloud know a resource by, on every site.
+    CloudId,
+    /// The same on this site.
+    CloudFileId,
+    /// What the caller may do, a letter each.
+    CloudPermissions,
+    /// Bytes of a file.
+    CloudSize,
 }
 
 impl Live {
     /// Every one, with its local name; those of RFC 4918 itself come with `allprop`, the others only when asked for.
-    const ALL: [(Self, &'static str); 25] = [
+    const ALL: [(Self, &'static str); 29] = [
         (Self::CreationDate, "creationdate"),
         (Self::DisplayName, "displayname"),
         (Self::ContentLength, "getcontentlength"),
@@ -106,11 +116,16 @@ impl Live {
         (Self::SyncToken, "sync-token"),
         (Self::CTag, "getctag"),
         (Self::CheckedIn, "checked-in"),
+        (Self::CloudId, "id"),
+        (Self::CloudFileId, "fileid"),
+        (Self::CloudPermissions, "permissions"),
+        (Self::CloudSize, "size"),
     ];
 
     fn namespace(self) -> &'static str {
         match self {
             Self::CTag => NS_CALENDAR_SERVER,
+            Self::CloudId | Self::CloudFileId | Self::CloudPermissions | Self::CloudSize => cloud::NS,
             _ => DAV,
         }
     }
@@ -153,7 +168,11 @@ impl Live {
             | Self::VersionHistory
             | Self::SyncToken
             | Self::CTag
-            | Self::CheckedIn => false,
+            | Self::CheckedIn
+            | Self::CloudId
+            | Self::CloudFileId
+            | Self::CloudPermissions
+            | Self::CloudSize => false,
         }
     }
 
@@ -195,6 +214,10 @@ pub struct Resource<'a> {
     pub locks: &'a [(Arc<Lock>, String)],
     /// Its list of entries, if asked for.
     pub acl: Option<&'a List>,
+    /// The entity tag of a collection that is none of the tree's, if asked for.
+    pub stand_in: Option<&'a str>,
+    /// What tells this site from others.
+    pub site: &'a str,
     /// From where on it can be followed, if asked for and the caller may.
     pub sync_token: Option<&'a str>,
     /// The number of a file's present state, if asked for.
@@ -231,7 +254,10 @@ impl Resource<'_> {
     pub fn has(&self, live: Live) -> bool {
         match live {
             Live::ResourceType | Live::DisplayName | Live::SupportedLock | Live::LockDiscovery => true,
-            Live::CreationDate | Live::Etag | Live::LastModified => self.node.is_some(),
+            Live::CreationDate | Live::LastModified => self.node.is_some(),
+            Live::Etag => self.node.is_some() || self.stand_in.is_some(),
+            Live::CloudId | Live::CloudFileId | Live::CloudPermissions => true,
+            Live::CloudSize => !self.is_collection(),
             Live::ContentLength | Live::ContentType | Live::VersionHistory => !self.is_collection(),
             Live::CheckedIn => self.version.is_some(),
             Live::QuotaAvailable | Live::QuotaUsed => self.room.is_some() && self.is_collection(),
@@ -305,6 +331,11 @@ impl Resource<'_> {
                 let href = self.node.map(|node| versions::history_href(node.id));
                 privileges::write_hrefs(w, name, href.as_deref());
             }
+            Live::CloudId => w.element(name, &cloud::id(self)),
+            Live::CloudFileId => w.element(name, &cloud::file_id(self)),
+            Live::CloudPermissions => w.element(name, &cloud::permissions(self)),
+            Live::CloudSize => w.element(name, &self.node.map_or(0, |node| node.size).to_string()),
+            Live::Etag if self.node.is_none() => w.dav("getetag", self.stand_in.unwrap_or_default()),
             Live::CreationDate | Live::ContentLength | Live::ContentType | Live::Etag | Live::LastModified => {
                 let Some(node) = self.node else { return };
                 match live {

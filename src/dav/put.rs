@@ -15,6 +15,7 @@ use super::conditions::{Conditions, View};
 use super::engine::{self, Errand, Upload};
 use super::get::validators;
 use super::headers::{ExpectedLength, Header, OcMtime, has_content_range};
+use super::props::cloud;
 use super::{Deed, Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded_briefly, taken};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
@@ -74,6 +75,9 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let mut answer =
         reply::empty(if created.load(Ordering::Acquire) { StatusCode::CREATED } else { StatusCode::NO_CONTENT });
     validators(answer.headers_mut(), &node);
+    // Nextcloud's client takes an upload without it for failed.
+    let known_by = HeaderValue::try_from(cloud::id_of(&node, &x.app.site)).expect("an id is ASCII");
+    answer.headers_mut().insert(HeaderName::from_static("oc-fileid"), known_by);
     if has_mtime {
         answer.headers_mut().insert(HeaderName::from_static("x-oc-mtime"), HeaderValue::from_static("accepted"));
     }

@@ -9,6 +9,7 @@ pub mod app_password;
 pub mod department;
 pub mod device;
 pub mod group;
+pub mod login_flow;
 mod name;
 pub mod organization;
 pub mod policy;

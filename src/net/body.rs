@@ -2,6 +2,7 @@
 //! telling the connection how far they are.
 
 use std::{
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -9,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::Stream;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -23,6 +25,8 @@ use super::{activity::Activity, stream::LINGER};
 pub struct RequestBody {
     /// `None` once it has failed or ended.
     incoming: Option<Incoming>,
+    /// What the server itself has put together, instead of what a client sends.
+    made: Option<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>>,
     activity: Arc<Activity>,
     patience: Duration,
     http2: bool,
@@ -41,11 +45,20 @@ pub enum BodyError {
     /// The connection broke or the body is malformed.
     #[error("the body broke off: {0}")]
     Broken(#[from] hyper::Error),
+    /// What the server has put together can't be read.
+    #[error("the bytes can't be read: {0}")]
+    Unreadable(io::Error),
 }
 
 impl RequestBody {
     pub(super) fn new(incoming: Incoming, activity: Arc<Activity>, patience: Duration, http2: bool) -> Self {
-        Self { incoming: Some(incoming), activity, patience, http2, waiting_since: None, timer: None }
+        Self { incoming: Some(incoming), made: None, activity, patience, http2, waiting_since: None, timer: None }
+    }
+
+    /// The same request with a body that the server itself has put together.
+    pub fn instead(mut self, bytes: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
+        self.made = Some(Box::pin(bytes));
+        self
     }
 
     /// Whether the reader has waited too long.
@@ -70,6 +83,10 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(made) = &mut self.made {
+            let frame = |bytes: io::Result<Bytes>| bytes.map(Frame::data).map_err(BodyError::Unreadable);
+            return made.as_mut().poll_next(context).map(|next| next.map(frame));
+        }
         let Some(incoming) = &mut self.incoming else {
             return Poll::Ready(None);
         };
@@ -95,17 +112,20 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+        self.made.is_none() && self.incoming.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        match (&self.made, &self.incoming) {
+            (Some(_), _) => SizeHint::default(),
+            (None, incoming) => incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint),
+        }
     }
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if self.is_end_stream() {
+        if self.incoming.as_ref().is_none_or(Body::is_end_stream) {
             return;
         }
         self.activity.body_left();

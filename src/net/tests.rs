@@ -107,7 +107,7 @@ async fn echo(request: Request<RequestBody>) -> Result<Response<Full<Bytes>>, In
     Ok(match request.into_body().collect().await {
         Ok(body) => Response::new(Full::new(body.to_bytes())),
         Err(BodyError::Idle) => status(StatusCode::REQUEST_TIMEOUT),
-        Err(BodyError::Broken(_)) => status(StatusCode::BAD_REQUEST),
+        Err(BodyError::Broken(_) | BodyError::Unreadable(_)) => status(StatusCode::BAD_REQUEST),
     })
 }
 

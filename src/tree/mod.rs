@@ -204,6 +204,11 @@ pub async fn locate(tx: &mut impl Reads, root: NodeId, names: &[Name]) -> Result
     Ok(Located { chain, missing, share })
 }
 
+/// The rows of a content that something else than a file names.
+pub(crate) async fn insert_content(tx: &mut WriteTx, content: &change::Fresh, now: Moment) -> Result<(), DbError> {
+    sql::insert_content(tx.conn(), content, now).await
+}
+
 /// The bytes of a content, when they are kept in the database; `None` when they are in the blob store.
 ///
 /// Errors: [`TreeError::Damaged`].

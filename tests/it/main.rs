@@ -12,6 +12,7 @@ mod audit;
 mod backup;
 mod channels;
 mod cli;
+mod cloud;
 mod conditions;
 mod connect;
 mod copymove;

@@ -79,6 +79,11 @@ impl Follow {
     }
 }
 
+/// What names a view: another one for another view.
+pub fn view_id(view: &View) -> ViewId {
+    token::name(view).0
+}
+
 /// The views of these ids, in their order. `None` when one is not known any more.
 pub async fn views(tx: &mut impl Reads, ids: &[ViewId]) -> Result<Option<Vec<View>>, DbError> {
     let mut views = Vec::with_capacity(ids.len());

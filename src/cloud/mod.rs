@@ -1,0 +1,186 @@
+//! The doors by which the clients of Nextcloud and ownCloud come in, as they are.
+//!
+//! Here: which URL is which ([`Place`]); the same tree under their URLs ([`door`]); what they ask of a server besides ([`ocs`]); uploads in
+//! pieces ([`upload`]); a login on a page ([`login`]). No rule of its own: everything goes through the verbs of `dav/`, by the same guard. docs/clients/nextcloud.md.
+
+mod door;
+pub mod login;
+mod ocs;
+mod upload;
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Method, StatusCode};
+
+use crate::app::App;
+use crate::dav::{self, Exchange};
+use crate::error::HttpError;
+use crate::guard::Caller;
+use crate::net::RequestBody;
+use crate::path::{RelPath, decode_segment};
+use crate::reply::Reply;
+use crate::trail::Trace;
+use door::Door;
+
+/// What a URL of theirs leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// What server this is, for everybody.
+    Status,
+    /// Capabilities and who somebody is: the path below `/ocs/v1.php/` or `/ocs/v2.php/`, and which of them.
+    Ocs {
+        /// 1 or 2.
+        version: u8,
+        /// What is asked for.
+        about: String,
+    },
+    /// A step of a login on a page.
+    Login(login::Step),
+    /// The tree, below this many segments of the path; whose it is called there, if anybody's.
+    Files {
+        /// Segments of the path that aren't the tree's.
+        above: usize,
+        /// A user's name.
+        user: Option<String>,
+    },
+    /// The pieces of somebody's uploads: the segments below.
+    Uploads {
+        /// A user's name.
+        user: String,
+        /// The upload, and the piece.
+        below: Vec<String>,
+    },
+}
+
+/// The most segments of a path that are looked at.
+const SEGMENTS_MAX: usize = 8;
+
+/// What the path of a request is, if it is one of theirs.
+pub fn place(path: &str) -> Option<Place> {
+    let path = path.strip_prefix("/index.php").unwrap_or(path);
+    if let Some(step) = login::step(path) {
+        return Some(Place::Login(step));
+    }
+    if path == "/status.php" {
+        return Some(Place::Status);
+    }
+    if let Some(about) = path.strip_prefix("/ocs/v1.php/") {
+        return Some(Place::Ocs { version: 1, about: about.to_owned() });
+    }
+    if let Some(about) = path.strip_prefix("/ocs/v2.php/") {
+        return Some(Place::Ocs { version: 2, about: about.to_owned() });
+    }
+    let below = path.strip_prefix("/remote.php/")?;
+    let segments: Vec<String> = below
+        .split('/')
+        .take(SEGMENTS_MAX)
+        .map(|one| decode_segment(one).map(Into::into))
+        .collect::<Result<_, _>>()
+        .ok()?;
+    match segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["webdav", ..] => Some(Place::Files { above: 2, user: None }),
+        ["dav", "files", user, ..] if !user.is_empty() => {
+            Some(Place::Files { above: 4, user: Some((*user).to_owned()) })
+        }
+        ["dav", "uploads", user, below @ ..] if !user.is_empty() => {
+            let below = below.iter().filter(|one| !one.is_empty()).map(|one| (*one).to_owned()).collect();
+            Some(Place::Uploads { user: (*user).to_owned(), below })
+        }
+        _ => None,
+    }
+}
+
+impl Place {
+    /// Whether everybody may ask, without a login.
+    pub fn is_open(&self, method: &Method) -> bool {
+        match self {
+            Self::Status => true,
+            Self::Files { .. } => method == Method::OPTIONS,
+            Self::Login(_) | Self::Ocs { .. } | Self::Uploads { .. } => false,
+        }
+    }
+}
+
+/// What everybody may know.
+pub fn open(place: &Place) -> Reply {
+    match place {
+        Place::Status => ocs::status(),
+        Place::Login(_) | Place::Ocs { .. } | Place::Files { .. } | Place::Uploads { .. } => {
+            let mut reply = crate::reply::empty(StatusCode::OK);
+            dav::compliance(reply.headers_mut(), http::HeaderValue::from_static(dav::ALLOW_ANY));
+            reply
+        }
+    }
+}
+
+/// Answers somebody who has logged in.
+///
+/// Errors: 404 below another person's name; otherwise those of the verb.
+pub async fn answer(
+    app: Arc<App>,
+    trace: Arc<Trace>,
+    caller: Caller,
+    place: Place,
+    (head, body): (Parts, RequestBody),
+) -> Result<Reply, HttpError> {
+    match place {
+        Place::Status => Ok(ocs::status()),
+        Place::Login(_) => Err(HttpError::not_found()),
+        Place::Ocs { version, about } => ocs::answer(&app, &caller, version, &about, head.uri.query()).await,
+        Place::Files { above, user } => {
+            confirm_own(&caller, user.as_deref())?;
+            let mut head = head;
+            let door = Door::of(head.uri.path(), above);
+            let path = door.enter(&mut head)?;
+            let method = head.method.clone();
+            let x = Exchange { app, caller, now: trace.at, head, path, trace };
+            dav::handle(x, body).await.map(|reply| door.leave(&method, reply))
+        }
+        Place::Uploads { user, below } => {
+            confirm_own(&caller, Some(&user))?;
+            let x = Exchange { app, caller, now: trace.at, head, path: RelPath::root(), trace };
+            upload::answer(x, &below, body).await
+        }
+    }
+}
+
+/// Below a name is what its bearer sees, and nobody else has a door there.
+fn confirm_own(caller: &Caller, user: Option<&str>) -> Result<(), HttpError> {
+    let is_own =
+        user.is_none_or(|user| crate::path::Name::parse(user).is_ok_and(|name| name.key().as_str() == caller.user.key));
+    if is_own { Ok(()) } else { Err(HttpError::not_found()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_urls_of_the_clients_are_known() {
+        let files = |above, user: Option<&str>| Some(Place::Files { above, user: user.map(str::to_owned) });
+        assert_eq!(place("/status.php"), Some(Place::Status));
+        assert_eq!(place("/index.php/status.php"), Some(Place::Status));
+        assert_eq!(place("/remote.php/webdav"), files(2, None));
+        assert_eq!(place("/remote.php/webdav/a/b"), files(2, None));
+        assert_eq!(place("/remote.php/dav/files/ana/Projects/"), files(4, Some("ana")));
+        assert_eq!(place("/remote.php/dav/files/ana%40example.org"), files(4, Some("ana@example.org")));
+        let about = "cloud/capabilities".to_owned();
+        assert_eq!(place("/ocs/v2.php/cloud/capabilities"), Some(Place::Ocs { version: 2, about }));
+        let below = vec!["4711".to_owned(), ".file".to_owned()];
+        assert_eq!(place("/remote.php/dav/uploads/ana/4711/.file"), Some(Place::Uploads { user: "ana".into(), below }));
+        for other in
+            ["/", "/dav/", "/remote.php/", "/remote.php/dav/", "/remote.php/dav/files/", "/remote.php/caldav/x"]
+        {
+            assert_eq!(place(other), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_panics(path in "(/index.php)?/(remote.php|ocs/v1.php|dav)?(/(dav|files|uploads|webdav|%[0-9A-F]{0,2}|[a-z.]{0,4})){0,9}") {
+            let _ = place(&path);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Uploads in pieces as those clients make them: MKCOL begins one, PUT brings the pieces, MOVE of `.file` makes the file of them, DELETE gives up.
+//!
+//! The MOVE is a PUT of all pieces to its `Destination`: the same guard, conditions, quota and record.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::{Method, StatusCode};
+use http_body_util::BodyExt;
+
+use super::door::Door;
+use super::{Place, place};
+use crate::app::App;
+use crate::blobs::INLINE_BYTES_MAX;
+use crate::contents::proof;
+use crate::dav::{self, Exchange};
+use crate::error::HttpError;
+use crate::net::RequestBody;
+use crate::reply::{self, Reply};
+use crate::tree::change::Fresh;
+use crate::uploads::{self, Part};
+
+/// The name whose MOVE puts the pieces together.
+const WHOLE: &str = ".file";
+
+/// `below`: the name of the upload, and that of a piece.
+///
+/// Errors: 404 for an upload that isn't there; 405 for another verb; 400 for names that are none, or when the pieces are not as many bytes as
+/// `OC-Total-Length` says; those of PUT.
+pub async fn answer(x: Exchange, below: &[String], body: RequestBody) -> Result<Reply, HttpError> {
+    let below: Vec<&str> = below.iter().map(String::as_str).collect();
+    match (x.head.method.as_str(), below.as_slice()) {
+        ("MKCOL", [upload]) => {
+            let (db, user, now) = (x.app.db.clone(), x.caller.user.id, x.now);
+            let upload = (*upload).to_owned();
+            dav::to_its_end(&db.clone(), async move {
+                let mut tx = db.write().await?;
+                uploads::begin(&mut tx, user, &upload, now).await?;
+                Ok(tx.commit().await?)
+            })
+            .await?;
+            Ok(reply::empty(StatusCode::CREATED))
+        }
+        ("PUT", [upload, piece]) => take(x, upload, piece, body).await,
+        ("MOVE", [upload, WHOLE]) => put_together(x, upload, body).await,
+        ("DELETE", [upload]) => {
+            let found = end(&x.app, x.caller.user.id, upload).await?;
+            if found { Ok(reply::empty(StatusCode::NO_CONTENT)) } else { Err(HttpError::not_found()) }
+        }
+        ("PROPFIND", [upload]) => {
+            uploads::parts(&mut x.app.db.read().await?, x.caller.user.id, upload, x.now).await?;
+            Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "The pieces of an upload are not listed."))
+        }
+        _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "An upload takes pieces and nothing else.")),
+    }
+}
+
+async fn end(app: &Arc<App>, user: crate::ids::UserId, upload: &str) -> Result<bool, HttpError> {
+    let (db, upload) = (app.db.clone(), upload.to_owned());
+    dav::to_its_end(&db.clone(), async move {
+        let mut tx = db.write().await?;
+        let found = uploads::end(&mut tx, user, &upload).await?;
+        tx.commit().await?;
+        Ok(found)
+    })
+    .await
+}
+
+/// A piece.
+async fn take(x: Exchange, upload: &str, piece: &str, mut body: RequestBody) -> Result<Reply, HttpError> {
+    // Before anything is stored: the upload is there, and the names are.
+    uploads::confirm_name(piece)?;
+    let parts = uploads::parts(&mut x.app.db.read().await?, x.caller.user.id, upload, x.now).await?;
+    let others: u64 = parts.iter().filter(|part| part.name != piece).map(|part| part.size).sum();
+    let room = x.app.config.limits.upload_bytes_max.saturating_sub(others);
+    let announced: Option<u64> = x.head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let min_free = x.app.config.storage.min_free_bytes;
+    if announced.unwrap_or(0) > room {
+        return Err(dav::too_large(x.app.config.limits.upload_bytes_max));
+    }
+    if x.app.blobs.free_bytes()? < announced.unwrap_or(0).saturating_add(min_free) {
+        return Err(crate::blobs::BlobError::Full.into());
+    }
+    let mut staged = x.app.blobs.stage();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(dav::broken_body)?.into_data() else { continue };
+        if staged.size() + data.len() as u64 > room {
+            return Err(dav::too_large(x.app.config.limits.upload_bytes_max));
+        }
+        staged.write(data).await?;
+    }
+    if announced.is_some_and(|bytes| bytes != staged.size()) {
+        return Err(HttpError::bad_request("Another number of bytes came than was announced."));
+    }
+    let content = Fresh::from(staged.finish().await?);
+    let (db, user, now) = (x.app.db.clone(), x.caller.user.id, x.now);
+    let (upload, piece, etag) = (upload.to_owned(), piece.to_owned(), format!("\"{}\"", content.id));
+    dav::to_its_end(&db.clone(), async move {
+        let mut tx = db.write().await?;
+        uploads::add(&mut tx, (user, &upload), &piece, &content, now).await?;
+        Ok(tx.commit().await?)
+    })
+    .await?;
+    let mut reply = reply::empty(StatusCode::CREATED);
+    let etag = HeaderValue::try_from(etag).expect("the id of a content is ASCII");
+    reply.headers_mut().insert(http::header::ETAG, etag);
+    Ok(reply)
+}
+
+/// The file of all pieces.
+async fn put_together(x: Exchange, upload: &str, body: RequestBody) -> Result<Reply, HttpError> {
+    let user = x.caller.user.id;
+    let parts = uploads::parts(&mut x.app.db.read().await?, user, upload, x.now).await?;
+    let bytes: u64 = parts.iter().map(|part| part.size).sum();
+    let total = x.head.headers.get("oc-total-length").map(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if total.is_some_and(|total| total != Some(bytes)) {
+        let text = format!("The pieces have {bytes} bytes together, and another number was announced.");
+        return Err(HttpError::bad_request(text));
+    }
+    let Exchange { app, caller, now, mut head, trace, .. } = x;
+    let destination = head.headers.get("destination").and_then(|value| value.to_str().ok());
+    let destination = destination.ok_or_else(|| HttpError::bad_request("The header `Destination` is missing."))?;
+    let destination = match destination.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]).to_owned(),
+        None => destination.to_owned(),
+    };
+    let Some(Place::Files { above, user: named }) = place(&destination) else {
+        return Err(HttpError::bad_request("The header `Destination` leads to no file."));
+    };
+    super::confirm_own(&caller, named.as_deref())?;
+    let plain = destination.strip_prefix("/index.php").unwrap_or(&destination);
+    let door = Door::of(plain, above);
+    head.uri =
+        http::Uri::try_from(plain).map_err(|_| HttpError::bad_request("The header `Destination` is malformed."))?;
+    let path = door.enter(&mut head)?;
+    head.method = Method::PUT;
+    for name in ["destination", "overwrite", "depth", "oc-total-length"] {
+        head.headers.remove(name);
+    }
+    head.headers.insert(CONTENT_LENGTH, bytes.into());
+    let body = body.instead(read(Arc::clone(&app), parts));
+    let y = Exchange { app: Arc::clone(&app), caller, now, head, path, trace };
+    let reply = dav::handle(y, body).await?;
+    end(&app, user, upload).await?;
+    Ok(door.leave(&Method::PUT, reply))
+}
+
+/// The bytes of the pieces, one after the other.
+fn read(app: Arc<App>, parts: Vec<Part>) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send {
+    let pieces = stream::iter(parts).then(move |part| {
+        let app = Arc::clone(&app);
+        async move {
+            if part.size <= INLINE_BYTES_MAX as u64
+                && let Some(bytes) = app.tree.inline_bytes(&app.db, part.content).await.map_err(io::Error::other)?
+            {
+                return Ok(stream::iter([Ok(bytes)]).boxed());
+            }
+            let about = "a piece of an upload".to_owned();
+            let stores = (&app.db, &app.blobs);
+            let read = proof::read(stores, (part.content, part.size), 0..part.size, about);
+            Ok::<_, io::Error>(Box::pin(read).await.map_err(io::Error::other)?.boxed())
+        }
+    });
+    pieces.try_flatten()
+}

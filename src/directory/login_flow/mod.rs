@@ -1,0 +1,96 @@
+//! Clients that wait for somebody to log in on a page, as those of Nextcloud do (its login flow, version 2): a client begins, shows its user the page,
+//! and asks until he has logged in there. It is given an app password of its own, as a registered device.
+
+mod sql;
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::app_password::Credential;
+use super::name::DirectoryName;
+use super::secret::{Secret, random};
+use super::user::{self, User};
+use super::{Administrator, DirectoryError, device};
+use crate::clock::Moment;
+use crate::db::{DbError, Reads, WriteTx};
+
+/// How long a client waits at most.
+pub const WAITS: Duration = Duration::from_secs(20 * 60);
+/// Clients that wait at a time; the oldest give way.
+pub const WAITING_MAX: i64 = 1_000;
+/// Characters of each token, 5 bits each.
+const TOKEN_CHARS: usize = 32;
+/// Characters of what a client calls itself.
+const AGENT_CHARS_MAX: usize = 48;
+/// Devices of one name, told apart by a number.
+const SAME_NAME_MAX: u32 = 99;
+
+/// What a client is given when it begins.
+#[derive(Debug)]
+pub struct Begun {
+    /// Part of the page's URL.
+    pub page: Secret,
+    /// By which it asks.
+    pub poll: Secret,
+}
+
+fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
+/// A client begins to wait. `agent`: what it calls itself.
+pub async fn begin(tx: &mut WriteTx, agent: &str, now: Moment) -> Result<Begun, DbError> {
+    let token = || Secret::new(random(TOKEN_CHARS).to_string());
+    let begun = Begun { page: token(), poll: token() };
+    let agent: String = agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect();
+    let agent = if agent.trim().is_empty() { "A client" } else { agent.trim() };
+    sql::make_room(tx.conn(), now, WAITING_MAX).await?;
+    let hashes = (hash(begun.page.reveal()), hash(begun.poll.reveal()));
+    sql::insert(tx.conn(), hashes, agent, now.plus(WAITS)).await?;
+    Ok(begun)
+}
+
+/// What the client calls itself that waits for somebody on this page; `None` when none does.
+pub async fn waiting(reads: &mut impl Reads, page: &str, now: Moment) -> Result<Option<String>, DbError> {
+    sql::waiting(reads.conn(), hash(page), now).await
+}
+
+/// Somebody has logged in on the page. Gives whether a client waits there for him.
+pub async fn grant(tx: &mut WriteTx, user: &User, page: &str, now: Moment) -> Result<bool, DbError> {
+    sql::grant(tx.conn(), hash(page), user.id, now).await
+}
+
+/// What a client is given that asks when somebody has logged in: it is registered as his device then.
+#[derive(Debug)]
+pub struct Granted {
+    /// Who has logged in.
+    pub user: User,
+    /// What the device is called.
+    pub device: String,
+    /// Its app password.
+    pub secret: Secret,
+}
+
+/// Answers a client that asks by its token, once. `None`: nobody has logged in yet, or may no more; or no client waits by it.
+///
+/// Errors: those of [`device::add`].
+pub async fn ask(tx: &mut WriteTx, poll: &str, now: Moment) -> Result<Option<Granted>, DirectoryError> {
+    let Some((user, agent)) = sql::granted(tx.conn(), hash(poll), now).await? else { return Ok(None) };
+    let Some(user) = user::by_id(tx, user).await?.filter(User::may_log_in) else { return Ok(None) };
+    let by = Administrator::acting(tx, user.clone()).await?;
+    tx.protect().await?;
+    sql::end(tx.conn(), hash(poll)).await?;
+    let credential = Credential::fresh();
+    for number in 1..=SAME_NAME_MAX {
+        let name = if number == 1 { agent.clone() } else { format!("{agent} ({number})") };
+        let name = DirectoryName::of_device(&name.replace(['/', '\\'], " "))?;
+        match device::add(tx, &by, &user, &name, &credential, now).await {
+            Err(DirectoryError::DeviceTaken { .. } | DirectoryError::LabelTaken { .. }) => continue,
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        return Ok(Some(Granted { user, device: name.as_str().to_owned(), secret: credential.shown() }));
+    }
+    Err(DirectoryError::DeviceTaken { user: user.name.clone(), device: agent })
+}

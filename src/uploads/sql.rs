@@ -1,0 +1,93 @@
+//! The statements of uploads in pieces.
+
+use super::Part;
+use crate::clock::Moment;
+use crate::db::{Conn, DbError, Row, query, query_scalar};
+use crate::ids::{ContentId, UserId};
+
+type Result<T> = std::result::Result<T, DbError>;
+
+pub(super) async fn count(conn: &mut Conn, user: UserId) -> Result<i64> {
+    query_scalar("select count(*) from upload where user_id = ?").bind(user.0).fetch_one(conn).await
+}
+
+/// Whether the name was free.
+pub(super) async fn insert(conn: &mut Conn, user: UserId, name: &str, expires: Moment) -> Result<bool> {
+    let insert =
+        query("insert into upload (user_id, name, expires_at) values (?, ?, ?) on conflict (user_id, name) do nothing");
+    Ok(insert.bind(user.0).bind(name).bind(expires.0).execute(conn).await?.rows_affected() == 1)
+}
+
+pub(super) async fn find(conn: &mut Conn, user: UserId, name: &str, now: Moment) -> Result<Option<i64>> {
+    query_scalar("select id from upload where user_id = ? and name = ? and expires_at > ?")
+        .bind(user.0)
+        .bind(name)
+        .bind(now.0)
+        .fetch_optional(conn)
+        .await
+}
+
+pub(super) async fn count_parts(conn: &mut Conn, upload: i64) -> Result<i64> {
+    query_scalar("select count(*) from upload_part where upload_id = ?").bind(upload).fetch_one(conn).await
+}
+
+pub(super) async fn put_part(
+    conn: &mut Conn,
+    upload: i64,
+    name: &str,
+    (content, size): (ContentId, u64),
+) -> Result<()> {
+    query(
+        "delete from upload_part where upload_id = ? and name = ?;
+         insert into upload_part (upload_id, name, content_id, size) values (?, ?, ?, ?)",
+    )
+    .bind(upload)
+    .bind(name)
+    .bind(upload)
+    .bind(name)
+    .bind(content.0.as_bytes().as_slice())
+    .bind(size.cast_signed())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn prolong(conn: &mut Conn, upload: i64, expires: Moment) -> Result<()> {
+    query("update upload set expires_at = ? where id = ?").bind(expires.0).bind(upload).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn parts(conn: &mut Conn, upload: i64) -> Result<Vec<Part>> {
+    let rows = query("select name, content_id, size from upload_part where upload_id = ? order by name");
+    let part = |row: &Row| {
+        let id = uuid::Uuid::from_slice(row.try_get::<&[u8]>(1)?)
+            .map_err(|_| DbError::Statement("a content's id has not 16 bytes".into()))?;
+        Ok(Part { name: row.try_get(0)?, content: ContentId(id), size: row.try_get::<i64>(2)?.unsigned_abs() })
+    };
+    rows.bind(upload).fetch_all(conn).await?.iter().map(part).collect()
+}
+
+/// Whether there was one.
+pub(super) async fn delete(conn: &mut Conn, user: UserId, name: &str) -> Result<bool> {
+    query("delete from upload_part where upload_id in (select id from upload where user_id = ? and name = ?)")
+        .bind(user.0)
+        .bind(name)
+        .execute(&mut *conn)
+        .await?;
+    let done = query("delete from upload where user_id = ? and name = ?").bind(user.0).bind(name).execute(conn).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// How many were given up.
+pub(super) async fn sweep(conn: &mut Conn, now: Moment, limit: i64) -> Result<u64> {
+    query(
+        "delete from upload_part where upload_id in (select id from upload where expires_at <= ? order by id limit ?)",
+    )
+    .bind(now.0)
+    .bind(limit)
+    .execute(&mut *conn)
+    .await?;
+    let done =
+        query("delete from upload where id in (select id from upload where expires_at <= ? order by id limit ?)");
+    Ok(done.bind(now.0).bind(limit).execute(conn).await?.rows_affected())
+}

@@ -1,0 +1,188 @@
+//! The doors of Nextcloud's and ownCloud's clients: their URLs, uploads in pieces, login on a page. The clients themselves: `litmus/nextcloud.sh`.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::site::xml::Multistatus;
+use crate::site::{Client, Depth, Site, asking_for, dav};
+
+const OC: &str = "http://owncloud.org/ns";
+
+fn oc(local: &str) -> String {
+    format!("{{{OC}}}{local}")
+}
+
+fn shared() -> (Site, Client, Client) {
+    let site = Site::start();
+    let [ana, ben] = site.team("Projects", [("ana", "collaborator"), ("ben", "viewer")]);
+    (site, ana, ben)
+}
+
+#[test]
+fn a_server_says_what_it_is_and_who_asks() {
+    let (site, ana, _) = shared();
+    let status = site.anonymous().raw("GET", "/status.php").send().status(200);
+    assert!(status.text().contains(r#""installed":true"#), "{}", status.told());
+    site.anonymous().raw("GET", "/ocs/v1.php/cloud/user?format=json").send().status(401).header("www-authenticate");
+    for version in ["v1", "v2"] {
+        let user = ana.raw("GET", &format!("/ocs/{version}.php/cloud/user?format=json")).send().status(200);
+        let user: serde_json::Value = serde_json::from_str(user.text()).unwrap();
+        assert_eq!(user["ocs"]["data"]["id"], "ana");
+        assert_eq!(user["ocs"]["meta"]["statuscode"], if version == "v1" { 100 } else { 200 });
+        let xml = ana.raw("GET", &format!("/ocs/{version}.php/cloud/capabilities")).send().status(200);
+        assert!(xml.text().contains("<chunking>1.0</chunking>"), "{}", xml.told());
+    }
+    ana.raw("GET", "/ocs/v2.php/apps/other?format=json").send().status(404);
+    ana.raw("GET", "/ocs/v1.php/apps/other?format=json").send().status(200);
+}
+
+/// The same tree under the client's own URLs; every answer names these.
+#[test]
+fn the_tree_is_there_under_their_urls() {
+    let (_site, ana, ben) = shared();
+    ana.put("/Projects/a.txt", "one").status(201);
+    for door in ["/remote.php/dav/files/ana", "/remote.php/webdav"] {
+        ana.raw("GET", &format!("{door}/Projects/a.txt")).send().status(200).body("one");
+        let listed = ana.raw("PROPFIND", &format!("{door}/Projects/")).with("Depth", "1").send().status(207);
+        let found = Multistatus::parse(listed.text());
+        let hrefs: Vec<&String> = found.responses.keys().collect();
+        assert_eq!(hrefs, [&format!("{door}/Projects/"), &format!("{door}/Projects/a.txt")]);
+        ana.raw("MKCOL", &format!("{door}/Projects/new")).send().status(201);
+        let to = format!("http://{}{door}/Projects/new/b%20c.txt", ana.host());
+        ana.raw("MOVE", &format!("{door}/Projects/a.txt")).with("Destination", to).send().status(201);
+        ana.raw("COPY", &format!("{door}/Projects/new/b%20c.txt"))
+            .with("Destination", format!("{door}/Projects/a.txt"))
+            .send()
+            .status(201);
+        let etag = ana.get("/Projects/a.txt").etag();
+        let condition = format!("<{door}/Projects/a.txt> ([{etag}])");
+        ana.raw("PUT", &format!("{door}/Projects/a.txt")).with("If", condition).body("one").send().status(204);
+        ana.raw("PUT", &format!("{door}/Projects/a.txt"))
+            .with("If", format!("<{door}/Projects/a.txt> ([\"other\"])"))
+            .body("two")
+            .send()
+            .status(412);
+        ana.raw("DELETE", &format!("{door}/Projects/new")).send().status(204);
+    }
+    // Below another person's name there is nothing, and his rights are nobody else's.
+    ben.raw("GET", "/remote.php/dav/files/ana/Projects/a.txt").send().status(404);
+    ben.raw("PUT", "/remote.php/dav/files/ben/Projects/a.txt").body("mine").send().status(403);
+    ana.raw("GET", "/remote.php/dav/files/ana/%2e%2e/Projects/a.txt").send().status_in(&[400, 404]);
+}
+
+#[test]
+fn rights_and_ids_are_told_as_the_clients_know_them() {
+    let (_site, ana, ben) = shared();
+    ana.mkcol("/Projects/plans").status(201);
+    ana.put("/Projects/plans/a.txt", "one").status(201);
+    let names = [oc("permissions"), oc("id"), oc("fileid"), oc("size"), dav("getetag")];
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let told =
+        |who: &Client, path: &str| who.propfind(path, Depth::Zero, &asking_for(&names)).multistatus().only().clone();
+    assert_eq!(told(&ana, "/Projects/plans/a.txt").value(&oc("permissions")), "RGDNVW");
+    assert_eq!(told(&ana, "/Projects/plans/").value(&oc("permissions")), "RGDNVCK");
+    assert_eq!(told(&ana, "/Projects/").value(&oc("permissions")), "RGCK");
+    assert_eq!(told(&ben, "/Projects/plans/a.txt").value(&oc("permissions")), "G");
+    assert_eq!(told(&ben, "/Projects/").value(&oc("permissions")), "G");
+    let file = told(&ana, "/Projects/plans/a.txt");
+    assert_eq!(file.value(&oc("size")), "3");
+    assert!(file.value(&oc("id")).starts_with(&format!("{:0>8}oc", file.value(&oc("fileid")))));
+    let put = ana.put("/Projects/plans/a.txt", "two").status(204);
+    assert_eq!(put.header("oc-fileid"), file.value(&oc("id")));
+    // The tag of what is above all shares changes with anything below, and with what is seen.
+    let top = |who: &Client| told(who, "/").value(&dav("getetag")).to_owned();
+    let before = top(&ben);
+    assert_eq!(top(&ben), before);
+    ana.put("/Projects/plans/a.txt", "three").status(204);
+    assert_ne!(top(&ben), before);
+    assert_eq!(told(&ben, "/").value(&oc("permissions")), "G");
+}
+
+#[test]
+fn a_file_comes_in_pieces_and_survives_a_restart() {
+    let (mut site, ana, ben) = shared();
+    let (one, two) = (vec![b'1'; 300_000], vec![b'2'; 7]);
+    let upload = "/remote.php/dav/uploads/ana/4711";
+    let piece = |name: &str| format!("{upload}/{name}");
+    ana.raw("PUT", &piece("1")).body(one.clone()).send().status(404);
+    ana.raw("MKCOL", upload).send().status(201);
+    ana.raw("MKCOL", upload).send().status(405);
+    ana.raw("PUT", &piece("10")).body(two.clone()).send().status(201);
+    ana.raw("PUT", &piece("9")).body("another").send().status(201);
+    ana.raw("PUT", &piece("9")).body(one.clone()).send().status(201);
+    ana.raw("PUT", &piece("..")).body("x").send().status_in(&[400, 404]);
+    site.kill9();
+    site.restart();
+    site.cli(&["gc", "--now"]);
+    let whole = piece(".file");
+    let to = "/remote.php/dav/files/ana/Projects/large.dat";
+    let together = |total: usize, to: &str| {
+        ana.raw("MOVE", &whole)
+            .with("Destination", to)
+            .with("OC-Total-Length", total.to_string())
+            .with("X-OC-Mtime", "1700000000")
+            .send()
+    };
+    together(5, to).status(400);
+    ana.get("/Projects/large.dat").status(404);
+    together(300_007, "/remote.php/dav/files/ben/Projects/large.dat").status(404);
+    let made = together(300_007, to).status(201);
+    assert_eq!(made.header("x-oc-mtime"), "accepted");
+    made.header("oc-fileid");
+    ben.get("/Projects/large.dat").status(200).body([one, two].concat());
+    together(300_007, to).status(404);
+    // Nobody puts his pieces where he may not write, and nobody sees another's.
+    let upload = "/remote.php/dav/uploads/ben/1";
+    ana.raw("MKCOL", upload).send().status(404);
+    ben.raw("MKCOL", upload).send().status(201);
+    ben.raw("PUT", &format!("{upload}/1")).body("mine").send().status(201);
+    let to = "/remote.php/dav/files/ben/Projects/large.dat";
+    ben.raw("MOVE", &format!("{upload}/.file")).with("Destination", to).send().status(403);
+    ben.raw("DELETE", upload).send().status(204);
+    ben.raw("DELETE", upload).send().status(404);
+    site.is_consistent();
+}
+
+#[test]
+fn a_client_is_logged_in_on_a_page_as_a_device_of_its_own() {
+    let (site, _ana, _) = shared();
+    let client = site.anonymous();
+    let begun =
+        client.raw("POST", "/index.php/login/v2").with("User-Agent", "Nextcloud <b>").body("").send().status(200);
+    let begun: serde_json::Value = serde_json::from_str(begun.text()).unwrap();
+    let below = |url: &serde_json::Value| {
+        let url = url.as_str().unwrap();
+        url[url.find("/login").unwrap()..].to_owned()
+    };
+    let (page, endpoint) = (below(&begun["login"]), below(&begun["poll"]["endpoint"]));
+    let poll =
+        || client.raw("POST", &endpoint).body(format!("token={}", begun["poll"]["token"].as_str().unwrap())).send();
+    poll().status(404);
+    let form = client.raw("GET", &page).send().status(200);
+    assert!(
+        form.text().contains("Nextcloud &lt;b&gt;")
+            && form.header("content-security-policy").contains("frame-ancestors 'none'")
+    );
+    let log_in = |password: &str| {
+        let password = utf8_percent_encode(password, NON_ALPHANUMERIC).to_string();
+        client.raw("POST", &page).body(format!("user=ana&password={password}"))
+    };
+    log_in("wrong").send().status(403);
+    let own = crate::site::password_of("ana");
+    log_in(&own).with("Sec-Fetch-Site", "cross-site").send().status(403);
+    log_in(&site.app_password("ana", "other")).send().status(403);
+    poll().status(404);
+    log_in(&own).send().status(200);
+    let given: serde_json::Value = serde_json::from_str(poll().status(200).text()).unwrap();
+    assert_eq!(given["loginName"], "ana");
+    // Once only, each of it.
+    poll().status(404);
+    client.raw("GET", &page).send().status(404);
+    log_in(&own).send().status(404);
+    let device = site.client("ana", given["appPassword"].as_str().unwrap());
+    device.raw("PROPFIND", "/remote.php/dav/files/ana/").with("Depth", "1").send().status(207);
+    let listed = site.cli(&["device", "list", "ana"]).ok().stdout;
+    assert!(listed.contains("Nextcloud"), "{listed}");
+    site.cli(&["device", "remove", "ana", "Nextcloud <b>"]).ok();
+    device.raw("PROPFIND", "/remote.php/dav/files/ana/").with("Depth", "1").send().status(401);
+    site.is_consistent();
+}
