@@ -35,6 +35,8 @@ pub enum Client {
     Cyberduck,
     /// WinSCP
     Winscp,
+    /// Nextcloud's and ownCloud's clients, which keep a copy
+    Nextcloud,
     /// LibreOffice, without a drive
     Libreoffice,
     /// curl, for scripts
@@ -55,6 +57,7 @@ impl Client {
             Self::Rclone => "rclone",
             Self::Cyberduck => "cyberduck",
             Self::Winscp => "winscp",
+            Self::Nextcloud => "nextcloud",
             Self::Libreoffice => "libreoffice",
             Self::Curl => "curl",
             Self::Phone => "phone",
@@ -72,6 +75,7 @@ impl Client {
             Self::Rclone => "rclone",
             Self::Cyberduck => "Cyberduck, Mountain Duck",
             Self::Winscp => "WinSCP",
+            Self::Nextcloud => "Nextcloud's and ownCloud's clients",
             Self::Libreoffice => "LibreOffice",
             Self::Curl => "curl",
             Self::Phone => "iOS and Android",
@@ -118,6 +122,11 @@ impl Mount {
     fn port(&self) -> u16 {
         let port = self.authority[self.host().len()..].trim_start_matches(':').parse();
         port.unwrap_or(if self.is_tls() { 443 } else { 80 })
+    }
+
+    /// Scheme, host and port.
+    fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
     }
 
     /// The path below the host, with a slash at its end.
@@ -187,6 +196,7 @@ pub fn guide(client: Client, mount: &Mount) -> Vec<Step> {
         Client::Rclone => programs::rclone(mount),
         Client::Cyberduck => programs::cyberduck(mount),
         Client::Winscp => programs::winscp(mount),
+        Client::Nextcloud => programs::nextcloud(mount),
         Client::Libreoffice => programs::libreoffice(mount),
         Client::Curl => programs::curl(mount),
         Client::Phone => programs::phone(mount),

@@ -53,6 +53,24 @@ pub(super) fn winscp(mount: &Mount) -> Vec<Step> {
     ]
 }
 
+pub(super) fn nextcloud(mount: &Mount) -> Vec<Step> {
+    let (origin, user) = (mount.origin(), &mount.user);
+    let share = if mount.share.is_empty() { "Each of your shares" } else { &mount.share };
+    vec![
+        say(
+            "These clients keep a copy on the machine, and work without a network. Give them the server's address, and nothing behind it:",
+        ),
+        run(origin.clone()),
+        say(format!(
+            "Nextcloud's shows a page of the server, where you log in as {user}; ownCloud's takes the name and an app password."
+        )),
+        say(format!("{share} is then a folder in the list of what to keep here; choose those that you need.")),
+        say("The same for scripts, with the login in ~/.netrc (chmod 600):"),
+        run(format!("machine {} login {user} password APP-PASSWORD", mount.host())),
+        run(format!("nextcloudcmd -n ~/files {origin}")),
+    ]
+}
+
 pub(super) fn libreoffice(mount: &Mount) -> Vec<Step> {
     vec![
         say(

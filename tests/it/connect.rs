@@ -2,8 +2,20 @@
 
 use crate::site::{Client, Site};
 
-const CLIENTS: [&str; 11] =
-    ["windows", "macos", "gnome", "kde", "davfs2", "rclone", "cyberduck", "winscp", "libreoffice", "curl", "phone"];
+const CLIENTS: [&str; 12] = [
+    "windows",
+    "macos",
+    "gnome",
+    "kde",
+    "davfs2",
+    "rclone",
+    "cyberduck",
+    "winscp",
+    "nextcloud",
+    "libreoffice",
+    "curl",
+    "phone",
+];
 
 #[test]
 fn each_client_is_told_where_the_share_is_and_no_password() {
