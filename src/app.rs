@@ -15,10 +15,12 @@ use crate::clock::Moment;
 use crate::config::Config;
 use crate::dav::headers::Origin;
 use crate::db::Db;
-use crate::doors::{self, Listening};
+use crate::doors::{self, Answers, Listening};
 use crate::guard::Guard;
 use crate::jobs::Chores;
+use crate::metrics::Metrics;
 use crate::net::Proxies;
+use crate::net::tls::Challenges;
 use crate::reload::Reload;
 use crate::servers::{self, Server};
 use crate::service::Service;
@@ -60,6 +62,8 @@ pub struct App {
     pub origins: Vec<Origin>,
     /// TLS, where it is spoken.
     pub secure: Option<Secure>,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// What answers say about TLS.
@@ -92,6 +96,9 @@ pub enum ServeError {
     /// The access log.
     #[error("the access log can't be written to `{0}`: {1}")]
     AccessLog(String, std::io::Error),
+    /// The token of `/metrics`.
+    #[error("`metrics.token_file`: `{0}` holds no token: {1}")]
+    Token(String, std::io::Error),
     /// The system.
     #[error("the server stopped: {0}")]
     Io(#[from] std::io::Error),
@@ -108,7 +115,9 @@ pub async fn serve(
     ready: impl FnOnce(&[Listening]),
 ) -> Result<(), ServeError> {
     let proxies = Proxies::from(&config.net);
-    let plan = doors::plan(&config, listen, &proxies, None)?;
+    let answers = config.tls.acme.is_on().then(|| Box::new(Answers(site.db.clone())) as Box<dyn Challenges>);
+    let plan = doors::plan(&config, listen, &proxies, answers)?;
+    let counting = doors::counting(&config.metrics)?;
     let (tls, files) = (plan.tls.clone(), plan.files.clone());
     let origins = config.server.public_origins.iter();
     let origins = origins.map(|text| Origin::parse(text).map_err(|why| ServeError::Origin(text.clone(), why)));
@@ -120,7 +129,7 @@ pub async fn serve(
         Err(error @ BlobError::Away { .. }) => tracing::error!(%error, "the store of contents can't be reached"),
         Err(error) => return Err(SiteError::from(error).into()),
     }
-    let (doors, listening) = plan.open()?;
+    let (doors, mut listening) = plan.open()?;
     let address = listening[0].address;
     let head_file = site.head_file(&config.audit);
     let name = if config.server.name.is_empty() { jobs::runner() } else { config.server.name.clone() };
@@ -148,7 +157,8 @@ pub async fn serve(
         head_file: head_file.clone(),
         runner: this.name.clone(),
     };
-    let rules = net::Rules { limits: net::Limits::from(&config.limits), proxies, counts: Arc::default() };
+    let metrics = Metrics::default();
+    let rules = net::Rules { limits: net::Limits::from(&config.limits), proxies, counts: Arc::clone(&metrics.net) };
     let only_for_s = config.tls.redirect_listen.0.map(|_| config.tls.hsts_s).filter(|seconds| *seconds > 0);
     let secure = listening[0].tls.then(|| Secure { port: address.port(), only_for_s });
     let site_id = site.db.site_id().await.map_err(SiteError::from)?;
@@ -166,10 +176,14 @@ pub async fn serve(
         config,
         origins,
         secure,
+        metrics,
     });
     let stop = net::stop_on_signal()?;
     let hangups = net::reload_on_signal()?;
     site.tell_address(&listening[0].url())?;
+    if let Some(counting) = &counting {
+        listening.insert(1, counting.listening);
+    }
     ready(&listening);
     service.ready();
     let addresses = listening.iter().map(Listening::url).collect::<Vec<_>>().join(" ");
@@ -181,10 +195,11 @@ pub async fn serve(
     let jobs = tokio::spawn(jobs::run(chores, stop.clone()));
     let presence = tokio::spawn(be_present(site.db.clone(), this.clone(), stop.clone()));
     let batches = tokio::spawn(batch::run(Arc::clone(&app), events, answered.clone()));
+    let watched = counting.map(|counting| tokio::spawn(counting.serve(Arc::clone(&app), stop.clone())));
     net::serve(doors, rules, stop, router::service(app)).await;
     // Only now is the last answer's event in the queue.
     answered.cancel();
-    for task in [jobs, batches, presence, reloads, signs] {
+    for task in [jobs, batches, presence, reloads, signs].into_iter().chain(watched) {
         if let Err(error) = task.await {
             tracing::error!(%error, "a background job broke down");
         }

@@ -6,10 +6,21 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::app::ServeError;
-use crate::config::Config;
-use crate::net::tls::{Challenges, Files, Tls};
+use futures_util::future::BoxFuture;
+use rcgen::{CertificateParams, CustomExtension, KeyPair};
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, ServeError};
+use crate::certificates;
+use crate::config::{self, Config};
+use crate::db::Db;
+use crate::metrics::Counting;
+use crate::net::tls::{Certificate, Challenges, Files, Tls};
 use crate::net::{self, Door, Proxies, Speaks};
+
+/// Connections of those who count.
+const COUNTING_CONNECTIONS_MAX: usize = 16;
 
 /// An address where the server listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +29,19 @@ pub struct Listening {
     pub address: SocketAddr,
     /// Whether it speaks TLS.
     pub tls: bool,
-    /// Whether it only shows the way to another one.
-    pub redirects: bool,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What an address is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Files.
+    Files,
+    /// It only shows the way to another one.
+    Redirect,
+    /// `/metrics`.
+    Counts,
 }
 
 impl Listening {
@@ -75,6 +97,23 @@ fn secured(
     Ok((Some(Arc::new(Tls::new(certificate, config.limits.http2, challenges))), files))
 }
 
+/// The answers to an authority's questions, as the job that fetches certificates has written them down.
+pub struct Answers(pub Db);
+
+impl Challenges for Answers {
+    fn answer(&self, name: String) -> BoxFuture<'_, Option<Certificate>> {
+        Box::pin(async move {
+            let question = certificates::question_about(&mut self.0.read().await.ok()?, &name).await.ok()??;
+            // RFC 8737 section 3: a certificate by itself for this name, with the digest in an extension of its own.
+            let mut params = CertificateParams::new([question.name]).ok()?;
+            params.custom_extensions = vec![CustomExtension::new_acme_identifier(&question.digest)];
+            let key = KeyPair::generate().ok()?;
+            let made = params.self_signed(&key).ok()?;
+            Certificate::as_it_is(made.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der()).into()).ok()
+        })
+    }
+}
+
 impl Plan {
     /// Listens everywhere. The first address is that of `server.listen`.
     ///
@@ -85,11 +124,43 @@ impl Plan {
         let mut doors = Vec::new();
         for (address, speaks) in self.doors {
             let failed = |error| ServeError::Listen(address, error);
-            let (tls, redirects) = (matches!(speaks, Speaks::Tls(_)), matches!(speaks, Speaks::Redirect));
+            let tls = matches!(speaks, Speaks::Tls(_));
+            let purpose = if matches!(speaks, Speaks::Redirect) { Purpose::Redirect } else { Purpose::Files };
             let door = Door::open(address, speaks).map_err(failed)?;
-            listening.push(Listening { address: door.address().map_err(failed)?, tls, redirects });
+            listening.push(Listening { address: door.address().map_err(failed)?, tls, purpose });
             doors.push(door);
         }
         Ok((doors, listening))
+    }
+}
+
+/// Where `/metrics` is answered.
+pub struct CountsDoor {
+    door: Door,
+    token: Option<Arc<str>>,
+    /// Port resolved.
+    pub listening: Listening,
+}
+
+/// Opens it, where the configuration wants it.
+///
+/// # Errors
+/// [`ServeError::Listen`], [`ServeError::Token`].
+pub fn counting(config: &config::Metrics) -> Result<Option<CountsDoor>, ServeError> {
+    let Some(address) = config.listen.0 else { return Ok(None) };
+    let token = config.token().map_err(|error| ServeError::Token(config.token_file.clone(), error))?;
+    let failed = |error| ServeError::Listen(address, error);
+    // Whoever has the token may come from anywhere; the configuration has seen to it that there is one then.
+    let door = Door::open(address, Speaks::Plain { proxies_only: false }).map_err(failed)?;
+    let listening = Listening { address: door.address().map_err(failed)?, tls: false, purpose: Purpose::Counts };
+    Ok(Some(CountsDoor { door, token: token.map(Arc::from), listening }))
+}
+
+impl CountsDoor {
+    /// Answers until `stop`.
+    pub async fn serve(self, app: Arc<App>, stop: CancellationToken) {
+        let limits = net::Limits { connections_max: COUNTING_CONNECTIONS_MAX, ..net::Limits::from(&app.config.limits) };
+        let rules = net::Rules { limits, proxies: Proxies::default(), counts: Arc::default() };
+        net::serve(vec![self.door], rules, stop, Counting::new(app, self.token)).await;
     }
 }

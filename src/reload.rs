@@ -14,10 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access_log;
 use crate::audit::{Actor, Line, Record};
+use crate::certificates;
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::db::Db;
-use crate::net::tls::{Files, Tls};
+use crate::net::tls::{Certificate, Files, Tls};
 use crate::service::Service;
 use crate::telemetry;
 use crate::trail::batch;
@@ -46,7 +47,7 @@ pub struct Reload {
 }
 
 impl Reload {
-    /// Goes on until `stop`.
+    /// Goes on until `stop`. Where certificates are fetched, whichever server has fetched one: all of them find it.
     pub async fn run(mut self, mut asked: Signal, stop: CancellationToken) {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -57,6 +58,9 @@ impl Reload {
                 _ = looks.tick() => {
                     if self.files.as_ref().is_some_and(Files::have_changed) {
                         self.certificate().await;
+                    }
+                    if self.config.tls.acme.is_on() {
+                        self.fetched().await;
                     }
                 }
             }
@@ -115,6 +119,28 @@ impl Reload {
                 self.record(&note).await;
             }
             Err(error) => tracing::error!(%error, "the certificate stays as it was"),
+        }
+    }
+
+    /// Shows the certificate that was fetched last, if it is another one than before.
+    async fn fetched(&mut self) {
+        let Some(tls) = &self.tls else { return };
+        let fetched = match self.db.read().await {
+            Ok(mut reads) => certificates::fetched(&mut reads).await,
+            Err(error) => Err(error),
+        };
+        let new = match fetched {
+            Ok(Some(fetched)) => Certificate::from_pem(&fetched.chain, &fetched.key),
+            // None yet; or the database is away, which others say often enough.
+            Ok(None) | Err(_) => return,
+        };
+        match new {
+            Ok(new) if tls.shown().is_none_or(|shown| shown.fingerprint != new.fingerprint) => {
+                tracing::info!(fingerprint = &*new.fingerprint, "a new certificate is shown");
+                tls.show(new);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "the certificate that was fetched can't be used"),
         }
     }
 

@@ -22,6 +22,7 @@ use tracing::Instrument;
 
 use crate::app::App;
 use crate::auth::AuthError;
+use crate::certificates;
 use crate::clock::Moment;
 use crate::cloud::{self, login, login::Step};
 use crate::connect::page as connect;
@@ -37,6 +38,9 @@ use crate::trail::Trace;
 
 /// The challenge of a 401. Basic only; browsers and Windows send the password as UTF-8 then (RFC 7617 section 2.1).
 const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Basic realm="Commonhold", charset="UTF-8""#);
+
+/// Below it an authority reads that a name is ours.
+const ACME_CHALLENGES: &str = "/.well-known/acme-challenge/";
 
 /// The service that hyper calls, for every connection.
 #[derive(Clone)]
@@ -83,6 +87,7 @@ async fn answer(app: Arc<App>, request: Request<RequestBody>) -> Reply {
             tracing::debug!(status = reply.status().as_u16(), "answered");
         }
     });
+    app.metrics.answered(trace.method(), reply.status(), trace.begun.elapsed());
     if let Some(log) = &app.access_log {
         let bytes = reply.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         log.answered(&trace, reply.status().as_u16(), bytes.or_else(|| reply.body().size_hint().exact()));
@@ -150,7 +155,7 @@ fn reason(error: &HttpError) -> Option<ReasonPhrase> {
 async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody) -> Result<Reply, Refusal> {
     let path = head.uri.path();
     if head.extensions.get::<WrongDoor>().is_some() {
-        return Ok(to_tls(&app, &head)?);
+        return Ok(Box::pin(at_wrong_door(&app, &head)).await?);
     }
     if path == "/health" {
         return Ok(Box::pin(health(&app)).await?);
@@ -257,8 +262,14 @@ async fn log_in(app: &App, trace: &Arc<Trace>, head: &Parts) -> Result<Caller, R
     let watched = app.trail.watch_login(trace, credentials);
     let login = app.auth.login(&app.db, credentials, peer, Moment::now()).await;
     match &login {
-        Err(AuthError::Wrong) => watched.failed(StatusCode::UNAUTHORIZED),
-        Err(AuthError::Throttled { .. }) => watched.failed(StatusCode::TOO_MANY_REQUESTS),
+        Err(AuthError::Wrong) => {
+            app.metrics.login_was_wrong();
+            watched.failed(StatusCode::UNAUTHORIZED);
+        }
+        Err(AuthError::Throttled { .. }) => {
+            app.metrics.login_was_slowed();
+            watched.failed(StatusCode::TOO_MANY_REQUESTS);
+        }
         Ok(_) | Err(AuthError::Missing | AuthError::Busy | AuthError::Db(_)) => watched.is_over(),
     }
     match login {
@@ -281,6 +292,15 @@ async fn log_in(app: &App, trace: &Arc<Trace>, head: &Parts) -> Result<Caller, R
         }
         Err(AuthError::Busy) => Err(HttpError::unavailable("Too many logins at once. Please try again.").into()),
         Err(AuthError::Db(error)) => Err(error.into()),
+    }
+}
+
+/// What is said over plain HTTP where TLS is spoken: the answer to an authority's question (RFC 8555 section 8.3), and to all else the way.
+async fn at_wrong_door(app: &App, head: &Parts) -> Result<Reply, HttpError> {
+    let Some(token) = head.uri.path().strip_prefix(ACME_CHALLENGES) else { return to_tls(app, head) };
+    match certificates::question_with(&mut app.db.read().await?, token).await? {
+        Some(question) => Ok(reply::bytes(StatusCode::OK, "application/octet-stream", question.authorization)),
+        None => Err(HttpError::not_found()),
     }
 }
 

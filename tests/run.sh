@@ -25,7 +25,7 @@ part() {
 
 # haproxy and nginx check the configurations that are shipped for them, SQLite is compiled from its C source, one test watches the server's
 # system calls, litmus/run.sh has its clients, and the object store comes from PyPI.
-part packages tests/need.sh haproxy nginx-light gcc libc6-dev strace litmus cadaver curl python3 python3-pip
+part packages tests/need.sh haproxy nginx-light apache2 caddy pebble openssl gcc libc6-dev strace litmus cadaver curl python3 python3-pip
 part fmt cargo fmt --all --check
 part clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 part tests cargo test --workspace --locked --no-fail-fast
@@ -34,6 +34,10 @@ part elsewhere tests/postgres.sh tests/seaweed.sh cargo test --locked --no-fail-
 # Three servers behind the balancer's configuration that is shipped, on a database and a bucket: what one is told, all know. Then a primary database that dies.
 part servers env COMMONHOLD_TEST_NODES=3 COMMONHOLD_TEST_BALANCER=haproxy tests/postgres.sh tests/seaweed.sh cargo test --locked --no-fail-fast --test it -- \
     lock revoke:: grants:: roles:: history uploads::
+# Each proxy by the configuration that is shipped for it.
+for proxy in nginx apache caddy; do
+    part "$proxy" env COMMONHOLD_TEST_BALANCER=$proxy cargo test --locked --no-fail-fast --test it -- copymove:: locks:: windows:: uploads:: ranges::
+done
 part failover tests/postgres_pair.sh tests/seaweed.sh cargo test --locked --test it -- failover
 part bucket tests/seaweed.sh cargo test --locked --no-fail-fast --lib blobs
 part bench-fmt cargo fmt --manifest-path benches/peers/Cargo.toml --check

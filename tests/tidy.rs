@@ -28,6 +28,7 @@ const DOMAIN: &[&str] = &[
     "src/locks",
     "src/servers",
     "src/uploads",
+    "src/certificates",
     "src/audit",
     "src/links",
     "src/notify",

@@ -243,7 +243,8 @@ mod tests {
     fn the_greeting_has_each_person_on_a_line_that_ends_with_the_password() {
         let people: Vec<Credentials> =
             PEOPLE.iter().map(|(name, _)| ((*name).to_owned(), format!("password-of-{name}").into())).collect();
-        let at = Listening { address: ([127, 0, 0, 1], 8080).into(), tls: false, redirects: false };
+        let at =
+            Listening { address: ([127, 0, 0, 1], 8080).into(), tls: false, purpose: crate::doors::Purpose::Files };
         let text = greeting(at, None, &people, Path::new("data/try-passwords.txt"));
         for (name, role) in PEOPLE {
             let line = text.lines().find(|line| line.trim_start().starts_with(&format!("{name} "))).unwrap();

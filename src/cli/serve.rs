@@ -7,7 +7,7 @@ use clap::Args;
 use super::Context;
 use super::output::{self, Answer, Failure};
 use crate::directory::{DirectoryError, organization};
-use crate::doors::Listening;
+use crate::doors::{Listening, Purpose};
 use crate::{app, telemetry};
 
 /// Serve the site until SIGTERM or Ctrl-C; then finish what runs and end
@@ -48,9 +48,10 @@ impl Serve {
 
 /// Prints a line for each address, after what else there is to say. A closed standard output stops no server.
 pub(super) fn announce(before: &str, listening: &[Listening]) {
-    let lines = listening.iter().map(|one| match one.redirects {
-        false => format!("listening on {}\n", one.url()),
-        true => format!("redirecting from {}\n", one.url()),
+    let lines = listening.iter().map(|one| match one.purpose {
+        Purpose::Files => format!("listening on {}\n", one.url()),
+        Purpose::Redirect => format!("redirecting from {}\n", one.url()),
+        Purpose::Counts => format!("metrics at {}/metrics\n", one.url()),
     });
     if let Err(error) = output::write(&(before.to_owned() + &lines.collect::<String>())) {
         tracing::warn!(%error, "standard output takes no words");

@@ -1,5 +1,6 @@
 //! `[tls]`, `[net]` and `[metrics]`: certificates, proxies in front, and who may count what the server does.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 const YEAR_S: u64 = 365 * 24 * 60 * 60;
 /// The directory of Let's Encrypt.
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+/// Bytes of a token: shorter ones could be guessed.
+const TOKEN_BYTES_MIN: usize = 16;
 /// Names of one certificate: authorities give no more than a hundred.
 const ACME_DOMAINS_MAX: usize = 100;
 
@@ -168,6 +171,19 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// The token of the file, if there is one.
+    ///
+    /// # Errors
+    /// The file can't be read, or has no token in it.
+    pub fn token(&self) -> io::Result<Option<String>> {
+        if self.token_file.is_empty() {
+            return Ok(None);
+        }
+        let token = std::fs::read_to_string(&self.token_file)?.trim().to_owned();
+        let long_enough = token.len() >= TOKEN_BYTES_MIN;
+        long_enough.then_some(Some(token)).ok_or_else(|| io::Error::other("a token has at least 16 characters"))
+    }
+
     /// Whether nobody from outside can ask without a token.
     pub(super) fn is_closed(&self) -> bool {
         !self.token_file.is_empty() || self.listen.0.is_none_or(|listen| listen.ip().to_canonical().is_loopback())

@@ -30,7 +30,7 @@ pub use portion::Portion;
 pub use postgres::Address;
 pub use query::{Bind, Column, Done, Query, Row, Scalar, Sql, Value, query, query_scalar};
 pub use readers::{Aside, ReadTx};
-pub use write::{Seal, WriteTx};
+pub use write::{Commits, Seal, WriteTx};
 
 use crate::clock::Moment;
 use crate::ids::ShareId;
@@ -127,6 +127,11 @@ pub struct Db {
 }
 
 impl Db {
+    /// Commits of this process.
+    pub fn commits(&self) -> Commits {
+        self.writer.pace.commits()
+    }
+
     /// Opens the database file `path`, makes it if `create`, and brings its schema up to date.
     ///
     /// `durable`: sync every commit. Errors: [`DbError::Newer`] for a schema this binary doesn't know.

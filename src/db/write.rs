@@ -231,7 +231,11 @@ impl Writer {
             Ok(()) => lane.conn.command("commit").await,
             Err(error) => Err(error),
         };
-        let lone = group.jobs.load(Ordering::Relaxed) == 1 && self.queued.load(Ordering::Acquire) == 0;
+        let jobs = group.jobs.load(Ordering::Relaxed);
+        if outcome.is_ok() {
+            self.pace.counted(jobs);
+        }
+        let lone = jobs == 1 && self.queued.load(Ordering::Acquire) == 0;
         self.pace.committed(began.elapsed(), lone);
         if outcome.is_err() {
             // After a full disk SQLite may have rolled back by itself; then this one fails, and that is fine.
@@ -384,6 +388,17 @@ pub(super) struct Pace {
     micros: AtomicU64,
     /// The last so many were each of one job, and nobody came meanwhile.
     lone: AtomicU64,
+    commits: AtomicU64,
+    jobs: AtomicU64,
+}
+
+/// How many commits there were since the start, and of how many jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Commits {
+    /// Commits.
+    pub commits: u64,
+    /// Jobs in them.
+    pub jobs: u64,
 }
 
 impl Pace {
@@ -391,6 +406,17 @@ impl Pace {
     pub(super) fn is_quick_and_lone(&self) -> bool {
         u128::from(self.micros.load(Ordering::Relaxed)) <= ON_THE_SPOT_MAX.as_micros()
             && self.lone.load(Ordering::Relaxed) >= LONE_COMMITS_MIN
+    }
+
+    /// So many were committed together.
+    fn counted(&self, jobs: usize) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
+    }
+
+    /// All of it.
+    pub(super) fn commits(&self) -> Commits {
+        Commits { commits: self.commits.load(Ordering::Relaxed), jobs: self.jobs.load(Ordering::Relaxed) }
     }
 
     /// A commit took so long, and was of one job only or not.

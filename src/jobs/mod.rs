@@ -5,6 +5,7 @@
 //! lives in the room that it is about; the files here call it slice by slice. Jobs run side by side: one that fails or takes long hinders
 //! no other.
 
+mod certificate;
 pub mod claim;
 mod forget;
 pub mod gc;
@@ -42,6 +43,8 @@ use claim::Claim;
 const LOOK: Duration = Duration::from_secs(30);
 /// A job that failed is tried again after so long, or when it is due anyway.
 const RETRY: Duration = Duration::from_secs(5 * 60);
+/// The same for what asks an authority.
+const RETRY_AT_AUTHORITY: Duration = Duration::from_secs(20 * 60);
 /// How often the end of the audit is kept.
 const KEEP_HEAD: Duration = Duration::from_secs(30);
 
@@ -69,11 +72,13 @@ pub enum Job {
     FindStrays,
     /// The hashes of all contents.
     Scrub,
+    /// The certificate, from an authority.
+    Certificate,
 }
 
 impl Job {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SweepLocks,
         Self::RetainAudit,
         Self::ForgetChanges,
@@ -83,6 +88,7 @@ impl Job {
         Self::Gc,
         Self::FindStrays,
         Self::Scrub,
+        Self::Certificate,
     ];
 
     /// The name in commands and in the database.
@@ -97,6 +103,7 @@ impl Job {
             Self::Gc => "gc",
             Self::FindStrays => "find-strays",
             Self::Scrub => "scrub",
+            Self::Certificate => "certificate",
         }
     }
 
@@ -112,6 +119,9 @@ impl Job {
             Self::Gc => "removes contents that nothing names any more, after `storage.gc_grace_h`",
             Self::FindStrays => "looks in the store for what uploads left that were cut off, for `gc`",
             Self::Scrub => "reads every content and compares it with its hash, once in `jobs.scrub_days`",
+            Self::Certificate => {
+                "fetches the certificate of `tls.acme`, and renews it when a third of its time is left"
+            }
         }
     }
 
@@ -129,8 +139,19 @@ impl Job {
                 Duration::from_secs(60 * 60)
             }
             Self::FindStrays => DAY,
+            Self::Certificate => Duration::from_secs(60 * 60),
             Self::Scrub => DAY * config.jobs.scrub_days.max(1),
         }
+    }
+
+    /// Whether there is anything to do on this site at all.
+    fn is_wanted(self, config: &Config) -> bool {
+        self != Self::Certificate || config.tls.acme.is_on()
+    }
+
+    /// After how long one that failed is tried again, if it isn't due before. Authorities let a name be tried five times an hour.
+    fn retry(self) -> Duration {
+        if self == Self::Certificate { RETRY_AT_AUTHORITY } else { RETRY }
     }
 
     /// Does it. Gives what was done, for people. Each has its future in a place of its own: together they would be too much for a thread's stack.
@@ -145,6 +166,7 @@ impl Job {
             Self::Gc => gc::run(run).boxed(),
             Self::FindStrays => gc::find_strays(run).boxed(),
             Self::Scrub => scrub::run(run).boxed(),
+            Self::Certificate => certificate::run(run).boxed(),
         }
     }
 }
@@ -181,6 +203,9 @@ pub enum JobError {
     /// The tree.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// Whoever gives certificates, or the way to him.
+    #[error("no certificate was given: {0}")]
+    Authority(String),
     /// The bytes.
     #[error(transparent)]
     Blob(#[from] BlobError),
@@ -236,6 +261,9 @@ pub async fn run(chores: Chores, stop: CancellationToken) {
 
 /// Runs one job whenever it is due.
 async fn tend(job: Job, chores: &Chores, stop: &CancellationToken) {
+    if !job.is_wanted(&chores.config) {
+        return;
+    }
     while !stop.is_cancelled() {
         let wait = match turn(job, chores, stop).await {
             Ok(wait) => wait,
@@ -285,7 +313,7 @@ pub async fn carry_out(chores: &Chores, claim: Claim, pace: &Pace) -> Result<Res
         Err(JobError::Lost) => tracing::warn!(job = job.name(), "a job was taken over by another server"),
         Err(error) => {
             tracing::error!(job = job.name(), %error, "a job failed");
-            claim.fail(&chores.db, (now, now.plus(every.min(RETRY))), &error.to_string()).await?;
+            claim.fail(&chores.db, (now, now.plus(every.min(job.retry()))), &error.to_string()).await?;
         }
     }
     Ok(ended)

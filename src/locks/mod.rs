@@ -11,7 +11,7 @@ mod take;
 
 use std::time::Duration;
 
-pub use sweep::{discard_unwritten, sweep};
+pub use sweep::{count, discard_unwritten, sweep};
 pub use take::{
     Refusal, Release, Wish, add_user_lock, break_lock, keep_auto, keeps_late_save, left_behind, list, lock, refresh,
     release, request, settle_auto, written,

@@ -163,6 +163,10 @@ pub(super) async fn want(conn: &mut Conn, id: i64, by: UserId, lapses: Moment) -
     Ok(())
 }
 
+pub(super) async fn count(conn: &mut Conn) -> Result<i64> {
+    query_scalar("select count(*) from lock").fetch_one(conn).await
+}
+
 pub(super) async fn delete(conn: &mut Conn, id: i64) -> Result<()> {
     query("delete from lock where id = ?").bind(id).execute(conn).await?;
     Ok(())

@@ -7,13 +7,18 @@ use std::time::Duration;
 
 use super::{BROKEN_KEPT, LockError, covering, sql};
 use crate::clock::Moment;
-use crate::db::{Reads, WriteTx};
+use crate::db::{DbError, Reads, WriteTx};
 use crate::tree::{self, VACATED_KEPT, change::Change};
 
 /// Empty files that one call discards.
 const FILES_MAX: usize = 50;
 /// Rows of a table that one call removes.
 pub(super) const ROWS_MAX: u64 = 500;
+
+/// How many rows of locks there are, those whose time is over and that were not swept yet among them.
+pub async fn count(reads: &mut impl Reads) -> Result<i64, DbError> {
+    sql::count(reads.conn()).await
+}
 
 /// Removes the files of locks that made them and whose time was over before anybody wrote them (RFC 4918 section 7.3
 /// leaves it to the server). A file that has been written or deleted meanwhile, or that others hold a lock on, stays as

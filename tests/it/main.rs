@@ -7,6 +7,7 @@
 mod accounts;
 mod acl_method;
 mod acl_props;
+mod acme;
 mod administrators;
 mod audit;
 mod backup;

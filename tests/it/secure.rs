@@ -20,6 +20,12 @@ fn make_pair(folder: &Path) -> (PathBuf, PathBuf) {
     (certificate, key)
 }
 
+/// A new pair in this folder, as keys of `[tls]`.
+pub fn pair_in(folder: &Path) -> String {
+    let (certificate, key) = make_pair(folder);
+    format!("certificate = {certificate:?}\nkey = {key:?}\n")
+}
+
 /// One server that speaks TLS, and plain HTTP beside it for the other tests' client.
 struct Secured {
     site: Site,
@@ -29,10 +35,8 @@ struct Secured {
 impl Secured {
     fn start(more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let (certificate, key) = make_pair(folder.path());
-        let config = format!(
-            "[server]\nlisten_plain = [\"127.0.0.1:0\"]\n[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n{more}"
-        );
+        let pair = pair_in(folder.path());
+        let config = format!("[server]\nlisten_plain = [\"127.0.0.1:0\"]\n[tls]\n{pair}{more}");
         Self { site: Site::start_several(1, &config), folder }
     }
 

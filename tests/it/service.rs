@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::secure::eventually;
-use crate::site::{Server, Site};
+use crate::site::{Server, Site, is_in_bucket};
 
 #[test]
 fn the_service_manager_hears_of_start_reload_life_and_stop() {
@@ -77,4 +77,45 @@ fn the_client_behind_a_trusted_proxy_is_in_the_audit_and_the_only_one_that_is_sl
     let slowed = (0..90).map(|n| guess(n, "198.51.100.4")).filter(|status| *status == 429).count();
     assert!(slowed > 0, "the network that guesses is slowed");
     assert_eq!(guess(100, "192.0.2.200"), 401, "another one isn't");
+}
+
+#[test]
+fn programs_that_watch_read_counts_at_an_address_of_their_own() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let token = folder.path().join("token");
+    std::fs::write(&token, "a token of many letters\n").expect("the temporary folder can be written");
+    let config = format!(
+        "[server]\nlisten_plain = [\"127.0.0.1:0\"]\n[metrics]\nlisten = \"127.0.0.1:0\"\ntoken_file = {token:?}\n[tls]\n{}",
+        crate::secure::pair_in(folder.path())
+    );
+    let site = Site::start_several(1, &config);
+    let [ana] = site.team("Projects", [("ana", "editor")]);
+    ana.put("/Projects/a.txt", "x").status(201);
+    ana.with_authorization("Basic bm9ib2R5OndyaXRl").get("/Projects/").status(401);
+    let watcher = site.anonymous().at(site.said_before("metrics at http://", "/metrics"));
+    watcher.raw("GET", "/metrics").send().status(401);
+    let watcher = watcher.with_authorization("Bearer a token of many letters");
+    watcher.raw("GET", "/dav/").send().status(404);
+    let counts = watcher.raw("GET", "/metrics").send().status(200);
+    for line in [
+        "commonhold_requests_total{verb=\"PUT\",status=\"201\"} 1",
+        "commonhold_logins_refused_total{why=\"wrong\"} 1",
+        "commonhold_database_up 1",
+        "commonhold_locks 0",
+    ] {
+        assert!(counts.text().lines().any(|found| found == line), "{line}\n{}", counts.text());
+    }
+    assert!(counts.text().contains("commonhold_disk_free_bytes ") || is_in_bucket(), "{}", counts.text());
+    ana.raw("GET", "/metrics").send().status(404);
+}
+
+/// It doesn't open the door to more than it has to.
+#[test]
+fn the_shipped_unit_is_understood_and_confined() {
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/config/commonhold.service");
+    let mut analyze = std::process::Command::new("systemd-analyze");
+    match analyze.args(["security", "--offline=true", "--threshold=25", unit]).output() {
+        Ok(ran) => assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout)),
+        Err(error) => println!("`systemd-analyze` is not here: {error}"),
+    }
 }

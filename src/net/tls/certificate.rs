@@ -88,7 +88,7 @@ impl Certificate {
     ) -> Result<Self, CertificateError> {
         let first = chain.first().ok_or(CertificateError::NoCertificate)?;
         let (from, until) = validity::of(first).ok_or(CertificateError::Malformed)?;
-        let fingerprint = Sha256::digest(first).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+        let fingerprint = fingerprint(first);
         let key = CertifiedKey::from_der(chain, key, &default_provider()).map_err(CertificateError::Mismatch)?;
         Ok(Self { key: Arc::new(key), from, until, fingerprint })
     }
@@ -101,10 +101,29 @@ impl Certificate {
         parsed.zip(named).is_some_and(|(parsed, name)| verify_server_name(&parsed, &name).is_ok())
     }
 
+    /// The same for a certificate with an extension that whoever doesn't know it has to refuse (RFC 8737 section 3), as the check of the pair does. It
+    /// must be known that they belong together.
+    ///
+    /// # Errors
+    /// [`CertificateError::Mismatch`]: the key is of a kind that isn't known. [`CertificateError::Malformed`].
+    pub fn as_it_is(
+        certificate: CertificateDer<'static>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Self, CertificateError> {
+        let (from, until) = validity::of(&certificate).ok_or(CertificateError::Malformed)?;
+        let key = default_provider().key_provider.load_private_key(key).map_err(CertificateError::Mismatch)?;
+        let fingerprint = fingerprint(&certificate);
+        Ok(Self { key: Arc::new(CertifiedKey::new(vec![certificate], key)), from, until, fingerprint })
+    }
+
     /// Whether it is valid at this time.
     pub fn is_valid_at(&self, now: Moment) -> bool {
         self.from <= now && now < self.until
     }
+}
+
+fn fingerprint(certificate: &CertificateDer<'_>) -> Arc<str> {
+    Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }
 
 /// The two files of a certificate and its key, and how they were when they were read last.

@@ -102,7 +102,8 @@ impl Site {
             file
         });
         let (nodes, database) = (Nodes::none(), Database::wanted());
-        let balancer = (servers_wanted > 1 && balancer::is_wanted()).then(Balancer::new);
+        let balancer =
+            balancer::wanted().filter(|kind| servers_wanted > 1 || kind.stands_before_one()).map(Balancer::new);
         let mut site = Self { servers: Vec::new(), balancer, database, folder, data, config, nodes, servers_wanted };
         site.cli_with_input(
             &["init", "--org", "Acme", "--admin", "root", "--password-stdin"],
@@ -342,9 +343,16 @@ impl Site {
     /// The address in a line that the first server printed before the one about plain HTTP, such as `listening on https://`.
     #[track_caller]
     pub fn said(&self, before: &str) -> SocketAddr {
+        self.said_before(before, "")
+    }
+
+    /// The same where something stands behind it.
+    #[track_caller]
+    pub fn said_before(&self, before: &str, behind: &str) -> SocketAddr {
         let greeting = &self.running()[0].greeting;
         let line = greeting.iter().find_map(|line| line.split_once(before));
-        line.unwrap_or_else(|| panic!("{greeting:?}")).1.trim().parse().expect("an address")
+        let address = line.unwrap_or_else(|| panic!("{greeting:?}")).1.trim().strip_suffix(behind);
+        address.and_then(|address| address.parse().ok()).expect("an address")
     }
 
     /// SIGTERM, without waiting for the end.
