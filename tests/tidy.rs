@@ -62,7 +62,7 @@ const RULES: &[Rule] = &[
             ("src/blobs", "that is what it is for"),
             ("src/db", "the database file"),
             ("src/backup", "the folder of a backup"),
-            ("src/config.rs", "reads the configuration file"),
+            ("src/config", "reads the configuration file, and the token of `/metrics`"),
             ("src/cli", "makes the folder of a new site"),
             ("src/site.rs", "the folder of a site, the lock of its server, the kept end of the audit"),
             ("src/access_log.rs", "the file that its lines go to"),

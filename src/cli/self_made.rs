@@ -62,7 +62,7 @@ pub(super) fn certificate(folder: &Path, listen: SocketAddr, now: Moment) -> Res
     };
     let mut names = vec!["localhost".to_owned(), Ipv4Addr::LOCALHOST.to_string(), Ipv6Addr::LOCALHOST.to_string()];
     names.extend([machine.clone(), format!("{machine}.local")]);
-    names.extend(outward_address(listen).filter(|ip| is_private(*ip)).map(|ip| ip.to_string()));
+    names.extend(outward_address(listen).filter(|ip| is_private(*ip) && !ip.is_loopback()).map(|ip| ip.to_string()));
     let mut params = CertificateParams::new(names).map_err(|error| failure(&error))?;
     params.distinguished_name = named(&machine);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
