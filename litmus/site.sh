@@ -7,6 +7,14 @@ site_start() {
     site_log=$2/server.log
     site_user=ana
     site_password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+    # Below `tests/postgres.sh` and `tests/seaweed.sh` its rows and contents are there.
+    if [ -n "${COMMONHOLD_TEST_POSTGRES:-}" ]; then
+        psql --quiet --command "create database conformance_$$" "$COMMONHOLD_TEST_POSTGRES/postgres"
+        export COMMONHOLD_DATABASE=$COMMONHOLD_TEST_POSTGRES/conformance_$$
+    fi
+    if [ -n "${COMMONHOLD_TEST_BLOBS:-}" ]; then
+        export COMMONHOLD_BLOBS=$COMMONHOLD_TEST_BLOBS/conformance-$$
+    fi
 
     # Ana gets the role that a share gives by default, so that nothing passes here by an administrator's rights.
     printf '%s\n' "$site_password" | "$site_program" init --org Conformance --admin root --password-stdin

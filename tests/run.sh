@@ -29,7 +29,8 @@ part packages tests/need.sh haproxy nginx-light apache2 caddy pebble openssl gcc
 part fmt cargo fmt --all --check
 part clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 part tests cargo test --workspace --locked --no-fail-fast
-# Every conversation over again, and the tests of the byte store, with the rows on a server and the contents in a bucket.
+# The rooms on a PostgreSQL server, then every conversation over again, and the tests of the byte store, with the rows on such a server and the contents in a bucket.
+part rooms tests/postgres.sh cargo test --locked --no-fail-fast --lib
 part elsewhere tests/postgres.sh tests/seaweed.sh cargo test --locked --no-fail-fast --test it
 # Three servers behind the balancer's configuration that is shipped, on a database and a bucket: what one is told, all know. Then a primary database that dies.
 part servers env COMMONHOLD_TEST_NODES=3 COMMONHOLD_TEST_BALANCER=haproxy tests/postgres.sh tests/seaweed.sh cargo test --locked --no-fail-fast --test it -- \
@@ -46,6 +47,7 @@ part bench-fmt cargo fmt --manifest-path benches/peers/Cargo.toml --check
 part bench-lint cargo clippy --manifest-path benches/peers/Cargo.toml --all-targets --locked -- -D warnings
 part release cargo build --release --locked
 part conformance litmus/run.sh
+part conformant tests/postgres.sh tests/seaweed.sh litmus/run.sh
 part clients litmus/clients.sh
 # LibreOffice is 400 MB of packages: only where they are, or are wanted.
 office=$(dpkg-query --show --showformat='${db:Status-Status}' libreoffice-writer-nogui 2>/dev/null || true)

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::verify::{BROKEN_VERB, Finding, Kept, verify};
 use super::*;
+use crate::db::Sql;
+use crate::db::tests::place;
 use crate::directory::tests::site::{NOW, TestSite};
 use crate::ids::ShareId;
 
@@ -38,8 +40,16 @@ async fn head_of(site: &TestSite) -> Head {
 /// As somebody does who can write the database file.
 async fn tamper(site: &TestSite, statement: &'static str) {
     let mut tx = site.write().await;
-    for trigger in ["drop trigger audit_is_never_updated", "drop trigger audit_is_only_cut_at_the_stump"] {
-        let _ = crate::db::query(trigger).execute(tx.conn()).await;
+    macro_rules! without {
+        ($trigger:literal) => {
+            Sql::two(
+                concat!("drop trigger if exists ", $trigger),
+                concat!("drop trigger if exists ", $trigger, " on audit"),
+            )
+        };
+    }
+    for trigger in [without!("audit_is_never_updated"), without!("audit_is_only_cut_at_the_stump")] {
+        crate::db::query(trigger).execute(tx.conn()).await.unwrap();
     }
     crate::db::query(statement).execute(tx.conn()).await.unwrap();
     tx.commit().await.unwrap();
@@ -134,7 +144,7 @@ async fn every_column_of_a_record_is_under_its_hash() {
         .map(|column| {
             let value = match *column {
                 "at" | "latest" => format!("{column} + 1"),
-                "hash" => "zeroblob(32)".to_owned(),
+                "hash" => format!("unhex('{}')", "00".repeat(32)),
                 "verb" | "actor" | "channel" | "device" | "address" | "agent" | "request" | "path" | "target"
                 | "note" => {
                     format!("coalesce({column}, '') || 'x'")
@@ -154,16 +164,21 @@ async fn every_column_of_a_record_is_under_its_hash() {
 
 #[tokio::test]
 async fn what_was_taken_out_or_written_by_somebody_else_is_named() {
-    for (statement, finding) in [
+    let statements = [
         ("delete from audit where seq = 4", Finding::Missing(4, 4)),
         ("delete from audit where seq between 4 and 6", Finding::Missing(4, 6)),
         ("delete from audit where seq <= 3", Finding::Missing(1, 3)),
         ("update audit set outcome = 7 where seq = 2", Finding::Altered(2)),
-        ("update audit set actor = x'00' where seq = 2", Finding::Altered(2)),
         ("update audit set bytes = -1 where seq = 2", Finding::Altered(2)),
+    ];
+    // What a column of SQLite's takes, and one of a server's doesn't.
+    let of_no_type = [
+        ("update audit set actor = x'00' where seq = 2", Finding::Altered(2)),
         ("update audit set bytes = 1.5 where seq = 2", Finding::Altered(2)),
         ("update audit set path = cast(x'ff' as text) where seq = 9", Finding::Altered(9)),
-    ] {
+    ];
+    let of_no_type = of_no_type.into_iter().filter(|_| place::server().is_none());
+    for (statement, finding) in statements.into_iter().chain(of_no_type) {
         let site = ten_records().await;
         tamper(&site, statement).await;
         assert_eq!(findings(&site, &[]).await, [finding], "{statement}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::collect::{self, Judged, Outlook};
 use crate::blobs::BlobId;
 use crate::clock::Moment;
-use crate::db::{DbError, Reads, query, query_scalar};
+use crate::db::{DbError, Reads, Sql, query, query_scalar};
 use crate::directory::tests::site::{NOW, TestSite};
 use crate::ids::ContentId;
 
@@ -23,7 +23,7 @@ async fn run(site: &TestSite, statement: &'static str, contents: &[ContentId]) -
 /// A content that is kept in the database, or else as a blob.
 async fn content(site: &TestSite, inline: bool) -> ContentId {
     let id = ContentId::fresh();
-    let row = "insert into content (id, size, hash, inline, created_at) values (?, 10, x'00', 1, 0)";
+    let row = "insert into content (id, size, hash, inline, created_at) values (?, 10, unhex('00'), 1, 0)";
     run(site, row, &[id]).await.unwrap();
     let place = match inline {
         true => "insert into content_inline (content_id, bytes) values (?, 'ten bytes.')",
@@ -85,18 +85,20 @@ fn just_before() -> Moment {
     Moment(over().0 - 1)
 }
 
-/// What names contents is a node or a revision; the other tables say something about one and go with it.
+/// What names contents is a node, a revision or a piece of an upload; the other tables say something about one and go with it.
 #[tokio::test]
 async fn every_table_that_names_contents_is_looked_at() {
     let site = TestSite::new().await;
-    let tables: Vec<String> = query_scalar(
+    let tables: Vec<String> = query_scalar(Sql::two(
         "select t.name from sqlite_master t join pragma_table_info(t.name) c
          where t.type = 'table' and c.name like '%content%id%'",
-    )
+        "select cast(table_name as text) from information_schema.columns
+         where table_schema = 'public' and column_name like '%content%id%'",
+    ))
     .fetch_all(site.read().await.conn())
     .await
     .unwrap();
-    let expected = ["content_inline", "content_sums", "damage", "gc", "node", "revision"];
+    let expected = ["content_inline", "content_sums", "damage", "gc", "node", "revision", "upload_part"];
     assert_eq!(tables.into_iter().collect::<BTreeSet<_>>(), expected.map(str::to_owned).into());
 }
 
@@ -197,7 +199,7 @@ async fn a_blob_without_a_row_waits_too_and_an_upload_that_ends_after_its_doom_f
     }
     assert_eq!(judge(&site, just_before()).await, Judged::default());
     // One of the uploads ends all the same, and is in time.
-    let row = "insert into content (id, size, hash, inline, created_at) values (?, 10, x'00', 0, 0)";
+    let row = "insert into content (id, size, hash, inline, created_at) values (?, 10, unhex('00'), 0, 0)";
     run(&site, row, &[late]).await.unwrap();
     name(&site, late).await;
     assert_eq!(judge(&site, over()).await, Judged { spared: 1, removed: 1, ..Judged::default() });

@@ -1,5 +1,7 @@
 //! The database with a real file: what is bound, groups of writers, checkpoints, closing.
 
+pub(crate) mod place;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -13,6 +13,7 @@ use super::transfer::Target;
 use super::view::View;
 use super::{Kind, Located, Node, check, locate, sql};
 use crate::clock::Moment;
+use crate::db::tests::place;
 use crate::db::{Db, Portion, Reads, WriteTx};
 use crate::directory::organization::{self, NewOrganization};
 use crate::directory::{Administrator, DirectoryName, User, user};
@@ -37,7 +38,7 @@ struct Room {
 impl Room {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(&folder.path().join("test.db"), true, false).await.unwrap();
+        let db = place::empty(folder.path()).await;
         let by = Administrator::of_the_site();
         let now = Moment::now();
         let mut tx = db.write().await.unwrap();

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::db::query_scalar;
+use crate::db::tests::place;
 
 struct Fixture {
     db: Db,
@@ -133,29 +134,18 @@ async fn other_rows_have_other_sums() {
     assert!(matches!(&confirmed, Err(CopyError::Differs(table)) if table == "node"), "{confirmed:?}");
 }
 
-/// Names a PostgreSQL server on which a copy can be made; `tests/postgres.sh` sets it.
-const SERVER: &str = "COMMONHOLD_TEST_POSTGRES";
-
 /// Both kinds of database tell the same sums, whichever way the rows went.
 #[tokio::test]
 async fn rows_go_to_a_server_and_back() {
-    let Some(server) = std::env::var(SERVER).ok().filter(|server| !server.is_empty()) else { return };
-    let name = format!("copy_{}", std::process::id());
-    let psql = |statement: String| {
-        let ran = std::process::Command::new("psql")
-            .args(["--quiet", "--no-psqlrc", "-c", &statement])
-            .arg(format!("{server}/postgres"))
-            .status();
-        assert!(ran.unwrap().success(), "{statement}");
-    };
-    psql(format!("create database {name}"));
-    let address = format!("{server}/{name}").parse().unwrap();
-    let (site, there, back) = (inhabited().await, Db::connect(&address).await.unwrap(), empty().await);
+    if place::server().is_none() {
+        return; // `tests/postgres.sh` brings one
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (site, there, back) = (inhabited().await, place::empty(folder.path()).await, empty().await);
     let told = copy(&site.db, &there).await.unwrap();
     assert_eq!(copy(&there, &back.db).await.unwrap(), told);
     assert_eq!(dumped(&there).await, dumped(&site.db).await);
     assert_eq!(next_node(&back.db).await, NODES + 2);
     assert_eq!(next_node(&there).await, NODES + 2);
     there.close().await;
-    psql(format!("drop database {name} with (force)"));
 }

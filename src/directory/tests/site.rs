@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use crate::blobs::Blobs;
 use crate::clock::Moment;
 use crate::config::{Config, Durability};
+use crate::db::tests::place;
 use crate::db::{Db, ReadTx, WriteTx};
 use crate::directory::group::{self, Group, Membership};
 use crate::directory::organization::{self, NewOrganization};
@@ -28,7 +29,7 @@ pub(crate) struct TestSite {
 impl TestSite {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(&folder.path().join("test.db"), true, false).await.unwrap();
+        let db = place::empty(folder.path()).await;
         let by = Administrator::of_the_site();
         let mut tx = db.write().await.unwrap();
         let name = DirectoryName::of_organization("Acme").unwrap();
@@ -39,7 +40,7 @@ impl TestSite {
 
     /// The same database as a command in another process has it.
     pub async fn opened_elsewhere(&self) -> Db {
-        Db::open(&self.folder.path().join("test.db"), false, false).await.unwrap()
+        place::opened_again(self.folder.path()).await
     }
 
     /// What the server would do by itself.
