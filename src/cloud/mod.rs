@@ -53,6 +53,10 @@ pub enum Place {
     },
 }
 
+/// An extension of the requests that came in by these doors.
+#[derive(Debug, Clone, Copy)]
+pub struct CameIn;
+
 /// The most segments of a path that are looked at.
 const SEGMENTS_MAX: usize = 8;
 
@@ -122,15 +126,15 @@ pub async fn answer(
     trace: Arc<Trace>,
     caller: Caller,
     place: Place,
-    (head, body): (Parts, RequestBody),
+    (mut head, body): (Parts, RequestBody),
 ) -> Result<Reply, HttpError> {
+    head.extensions.insert(CameIn);
     match place {
         Place::Status => Ok(ocs::status()),
         Place::Login(_) => Err(HttpError::not_found()),
         Place::Ocs { version, about } => ocs::answer(&app, &caller, version, &about, head.uri.query()).await,
         Place::Files { above, user } => {
             confirm_own(&caller, user.as_deref())?;
-            let mut head = head;
             let door = Door::of(head.uri.path(), above);
             let path = door.enter(&mut head)?;
             let method = head.method.clone();

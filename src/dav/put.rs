@@ -75,9 +75,11 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let mut answer =
         reply::empty(if created.load(Ordering::Acquire) { StatusCode::CREATED } else { StatusCode::NO_CONTENT });
     validators(answer.headers_mut(), &node);
-    // Nextcloud's client takes an upload without it for failed.
-    let known_by = HeaderValue::try_from(cloud::id_of(&node, &x.app.site)).expect("an id is ASCII");
-    answer.headers_mut().insert(HeaderName::from_static("oc-fileid"), known_by);
+    if x.head.extensions.get::<crate::cloud::CameIn>().is_some() {
+        // Nextcloud's client takes an upload without it for failed.
+        let known_by = HeaderValue::try_from(cloud::id_of(&node, &x.app.site)).expect("an id is ASCII");
+        answer.headers_mut().insert(HeaderName::from_static("oc-fileid"), known_by);
+    }
     if has_mtime {
         answer.headers_mut().insert(HeaderName::from_static("x-oc-mtime"), HeaderValue::from_static("accepted"));
     }

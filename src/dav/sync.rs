@@ -69,6 +69,7 @@ pub async fn changes(x: &Exchange, mut tx: ReadTx, spot: &Spot, wanted: Wanted) 
         progress: &progress,
         views: &views,
         now,
+        sweeps_litter: spot.reached.measures().hides_litter(),
     };
     let page = sync::page(&mut tx, &ask).await?.ok_or_else(invalid)?;
     let token = Token { user: x.caller.user.id, share: node.share, node: node.id, progress: page.next };

@@ -87,6 +87,9 @@ fn what_macos_leaves_lying_about_can_be_kept_from_others() {
     };
     assert_eq!(ben.list("/Projects", Depth::One).paths(), ["/Projects/", "/Projects/plan.pdf"]);
     assert_eq!(ana.list("/Projects", Depth::One).paths().len(), 4, "who has written it sees it");
+    let whole = "<D:sync-collection xmlns:D='DAV:'><D:sync-token/><D:sync-level>1</D:sync-level><D:prop><D:getetag/></D:prop></D:sync-collection>";
+    let followed = ben.ask("REPORT", "/Projects").xml(whole).send().status(207);
+    assert_eq!(followed.paths(), ["/Projects/plan.pdf"], "who follows the log isn't told either");
     let [etag, _] = state(&ana);
     for path in litter {
         let [_, used] = state(&ana);

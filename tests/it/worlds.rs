@@ -198,7 +198,10 @@ fn outline(reply: &Reply, host: &str) -> (u16, Vec<String>, String) {
         .collect();
     headers.sort();
     let mut body = String::from_utf8_lossy(&reply.answer.body).replace(host, "HOST");
-    for element in ["getetag", "getlastmodified", "creationdate", "locktoken", "timeout", "lapses"] {
+    // Figures of the quota count what is hidden too: SECURITY.md.
+    let quota = ["quota-available-bytes", "quota-used-bytes"];
+    for element in ["getetag", "getlastmodified", "creationdate", "locktoken", "timeout", "lapses"].iter().chain(&quota)
+    {
         body = masked(&body, element);
     }
     // The page for people has dates in its last column.

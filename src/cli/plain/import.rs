@@ -263,7 +263,7 @@ impl Bringing<'_> {
                     Some(there) if there.size == file.size && there.modified == file.modified => self.done.same += 1,
                     Some(_) => self.done.leave_out(&told, "something else of that name is there"),
                     // A courtesy: no bytes are read for nothing.
-                    None => match taken(reached, file) {
+                    None => match taken(reached, file, file.size) {
                         Err(why) => self.done.leave_out(&told, &why.to_string()),
                         Ok(()) => new.push(file),
                     },
@@ -294,7 +294,7 @@ impl Bringing<'_> {
                 self.done.leave_out(&told, "the name was taken meanwhile");
                 continue;
             }
-            if let Err(why) = taken(&reached, file) {
+            if let Err(why) = taken(&reached, file, content.size) {
                 self.done.leave_out(&told, &why.to_string());
                 continue;
             }
@@ -326,13 +326,13 @@ impl Bringing<'_> {
     }
 }
 
-/// Why a file's bytes were not taken in.
-/// Whether the share takes a file. Errors: why not.
-fn taken(reached: &Reached, file: &Plain) -> Result<(), NotTaken> {
-    reached.takes(file.name.as_str(), file.size)?;
+/// Whether the share takes a file of so many bytes. Errors: why not.
+fn taken(reached: &Reached, file: &Plain, bytes: u64) -> Result<(), NotTaken> {
+    reached.takes(file.name.as_str(), bytes)?;
     reached.takes_name(&file.name)
 }
 
+/// Why a file's bytes were not taken in.
 enum Staging {
     Unreadable(String),
     Store(Failure),

@@ -9,7 +9,7 @@ use crate::db::Reads;
 use crate::ids::{NodeId, ShareId};
 use crate::path::Name;
 use crate::tree::change::Op;
-use crate::tree::scratch::is_owner_file;
+use crate::tree::scratch::{is_macos_litter, is_owner_file};
 use crate::tree::view::View;
 use crate::tree::{self, Kind, Node, TreeError};
 
@@ -35,6 +35,20 @@ pub struct Ask<'a> {
     pub views: &'a [View],
     /// What he sees of the share now.
     pub now: (&'a View, ViewId),
+    /// Whether the log doesn't tell of what macOS leaves in folders.
+    pub sweeps_litter: bool,
+}
+
+impl Ask<'_> {
+    /// Whether the log doesn't tell of files of this name.
+    fn is_unmentioned(&self, name: &str) -> bool {
+        is_owner_file(name) || (self.sweeps_litter && is_macos_litter(name))
+    }
+
+    /// Whether it doesn't tell of what lies at the end of this way.
+    fn mentions_none(&self, below: &[Node]) -> bool {
+        below.iter().any(|node| self.is_unmentioned(&node.name))
+    }
 }
 
 /// Something that isn't where he knew it.
@@ -238,7 +252,7 @@ impl<'a, R: Reads> Making<'a, R> {
         let Some(chain) = self.chain(id) else { return true };
         let top = self.ask.way.len();
         let chain = if self.ask.deep { chain } else { chain[..=top].to_vec() };
-        if is_unmentioned(&chain[top..]) || !self.now.see(&chain) {
+        if self.ask.mentions_none(&chain[top..]) || !self.now.see(&chain) {
             return true;
         }
         let last = chain.last().map(|node| node.id);
@@ -270,7 +284,7 @@ impl<'a, R: Reads> Making<'a, R> {
     fn knew(&self, node: NodeId, left: &Left) -> Option<String> {
         let at = left.ids.iter().position(|id| *id == self.collection())?;
         let names: Vec<&str> = left.path.split('/').skip(at).collect();
-        if (!self.ask.deep && names.len() != 1) || names.iter().any(|name| is_owner_file(name)) {
+        if (!self.ask.deep && names.len() != 1) || names.iter().any(|name| self.ask.is_unmentioned(name)) {
             return None;
         }
         let way = || left.ids.iter().map(|id| (*id, Kind::Collection)).chain([(node, left.kind)]);
@@ -334,7 +348,7 @@ impl<'a, R: Reads> Making<'a, R> {
         let was_seen = self.believed.iter().any(|eyes| eyes.see(&chain));
         // What is hidden with its collection goes with it.
         let is_topmost = chain.len() == top + 1 || self.now.see(&chain[..chain.len() - 1]);
-        if !was_seen || !is_topmost || is_unmentioned(&chain[top..]) {
+        if !was_seen || !is_topmost || self.ask.mentions_none(&chain[top..]) {
             return true;
         }
         if self.room() == 0 {
@@ -380,9 +394,4 @@ impl<'a, R: Reads> Making<'a, R> {
         let here = here.into_iter().map(|(_, chain)| chain).collect();
         Page { gone: gone.collect(), here, next: self.next, more: self.more }
     }
-}
-
-/// Whether the log doesn't tell of it.
-fn is_unmentioned(below: &[Node]) -> bool {
-    below.iter().any(|node| is_owner_file(&node.name))
 }
