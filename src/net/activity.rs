@@ -143,6 +143,11 @@ impl Activity {
         self.0.lock().body_left = true;
     }
 
+    /// Whether the body of the present request (HTTP/1) has been given up.
+    pub(super) fn has_body_left(&self) -> bool {
+        self.0.lock().body_left
+    }
+
     /// A chunk of a response waits for room at the client.
     pub(super) fn chunk_given(&self) {
         let mut phase = self.0.lock();

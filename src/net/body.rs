@@ -155,6 +155,11 @@ impl Running {
         activity.request_began(http2);
         Self { activity, http2 }
     }
+
+    /// Whether its body (HTTP/1) has been given up before its end.
+    pub(super) fn has_left_body(&self) -> bool {
+        self.activity.has_body_left()
+    }
 }
 
 impl Drop for Running {

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, error::Error, io, net::SocketAddr, pin::pin, sync::Arc};
 
 use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::{
@@ -42,6 +43,9 @@ const HTTP2_SEND_BUFFER_BYTES: usize = 256 * 1024;
 const HTTP2_RESETS_MAX: usize = 64;
 /// Bytes of one frame of HTTP/2.
 const HTTP2_FRAME_BYTES: u32 = 64 * 1024;
+
+/// A body no longer than this has mostly come together with its headers: if nobody wants it, it is read away, and the connection goes on.
+const READ_AWAY_BYTES_MAX: u64 = 16 * 1024;
 
 /// What speaks HTTP on every connection.
 pub(super) struct Protocol {
@@ -167,9 +171,14 @@ impl Protocol {
             if wrong_door {
                 request.extensions_mut().insert(WrongDoor);
             }
+            let closes = !http2 && request.body().size_hint().upper().is_none_or(|bytes| bytes > READ_AWAY_BYTES_MAX);
             let response = service.call(request);
             async move {
-                let Ok(response) = response.await;
+                let Ok(mut response) = response.await;
+                if closes && running.has_left_body() {
+                    // It will be closed, and a proxy that isn't told may send somebody else's request on it meanwhile.
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 Ok::<_, Infallible>(response.map(|body| ResponseBody::new(body, running)))
             }
         });

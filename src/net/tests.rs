@@ -353,6 +353,18 @@ async fn a_refused_upload_gets_its_answer_although_it_sends_on() {
     client.shutdown().await.unwrap();
     let answer = rest(&mut client).await;
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    // A proxy that weren't told would send another request on it.
+    assert!(answer.to_ascii_lowercase().contains("\r\nconnection: close\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_small_body_that_nobody_wants_costs_no_connection() {
+    let server =
+        Server::start(limits(), service_fn(async |_: Request<RequestBody>| Ok(status(StatusCode::UNAUTHORIZED))));
+    let put = b"PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody";
+    let last = b"PUT / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody";
+    let mut client = server.send(&[&put[..], &put[..], &last[..]].concat()).await;
+    assert_eq!(rest(&mut client).await.matches("HTTP/1.1 401 ").count(), 3);
 }
 
 #[tokio::test]
