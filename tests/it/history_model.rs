@@ -2,7 +2,7 @@
 //! the middle of them, leaves the tree of a model, and a site in which `verify` finds nothing and every quota is right to the byte.
 //!
 //! Each writer has a share of its own and asks the server for changes and the command line for the history, as people do. `COMMONHOLD_HISTORY_STEPS`
-//! says how many operations, `COMMONHOLD_SEED` repeats the choices of a run (not the moments of its kills).
+//! says how many operations, `COMMONHOLD_HISTORY_BETWEEN_KILLS` how many at most between two kills, `COMMONHOLD_SEED` repeats the choices of a run (not the moments of its kills).
 
 use std::io::Read;
 use std::process::{Child, Stdio};
@@ -29,6 +29,7 @@ const NAMES: &[&str] = &["a", "b", "c", "d", "e"];
 #[test]
 fn the_history_survives_kills_between_and_in_the_middle_of_its_operations() {
     let steps = number_from_env("COMMONHOLD_HISTORY_STEPS").unwrap_or(1_500) as usize;
+    let between = number_from_env("COMMONHOLD_HISTORY_BETWEEN_KILLS").unwrap_or(150) as usize;
     let mut site = Site::start_with(SETTINGS);
     let ana = site.user("ana");
     let mut random = Rng::seeded();
@@ -37,7 +38,7 @@ fn the_history_survives_kills_between_and_in_the_middle_of_its_operations() {
     let mut rounds = 0;
     while done.load(Ordering::Acquire) < steps {
         rounds += 1;
-        let killed_after = 1 + random.below(150);
+        let killed_after = 1 + random.below(between);
         let (tell, told) = channel();
         let running: Vec<Running> = writers.iter().map(|writer| Arc::clone(&writer.running)).collect();
         let threads: Vec<_> = writers
