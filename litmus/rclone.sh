@@ -55,10 +55,11 @@ mounted() {
     rclone mount share: share --vfs-cache-mode writes --vfs-write-back 0s --daemon --daemon-wait 20s
     mount_pid=running
     cmp tree/binary.dat share/tree/binary.dat
-    printf 'from the mount\n' >share/mounted.txt
-    soon reads_text "from the mount" mounted.txt
-    mv share/mounted.txt share/tree/renamed.txt
-    soon reads_text "from the mount" tree/renamed.txt
+    printf 'from the mount\n' >share/tree/mounted.txt
+    soon reads_text "from the mount" tree/mounted.txt
+    # Not that one: rclone may still be about its upload, and then leaves the file under the old name too.
+    mv share/tree/binary.dat share/tree/renamed.dat
+    soon reads tree/binary.dat tree/renamed.dat
     fusermount3 -u share
 }
 [ -c /dev/fuse ] && step "it is mounted: read, written, renamed" mounted || echo "rclone: no mount, there is no /dev/fuse here"
