@@ -214,12 +214,14 @@ impl Sight {
         self.effective(zone, node).sees(self.kind(node))
     }
 
-    /// What the caller sees from the last node of a chain down.
+    /// What the caller sees from the last node of a chain down; the same for the same rights, so that two of them can be compared.
     pub fn view(&self, chain: &[Node]) -> View {
         let node = chain.last().map_or(self.root, |node| node.id);
         let zone = self.zone(chain);
         let mut view = View { lists: lists(self.effective(zone, node)), ..View::default() };
-        for marked in self.marked().filter(|marked| self.lies_below(*marked, node)) {
+        let mut below: Vec<NodeId> = self.marked().filter(|marked| self.lies_below(*marked, node)).collect();
+        below.sort_unstable();
+        for marked in below {
             let zone = self.zone_of(marked);
             if !self.shows(zone, marked) {
                 view.except.push(marked);

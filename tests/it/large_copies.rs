@@ -124,6 +124,20 @@ fn a_large_copy_that_is_refused_leaves_nothing() {
     site.is_consistent();
 }
 
+/// Rights of one's own on several things below are the same rights when the copy comes to its place.
+#[test]
+fn a_large_copy_with_several_marked_folders_below_is_made() {
+    let (site, ana, ben) = grown(SOON);
+    for folder in 0..4 {
+        site.cli(&["grant", "add", &format!("/Projects/big/d{folder}"), "--user", "ben", "--level", "read"]).ok();
+    }
+    for copy in 0..3 {
+        ben.copy("/Projects/big", &format!("/Projects/copy{copy}")).status(201);
+        assert_eq!(count(&ana, &format!("/Projects/copy{copy}")), NODES);
+    }
+    site.is_consistent();
+}
+
 /// A moment in the middle of a large copy knows nothing of it, though its rows were made before.
 #[test]
 fn a_roll_back_to_the_middle_of_a_large_copy_takes_it_away() {
