@@ -118,7 +118,8 @@ pub async fn relocate(x: Arc<Exchange>) -> Result<Reply, HttpError> {
 /// How far a transaction has come.
 enum Step {
     Done(Reply),
-    /// Everything is allowed as things stand; the tree is too large for one transaction, or what was copied is not what the caller would get now.
+    /// Everything is allowed as things stand; the tree is too large for one transaction, or what was copied is not what the caller would get now,
+    /// or isn't there any more.
     InSlices,
 }
 
@@ -204,7 +205,10 @@ async fn transfer(x: Arc<Exchange>, way: Way, copied: Option<Arc<Assembly>>) -> 
     let mut change = x.saving(&mut tx, &to);
     let placed = match way {
         Way::Copy { .. } => match &copied {
-            Some(copy) => change.made_at(Moment::now()).attach(&permit, source, copy, &target).await?,
+            Some(copy) => match change.made_at(Moment::now()).attach(&permit, source, copy, &target).await {
+                Err(TreeError::CopyLost) => return Ok(Step::InSlices),
+                attached => attached?,
+            },
             None => change.copy(&permit, source, seen.as_ref(), &target).await?,
         },
         Way::Move { .. } if source.share == to.reached.share.id => {
