@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +35,10 @@ use crate::{jobs, net, router};
 /// Letters of a site's id that tell it from others to clients.
 const SITE_CHARS: usize = 10;
 
+/// Large copies that are made at once; others wait for their turn. Each has one of the few connections that read for all its time, and most of
+/// these are left for what is soon done.
+const SLICED_COPIES_MAX: usize = 2;
+
 /// What every request shares.
 pub struct App {
     /// The rows.
@@ -52,6 +57,8 @@ pub struct App {
     pub follow: Follow,
     /// Room that uploads on their way have been promised.
     pub reservations: Arc<Reservations>,
+    /// Turns of large copies.
+    pub sliced_copies: Semaphore,
     /// What is recorded behind the answers.
     pub trail: Trail,
     /// Where a line for each answer goes, if anywhere.
@@ -171,6 +178,7 @@ pub async fn serve(
         site: site_id.chars().take(SITE_CHARS).collect(),
         follow: Follow::default(),
         reservations: Arc::default(),
+        sliced_copies: Semaphore::new(SLICED_COPIES_MAX),
         trail,
         access_log,
         config,

@@ -89,6 +89,7 @@ impl<E: Into<HttpError>> From<E> for Unmade {
 /// Makes a copy of what the caller sees of the source at one moment. That he may have it is decided as of that moment, and once more when it
 /// comes to its place.
 async fn assemble(x: &Exchange) -> Result<Assembly, Unmade> {
+    let _turn = x.app.sliced_copies.acquire().await.expect("nobody closes it");
     let mut tx = x.app.db.read().await?;
     let access = x.app.guard.access_as_of(&mut tx, &x.caller).await?;
     let from = Spot::to_change(&mut tx, &access, &x.path).await?;

@@ -138,6 +138,26 @@ fn a_large_copy_with_several_marked_folders_below_is_made() {
     site.is_consistent();
 }
 
+/// More copies than a server has connections that read: each has its turn, and listings are answered meanwhile.
+#[test]
+fn many_large_copies_at_once_are_all_made() {
+    const COPIES: usize = 12;
+    let (site, ana, ben) = grown(SOON);
+    thread::scope(|scope| {
+        for copy in 0..COPIES {
+            let (ana, ben) = (ana.clone(), ben.clone());
+            scope.spawn(move || {
+                ana.copy("/Projects/big", &format!("/Projects/copy{copy}")).status(201);
+                assert_eq!(count(&ben, &format!("/Projects/copy{copy}")), NODES);
+            });
+        }
+        for _ in 0..COPIES {
+            assert_eq!(count(&ben, "/Projects/big"), NODES);
+        }
+    });
+    site.is_consistent();
+}
+
 /// A moment in the middle of a large copy knows nothing of it, though its rows were made before.
 #[test]
 fn a_roll_back_to_the_middle_of_a_large_copy_takes_it_away() {
