@@ -13,8 +13,8 @@ use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 
 use crate::dav::PREFIX;
-use crate::error::HttpError;
-use crate::path::{RelPath, decode_segment};
+use crate::error::{Condition, HttpError};
+use crate::path::{PathError, RelPath, decode_segment};
 use crate::reply::{Body, Reply};
 
 /// What is before a URL in a multistatus, in the full form and in the short one.
@@ -64,7 +64,8 @@ impl Door {
 
     /// Turns a request inwards. Gives the path below the tree's root. Errors: 400 for a path that is none.
     pub fn enter(&self, head: &mut Parts) -> Result<RelPath, HttpError> {
-        let below = self.below(head.uri.path()).unwrap_or_default();
+        let below = self.below(head.uri.path()).ok_or(PathError::NotAbsolute).map_err(HttpError::from)?;
+        let below = if below.is_empty() { "/" } else { below };
         let path = RelPath::parse_request_target(below).map_err(HttpError::from)?;
         let headers = &mut head.headers;
         turn(headers, "destination", |text| self.inside(text));
@@ -86,10 +87,29 @@ impl Door {
         turned + rest
     }
 
+    /// A URL of ours as it is outside.
+    fn outwards(&self, url: &str) -> Option<String> {
+        url.strip_prefix(PREFIX).map(|below| format!("{}/{below}", self.outside))
+    }
+
+    /// Turns a refusal outwards: the URLs of what stood in the way. That of the law's reason stays, since the audit reads it.
+    pub fn leave_refused(&self, mut error: HttpError) -> HttpError {
+        let hrefs = match &mut error.condition {
+            Some(Condition::NeedPrivileges { href, .. }) => std::slice::from_mut(href),
+            Some(Condition::LockTokenSubmitted(hrefs) | Condition::NoConflictingLock(hrefs)) => hrefs.as_mut_slice(),
+            Some(_) | None => &mut [],
+        };
+        for href in hrefs.iter_mut().chain(&mut error.blockers) {
+            if let Some(outside) = self.outwards(href) {
+                *href = outside;
+            }
+        }
+        error
+    }
+
     /// Turns an answer outwards.
     pub fn leave(&self, method: &Method, mut reply: Reply) -> Reply {
-        let outwards = |text: &str| text.strip_prefix(PREFIX).map(|below| format!("{}/{below}", self.outside));
-        turn(reply.headers_mut(), CONTENT_LOCATION.as_str(), outwards);
+        turn(reply.headers_mut(), CONTENT_LOCATION.as_str(), |text| self.outwards(text));
         if !matches!(method.as_str(), "PROPFIND" | "PROPPATCH" | "REPORT" | "LOCK") {
             return reply;
         }

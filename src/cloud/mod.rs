@@ -62,7 +62,10 @@ const SEGMENTS_MAX: usize = 8;
 
 /// What the path of a request is, if it is one of theirs.
 pub fn place(path: &str) -> Option<Place> {
-    let path = path.strip_prefix("/index.php").unwrap_or(path);
+    let (path, front) = match path.strip_prefix("/index.php") {
+        Some(below) => (below, 1),
+        None => (path, 0),
+    };
     if let Some(step) = login::step(path) {
         return Some(Place::Login(step));
     }
@@ -83,9 +86,9 @@ pub fn place(path: &str) -> Option<Place> {
         .collect::<Result<_, _>>()
         .ok()?;
     match segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["webdav", ..] => Some(Place::Files { above: 2, user: None }),
+        ["webdav", ..] => Some(Place::Files { above: front + 2, user: None }),
         ["dav", "files", user, ..] if !user.is_empty() => {
-            Some(Place::Files { above: 4, user: Some((*user).to_owned()) })
+            Some(Place::Files { above: front + 4, user: Some((*user).to_owned()) })
         }
         ["dav", "uploads", user, below @ ..] if !user.is_empty() => {
             let below = below.iter().filter(|one| !one.is_empty()).map(|one| (*one).to_owned()).collect();
@@ -139,7 +142,10 @@ pub async fn answer(
             let path = door.enter(&mut head)?;
             let method = head.method.clone();
             let x = Exchange { app, caller, now: trace.at, head, path, trace };
-            dav::handle(x, body).await.map(|reply| door.leave(&method, reply))
+            match dav::handle(x, body).await {
+                Ok(reply) => Ok(door.leave(&method, reply)),
+                Err(error) => Err(door.leave_refused(error)),
+            }
         }
         Place::Uploads { user, below } => {
             confirm_own(&caller, Some(&user))?;
@@ -168,6 +174,8 @@ mod tests {
         assert_eq!(place("/index.php/status.php"), Some(Place::Status));
         assert_eq!(place("/remote.php/webdav"), files(2, None));
         assert_eq!(place("/remote.php/webdav/a/b"), files(2, None));
+        assert_eq!(place("/index.php/remote.php/webdav/a/b"), files(3, None));
+        assert_eq!(place("/index.php/remote.php/dav/files/ana"), files(5, Some("ana")));
         assert_eq!(place("/remote.php/dav/files/ana/Projects/"), files(4, Some("ana")));
         assert_eq!(place("/remote.php/dav/files/ana%40example.org"), files(4, Some("ana@example.org")));
         let about = "cloud/capabilities".to_owned();

@@ -131,10 +131,9 @@ async fn put_together(x: Exchange, upload: &str, body: RequestBody) -> Result<Re
         return Err(HttpError::bad_request("The header `Destination` leads to no file."));
     };
     super::confirm_own(&caller, named.as_deref())?;
-    let plain = destination.strip_prefix("/index.php").unwrap_or(&destination);
-    let door = Door::of(plain, above);
-    head.uri =
-        http::Uri::try_from(plain).map_err(|_| HttpError::bad_request("The header `Destination` is malformed."))?;
+    let door = Door::of(&destination, above);
+    head.uri = http::Uri::try_from(&destination)
+        .map_err(|_| HttpError::bad_request("The header `Destination` is malformed."))?;
     let path = door.enter(&mut head)?;
     head.method = Method::PUT;
     for name in ["destination", "overwrite", "depth", "oc-total-length"] {
@@ -143,7 +142,7 @@ async fn put_together(x: Exchange, upload: &str, body: RequestBody) -> Result<Re
     head.headers.insert(CONTENT_LENGTH, bytes.into());
     let body = body.instead(read(Arc::clone(&app), parts));
     let y = Exchange { app: Arc::clone(&app), caller, now, head, path, trace };
-    let reply = dav::handle(y, body).await?;
+    let reply = dav::handle(y, body).await.map_err(|error| door.leave_refused(error))?;
     end(&app, user, upload).await?;
     Ok(door.leave(&Method::PUT, reply))
 }

@@ -6,6 +6,7 @@ use crate::site::xml::Multistatus;
 use crate::site::{Client, Depth, Site, asking_for, dav};
 
 const OC: &str = "http://owncloud.org/ns";
+const LOCK: &str = r#"<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>"#;
 
 fn oc(local: &str) -> String {
     format!("{{{OC}}}{local}")
@@ -186,4 +187,29 @@ fn a_client_is_logged_in_on_a_page_as_a_device_of_its_own() {
     site.cli(&["device", "remove", "ana", "Nextcloud <b>"]).ok();
     device.raw("PROPFIND", "/remote.php/dav/files/ana/").with("Depth", "1").send().status(401);
     site.is_consistent();
+}
+
+#[test]
+fn the_root_needs_no_slash_and_the_front_controller_is_a_door_as_well() {
+    let (_site, ana, _) = shared();
+    ana.put("/Projects/a.txt", "one").status(201);
+    for door in [
+        "/remote.php/webdav",
+        "/remote.php/dav/files/ana",
+        "/index.php/remote.php/webdav",
+        "/index.php/remote.php/dav/files/ana",
+    ] {
+        let listed = ana.raw("PROPFIND", door).with("Depth", "1").send().status(207);
+        let found = Multistatus::parse(listed.text());
+        assert!(found.responses.contains_key(&format!("{door}/")), "{:?}", found.responses.keys());
+        assert!(found.responses.contains_key(&format!("{door}/Projects/")), "{:?}", found.responses.keys());
+        ana.raw("GET", &format!("{door}/Projects/a.txt")).send().status(200).body("one");
+        ana.raw("DELETE", door).send().status(403);
+        // What stands in the way is told by the same URLs.
+        let there = format!("{door}/Projects/a.txt");
+        let lock = ana.ask("LOCK", "/Projects/a.txt").xml(LOCK).send().status(200).header("lock-token").to_owned();
+        let refused = ana.raw("PUT", &there).body("two").send().status(423);
+        assert!(refused.text().contains(&format!("href>{there}<")), "{}", refused.told());
+        ana.ask("UNLOCK", "/Projects/a.txt").with("Lock-Token", lock).send().status(204);
+    }
 }
