@@ -68,7 +68,7 @@ async fn answer(app: Arc<App>, request: Request<RequestBody>) -> Reply {
     let (head, body) = request.into_parts();
     let trace = Trace::new(id, now, &head);
     let tls = head.extensions.get::<Via>().is_some_and(|via| via.tls);
-    let span = tracing::debug_span!("request", %id, method = %head.method, path = head.uri.path());
+    let span = tracing::debug_span!("request", %id, method = %head.method, path = trace.path_text());
     let wants_page = dav::wants_page(&head.headers);
     let routed = route(Arc::clone(&app), Arc::clone(&trace), head, body);
     let routed = match AssertUnwindSafe(routed).catch_unwind().instrument(span.clone()).await {
@@ -228,6 +228,7 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
         Prefixed::Root | Prefixed::Redirect | Prefixed::Outside => RelPath::root(),
     };
     let path = if windows::asks(&head.headers) { path.meant_by_windows().map_err(HttpError::from)? } else { path };
+    trace.leads_to(&path, &head);
     Ok(dav::handle(Exchange { app, caller, now: trace.at, head, path, trace }, body).await?)
 }
 

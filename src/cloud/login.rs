@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use serde_json::json;
 
 use crate::app::App;
-use crate::audit::{self, Actor, Line, Record};
+use crate::audit::{self, Actor, Line, Outcome, Record};
 use crate::connect::{escaped, page::origin};
 use crate::dav;
 use crate::directory::app_password::Credential;
@@ -39,6 +39,14 @@ pub enum Step {
     Poll,
     /// The page, by its token.
     Page(String),
+}
+
+/// Where a page is, its token left out.
+const PAGE: &str = "/login/v2/flow/";
+
+/// What may be told of a path that is a page's; `None` for any other.
+pub fn page_without_token(path: &str) -> Option<&'static str> {
+    path.strip_prefix("/index.php").unwrap_or(path).starts_with(PAGE).then_some(PAGE)
 }
 
 /// Which step a path is.
@@ -139,8 +147,12 @@ pub async fn grant(app: &Arc<App>, trace: &Trace, caller: &Caller, token: &str) 
     let granted = dav::to_its_end(&app.db, async move {
         let mut tx = db.write().await?;
         let waits = login_flow::grant(&mut tx, &user, &token, now).await?;
-        let note = Some(Line::note("logged a client in"));
-        audit::append(&mut tx, &Record { note, status: Some(200), path: None, ..record }).await?;
+        let (outcome, status, note) = match waits {
+            true => (Outcome::Done, 200, "logged a client in"),
+            false => (Outcome::Refused, 404, "no client waited for this login any more"),
+        };
+        let note = Some(Line::note(note));
+        audit::append(&mut tx, &Record { outcome, note, status: Some(status), path: None, ..record }).await?;
         tx.commit().await?;
         Ok(waits)
     });

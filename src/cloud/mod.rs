@@ -140,6 +140,7 @@ pub async fn answer(
             confirm_own(&caller, user.as_deref())?;
             let door = Door::of(head.uri.path(), above);
             let path = door.enter(&mut head)?;
+            trace.leads_to(&path, &head);
             let method = head.method.clone();
             let x = Exchange { app, caller, now: trace.at, head, path, trace };
             match dav::handle(x, body).await {

@@ -14,10 +14,12 @@ use http_body_util::BodyExt;
 use super::door::Door;
 use super::{Place, place};
 use crate::app::App;
+use crate::audit::{self, Record};
 use crate::blobs::INLINE_BYTES_MAX;
 use crate::contents::proof;
 use crate::dav::{self, Exchange};
 use crate::error::HttpError;
+use crate::ids::UserId;
 use crate::net::RequestBody;
 use crate::reply::{self, Reply};
 use crate::tree::change::Fresh;
@@ -35,20 +37,26 @@ pub async fn answer(x: Exchange, below: &[String], body: RequestBody) -> Result<
     match (x.head.method.as_str(), below.as_slice()) {
         ("MKCOL", [upload]) => {
             let (db, user, now) = (x.app.db.clone(), x.caller.user.id, x.now);
-            let upload = (*upload).to_owned();
+            let (upload, record) = ((*upload).to_owned(), record(&x, StatusCode::CREATED));
             dav::to_its_end(&db.clone(), async move {
                 let mut tx = db.write().await?;
                 uploads::begin(&mut tx, user, &upload, now).await?;
+                audit::append(&mut tx, &record).await?;
                 Ok(tx.commit().await?)
             })
             .await?;
+            x.trace.is_recorded();
             Ok(reply::empty(StatusCode::CREATED))
         }
         ("PUT", [upload, piece]) => take(x, upload, piece, body).await,
         ("MOVE", [upload, WHOLE]) => put_together(x, upload, body).await,
         ("DELETE", [upload]) => {
-            let found = end(&x.app, x.caller.user.id, upload).await?;
-            if found { Ok(reply::empty(StatusCode::NO_CONTENT)) } else { Err(HttpError::not_found()) }
+            let record = record(&x, StatusCode::NO_CONTENT);
+            if !end(&x.app, x.caller.user.id, upload, Some(record)).await? {
+                return Err(HttpError::not_found());
+            }
+            x.trace.is_recorded();
+            Ok(reply::empty(StatusCode::NO_CONTENT))
         }
         ("PROPFIND", [upload]) => {
             uploads::parts(&mut x.app.db.read().await?, x.caller.user.id, upload, x.now).await?;
@@ -58,11 +66,20 @@ pub async fn answer(x: Exchange, below: &[String], body: RequestBody) -> Result<
     }
 }
 
-async fn end(app: &Arc<App>, user: crate::ids::UserId, upload: &str) -> Result<bool, HttpError> {
+/// What the audit tells of a step that is done.
+fn record(x: &Exchange, status: StatusCode) -> Record {
+    Record { status: Some(status.as_u16()), ..x.trace.record_of(None) }
+}
+
+/// Ends an upload, with the record of it if that isn't told elsewhere.
+async fn end(app: &Arc<App>, user: UserId, upload: &str, record: Option<Record>) -> Result<bool, HttpError> {
     let (db, upload) = (app.db.clone(), upload.to_owned());
     dav::to_its_end(&db.clone(), async move {
         let mut tx = db.write().await?;
         let found = uploads::end(&mut tx, user, &upload).await?;
+        if let Some(record) = record.filter(|_| found) {
+            audit::append(&mut tx, &record).await?;
+        }
         tx.commit().await?;
         Ok(found)
     })
@@ -104,6 +121,8 @@ async fn take(x: Exchange, upload: &str, piece: &str, mut body: RequestBody) -> 
         Ok(tx.commit().await?)
     })
     .await?;
+    // The audit tells of the file that is made of all pieces, not of each of them.
+    x.trace.is_recorded();
     let mut reply = reply::empty(StatusCode::CREATED);
     let etag = HeaderValue::try_from(etag).expect("the id of a content is ASCII");
     reply.headers_mut().insert(http::header::ETAG, etag);
@@ -140,10 +159,11 @@ async fn put_together(x: Exchange, upload: &str, body: RequestBody) -> Result<Re
         head.headers.remove(name);
     }
     head.headers.insert(CONTENT_LENGTH, bytes.into());
+    trace.leads_to(&path, &head);
     let body = body.instead(read(Arc::clone(&app), parts));
     let y = Exchange { app: Arc::clone(&app), caller, now, head, path, trace };
     let reply = dav::handle(y, body).await.map_err(|error| door.leave_refused(error))?;
-    end(&app, user, upload).await?;
+    end(&app, user, upload, None).await?;
     Ok(door.leave(&Method::PUT, reply))
 }
 

@@ -23,12 +23,13 @@ use tokio::sync::{Notify, mpsc};
 use crate::audit::{Actor, Line, Outcome, Record};
 use crate::auth::{self, How};
 use crate::clock::Moment;
+use crate::cloud::login;
 use crate::dav::PREFIX;
 use crate::error::{Denied, HttpError};
 use crate::guard::{Caller, HOME, OTHERS};
 use crate::ids::{NodeId, ShareId};
 use crate::net::PeerAddr;
-use crate::path::{Name, Prefixed, RelPath, split_prefix};
+use crate::path::{Name, Prefixed, RelPath, split_prefix, windows};
 use crate::reply::Reply;
 use crate::telemetry::RequestId;
 
@@ -55,6 +56,8 @@ pub struct Trace {
     uri: Uri,
     agent: Option<HeaderValue>,
     destination: Option<HeaderValue>,
+    /// Which path of the tree it is about, and where to, when the door knows better than the URLs.
+    place: OnceLock<(RelPath, Option<RelPath>)>,
     caller: OnceLock<(Caller, How)>,
     /// The file that is handed out, if it is one.
     download: OnceLock<(ShareId, NodeId)>,
@@ -72,9 +75,10 @@ impl Trace {
             version: head.version,
             address: PeerAddr::of(head).ip().to_canonical(),
             method: head.method.clone(),
-            uri: head.uri.clone(),
+            uri: without_secret(&head.uri),
             agent: head.headers.get(USER_AGENT).cloned(),
             destination: head.headers.get("destination").cloned(),
+            place: OnceLock::new(),
             caller: OnceLock::new(),
             download: OnceLock::new(),
             recorded: AtomicBool::new(false),
@@ -85,6 +89,16 @@ impl Trace {
     pub fn by(&self, caller: &Caller, how: &How) {
         // Said once for each request.
         let _ = self.caller.set((caller.clone(), how.clone()));
+    }
+
+    /// Says which path of the tree the request is about; `head` is as the door has turned it, so that its `Destination` is one of the tree's too.
+    pub fn leads_to(&self, path: &RelPath, head: &Parts) {
+        let target = head.headers.get("destination").and_then(place_of);
+        let target = match windows::asks(&head.headers) {
+            true => target.and_then(|path| path.meant_by_windows().ok()),
+            false => target,
+        };
+        let _ = self.place.set((path.clone(), target));
     }
 
     /// Says that the answer is this file.
@@ -117,9 +131,14 @@ impl Trace {
         self.method.as_str()
     }
 
-    /// Path and query, as they were sent.
+    /// Path and query, as they were sent, without what is secret in them.
     pub fn target_text(&self) -> String {
         self.uri.path_and_query().map_or_else(|| "*".to_owned(), ToString::to_string)
+    }
+
+    /// The path, as it was sent, without what is secret in it.
+    pub fn path_text(&self) -> &str {
+        self.uri.path()
     }
 
     /// The other end of the connection.
@@ -151,17 +170,15 @@ impl Trace {
     }
 
     fn path(&self) -> Option<RelPath> {
-        below_prefix(self.uri.path())
+        self.place.get().map(|(path, _)| path.clone()).or_else(|| below_prefix(self.uri.path()))
     }
 
     /// Where to, if there is a `Destination` and it is one of ours.
     fn target(&self) -> Option<RelPath> {
-        let text = self.destination.as_ref()?.to_str().ok()?;
-        let path = match text.split_once("://") {
-            Some((_scheme, rest)) => &rest[rest.find('/')?..],
-            None => text,
-        };
-        below_prefix(path)
+        match self.place.get() {
+            Some((_, target)) => target.clone(),
+            None => place_of(self.destination.as_ref()?),
+        }
     }
 
     /// A path as it is the same for everybody: what is in a home begins with `~` and its owner's name.
@@ -191,6 +208,24 @@ impl Trace {
             request: Some(Line::name(&self.id.to_string())),
             ..known.unwrap_or_else(|| Actor { channel: Line::name("webdav"), ..Actor::default() })
         }
+    }
+}
+
+/// The path of the tree that a `Destination` names.
+fn place_of(destination: &HeaderValue) -> Option<RelPath> {
+    let text = destination.to_str().ok()?;
+    let path = match text.split_once("://") {
+        Some((_scheme, rest)) => &rest[rest.find('/')?..],
+        None => text,
+    };
+    below_prefix(path)
+}
+
+/// The URL without what would let others in: that of a page to log a client in on is a secret as long as the client waits.
+fn without_secret(uri: &Uri) -> Uri {
+    match login::page_without_token(uri.path()) {
+        Some(page) => Uri::from_static(page),
+        None => uri.clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! without a trace.
 
 mod commands;
+mod doors;
 mod proof;
 
 use std::time::{Duration, Instant};
