@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 
@@ -15,9 +15,11 @@ use super::door::Door;
 use super::{Place, place};
 use crate::app::App;
 use crate::audit::{self, Record};
-use crate::blobs::INLINE_BYTES_MAX;
+use crate::blobs::{BlobError, INLINE_BYTES_MAX};
 use crate::contents::proof;
-use crate::dav::{self, Exchange};
+use crate::dav::headers::{Destination, Header, Overwrite};
+use crate::dav::{self, Exchange, principals};
+use crate::db::DbError;
 use crate::error::HttpError;
 use crate::ids::UserId;
 use crate::net::RequestBody;
@@ -99,7 +101,7 @@ async fn take(x: Exchange, upload: &str, piece: &str, mut body: RequestBody) -> 
         return Err(dav::too_large(x.app.config.limits.upload_bytes_max));
     }
     if x.app.blobs.free_bytes()? < announced.unwrap_or(0).saturating_add(min_free) {
-        return Err(crate::blobs::BlobError::Full.into());
+        return Err(BlobError::Full.into());
     }
     let mut staged = x.app.blobs.stage();
     while let Some(frame) = body.frame().await {
@@ -140,12 +142,11 @@ async fn put_together(x: Exchange, upload: &str, body: RequestBody) -> Result<Re
         return Err(HttpError::bad_request(text));
     }
     let Exchange { app, caller, now, mut head, trace, .. } = x;
-    let destination = head.headers.get("destination").and_then(|value| value.to_str().ok());
-    let destination = destination.ok_or_else(|| HttpError::bad_request("The header `Destination` is missing."))?;
-    let destination = match destination.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]).to_owned(),
-        None => destination.to_owned(),
-    };
+    let destination = Destination::parse(&head.headers)?
+        .ok_or_else(|| HttpError::bad_request("The header `Destination` is missing."))?;
+    let origins = principals::origins(&app, &head);
+    let destination = destination.raw_path_if_ours(&origins)?.to_owned();
+    let spares = Overwrite::parse(&head.headers)?.is_some_and(|overwrite| !overwrite.0);
     let Some(Place::Files { above, user: named }) = place(&destination) else {
         return Err(HttpError::bad_request("The header `Destination` leads to no file."));
     };
@@ -158,12 +159,18 @@ async fn put_together(x: Exchange, upload: &str, body: RequestBody) -> Result<Re
     for name in ["destination", "overwrite", "depth", "oc-total-length"] {
         head.headers.remove(name);
     }
+    if spares {
+        head.headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+    }
     head.headers.insert(CONTENT_LENGTH, bytes.into());
     trace.leads_to(&path, &head);
     let body = body.instead(read(Arc::clone(&app), parts));
     let y = Exchange { app: Arc::clone(&app), caller, now, head, path, trace };
     let reply = dav::handle(y, body).await.map_err(|error| door.leave_refused(error))?;
-    end(&app, user, upload, None).await?;
+    // The file is made, whatever becomes of the pieces: those that stay are given up by themselves.
+    if let Err(error) = end(&app, user, upload, None).await {
+        tracing::warn!(status = error.status.as_u16(), why = %error.text, "the pieces of a file that was made are still there");
+    }
     Ok(door.leave(&Method::PUT, reply))
 }
 
@@ -173,15 +180,30 @@ fn read(app: Arc<App>, parts: Vec<Part>) -> impl futures_util::Stream<Item = io:
         let app = Arc::clone(&app);
         async move {
             if part.size <= INLINE_BYTES_MAX as u64
-                && let Some(bytes) = app.tree.inline_bytes(&app.db, part.content).await.map_err(io::Error::other)?
+                && let Some(bytes) = app.tree.inline_bytes(&app.db, part.content).await.map_err(unreadable)?
             {
                 return Ok(stream::iter([Ok(bytes)]).boxed());
             }
             let about = "a piece of an upload".to_owned();
             let stores = (&app.db, &app.blobs);
             let read = proof::read(stores, (part.content, part.size), 0..part.size, about);
-            Ok::<_, io::Error>(Box::pin(read).await.map_err(io::Error::other)?.boxed())
+            Ok::<_, io::Error>(Box::pin(read).await.map_err(unreadable)?.map_err(told_better).boxed())
         }
     });
     pieces.try_flatten()
+}
+
+/// The same for what breaks off in the middle, where the store's own error is inside.
+fn told_better(error: io::Error) -> io::Error {
+    match error.downcast::<BlobError>() {
+        // The log names it already.
+        Ok(BlobError::Damaged { .. }) => unreadable(HttpError::damaged()),
+        Ok(error) => unreadable(error),
+        Err(error) => error.downcast::<DbError>().map_or_else(|error| error, unreadable),
+    }
+}
+
+/// What the answer is when a piece can't be read, as [`dav::broken_body`] finds it in the error of a body.
+fn unreadable(error: impl Into<HttpError>) -> io::Error {
+    io::Error::other(error.into())
 }

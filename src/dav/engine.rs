@@ -8,7 +8,7 @@
 //! precise error back, which the engine's own answer is too coarse for.
 
 use std::fmt;
-use std::io::SeekFrom;
+use std::io::{self, SeekFrom};
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
@@ -27,7 +27,7 @@ use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
 
-use super::idle;
+use super::{broken_body, idle};
 use crate::blobs::{Sealed, Staged};
 use crate::error::HttpError;
 use crate::net::{BodyError, RequestBody};
@@ -127,7 +127,8 @@ pub async fn run(
     Ok(answer.map(Body::Engine))
 }
 
-/// A body of which the errand learns when its client has stopped sending: the engine doesn't tell that from one that broke off.
+/// A body of which the errand learns when its client has stopped sending, or the server can't read what it put together: the engine doesn't tell
+/// these from one that broke off.
 struct Watched {
     body: RequestBody,
     errand: Arc<Errand>,
@@ -141,10 +142,17 @@ impl http_body::Body for Watched {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if let Some(Err(BodyError::Idle)) = &frame {
-            self.errand.fail(idle());
-        }
+        let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+            Some(Err(BodyError::Idle)) => {
+                self.errand.fail(idle());
+                Some(Err(BodyError::Idle))
+            }
+            Some(Err(error @ BodyError::Unreadable(_))) => {
+                self.errand.fail(broken_body(error));
+                Some(Err(BodyError::Unreadable(io::Error::other("the errand knows why"))))
+            }
+            frame => frame,
+        };
         Poll::Ready(frame)
     }
 

@@ -223,15 +223,18 @@ fn idle() -> HttpError {
     HttpError::new(StatusCode::REQUEST_TIMEOUT, "The rest of the request did not come. Nothing was changed.")
 }
 
-/// What a body that ended before its end is answered with: 408, 400; 500 when the server itself can't read what it put together.
+/// What a body that ended before its end is answered with: 408, 400; what the server itself says that can't read what it put together, else 500.
 pub fn broken_body(error: BodyError) -> HttpError {
     match error {
         BodyError::Idle => idle(),
         BodyError::Broken(_) => HttpError::bad_request("The body of the request broke off."),
-        BodyError::Unreadable(error) => {
-            tracing::error!(%error, "the pieces of an upload can't be read");
-            HttpError::internal()
-        }
+        BodyError::Unreadable(error) => match error.downcast::<HttpError>() {
+            Ok(error) => error,
+            Err(error) => {
+                tracing::error!(%error, "the pieces of an upload can't be read");
+                HttpError::internal()
+            }
+        },
     }
 }
 
