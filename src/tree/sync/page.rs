@@ -1,6 +1,6 @@
 //! One page of what has changed: first from the rows of the log, then from what is seen otherwise than before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::eyes::Eyes;
 use super::sql::{self, Entry, Left};
@@ -92,7 +92,7 @@ struct Making<'a, R> {
     /// Nodes that have been read, with all above them.
     known: HashMap<NodeId, Node>,
     /// Paths below the collection, and whether it was a collection.
-    gone: BTreeMap<String, bool>,
+    gone: BTreeSet<(String, bool)>,
     here: BTreeSet<NodeId>,
     /// A path that is gone and taken again: what lies there is told of on the next page.
     taken_again: Option<String>,
@@ -122,7 +122,7 @@ impl<'a, R: Reads> Making<'a, R> {
             believed: ask.views.iter().map(Eyes::new).collect(),
             now: Eyes::new(now),
             known: HashMap::new(),
-            gone: BTreeMap::new(),
+            gone: BTreeSet::new(),
             here: BTreeSet::new(),
             taken_again: None,
             next,
@@ -190,11 +190,14 @@ impl<'a, R: Reads> Making<'a, R> {
                 let there = self.at(&path).await?;
                 if resumed.is_some() {
                     trees.extend(there.filter(|node| self.ask.deep && node.is_collection()).map(|node| node.id));
-                } else if there.is_none() || (left.kind == Kind::Collection && self.ask.deep) {
+                } else if there.as_ref().is_none_or(|node| {
+                    // A collection has another URL than a file.
+                    node.kind != left.kind || (node.is_collection() && self.ask.deep)
+                }) {
                     if self.room() == 0 {
                         return Ok(Told::Until(None));
                     }
-                    self.gone.insert(path.clone(), left.kind == Kind::Collection);
+                    self.gone.insert((path.clone(), left.kind == Kind::Collection));
                     if there.is_some() {
                         self.taken_again = Some(path);
                         return Ok(Told::Until(Some(0)));
@@ -291,13 +294,14 @@ impl<'a, R: Reads> Making<'a, R> {
         self.believed.iter().any(|eyes| eyes.mode(way()).is_some()).then(|| names.join("/"))
     }
 
-    /// What is seen at a path below the collection.
+    /// What is seen at a path below the collection, and is spelled like that: for who follows, another spelling is another path.
     async fn at(&mut self, path: &str) -> Result<Option<Node>, TreeError> {
         let above = self.ask.way.iter().skip(1).map(|node| node.name.as_str());
         let names: Result<Vec<Name>, _> = above.chain(path.split('/')).map(Name::parse).collect();
         let Ok(names) = names else { return Ok(None) };
         let located = tree::locate(self.tx, self.ask.way[0].id, &names).await?;
-        Ok(located.node().filter(|_| self.now.see(located.chain())).cloned())
+        let below = located.chain().iter().skip(self.ask.way.len()).map(|node| node.name.as_str());
+        Ok(located.node().filter(|_| below.eq(path.split('/')) && self.now.see(located.chain())).cloned())
     }
 
     /// Reads what isn't known yet.
@@ -355,7 +359,7 @@ impl<'a, R: Reads> Making<'a, R> {
             return false;
         }
         let names: Vec<&str> = chain[top..].iter().map(|node| node.name.as_str()).collect();
-        self.gone.insert(names.join("/"), chain.last().is_some_and(Node::is_collection));
+        self.gone.insert((names.join("/"), chain.last().is_some_and(Node::is_collection)));
         true
     }
 

@@ -10,7 +10,8 @@ pub struct Follower {
     path: String,
     deep: bool,
     pub token: Option<String>,
-    /// What is known: a folder, or the entity tag.
+    /// What is known: a folder, or the entity tag. A folder's path ends in a slash, as its URL does: what is told by another spelling is another
+    /// thing.
     tree: BTreeMap<String, Known>,
     /// How often it had to begin anew.
     pub begun_anew: usize,
@@ -90,23 +91,16 @@ impl Follower {
         if let Some(limit) = limit {
             assert!(told.len() <= limit as usize, "{limit} at most: {}", reply.told());
         }
-        for (gone, _) in told.iter().filter(|(_, status)| *status == 404) {
-            let inside = format!("{gone}/");
-            self.tree.retain(|path, _| path != gone && !path.starts_with(&inside));
+        for path in listed.paths().iter().filter(|path| listed.at(path).status == Some(404)) {
+            let gone = &path[self.path.len()..];
+            self.tree.retain(|path, _| path != gone && !(gone.ends_with('/') && path.starts_with(gone)));
         }
-        for (path, _) in told.iter().filter(|(_, status)| *status == 200) {
-            let at = listed
-                .paths()
-                .into_iter()
-                .find(|listed| listed.trim_end_matches('/') == format!("{}{path}", self.path));
-            let response = listed.at(&at.expect("it was told"));
+        for path in listed.paths().iter().filter(|path| listed.at(path).status.is_none()) {
+            let (response, path) = (listed.at(path), &path[self.path.len()..]);
             let known =
                 Known { is_collection: response.is_collection(), etag: response.value(&dav("getetag")).to_owned() };
-            if !known.is_collection {
-                let inside = format!("{path}/");
-                assert!(!self.tree.keys().any(|other| other.starts_with(&inside)), "`{path}` still has members");
-            }
-            self.tree.insert(path.clone(), known);
+            assert_eq!(known.is_collection, path.ends_with('/'), "{path}");
+            self.tree.insert(path.to_owned(), known);
         }
         let token = reply.text().split("<D:sync-token>").nth(1).and_then(|rest| rest.split('<').next());
         self.token = Some(token.expect("every answer has a token").to_owned());
@@ -126,8 +120,8 @@ impl Follower {
         let listed = self.client.propfind(&self.path, depth, &body).status(207).multistatus();
         let mut tree = BTreeMap::new();
         for path in listed.paths() {
-            let below = path.strip_prefix(&self.path).expect("all lie below").trim_end_matches('/');
-            if below.is_empty() || below.contains("/~$") {
+            let below = path.strip_prefix(&self.path).expect("all lie below");
+            if below == "/" || below.contains("/~$") {
                 continue;
             }
             let response = listed.at(&path);

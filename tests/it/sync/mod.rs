@@ -148,6 +148,43 @@ fn a_folder_that_takes_the_name_of_another_is_told_whole() {
     follow();
 }
 
+/// Names that differ in case are one name here, and two for who follows.
+#[test]
+fn a_name_that_comes_back_in_another_spelling_is_gone_as_it_was() {
+    let (_site, ana, ben) = shared();
+    ana.mkcol("/Projects/plans").status(201);
+    ana.put("/Projects/plans/a.txt", "one").status(201);
+    let mut followers = [(true, None), (true, Some(1)), (false, None)]
+        .map(|(deep, limit)| (Follower::new(&ben, "/Projects", deep), limit));
+    let mut follow = || {
+        for (follower, limit) in &mut followers {
+            follower.pages(*limit);
+            follower.sees_what_is_listed();
+        }
+    };
+    follow();
+    ana.delete("/Projects/plans/a.txt").status(204);
+    ana.put("/Projects/plans/A.txt", "two").status(201);
+    follow();
+    ana.rename("/Projects/plans", "/Projects/away").status(201);
+    ana.rename("/Projects/away", "/Projects/Plans").status(201);
+    follow();
+    ana.delete("/Projects/Plans").status(204);
+    ana.put("/Projects/plans", "a file").status(201);
+    follow();
+    ana.delete("/Projects/plans").status(204);
+    ana.mkcol("/Projects/plans").status(201);
+    follow();
+    // A file and then a folder of one name, neither of which is there any more.
+    ana.put("/Projects/both", "a file").status(201);
+    follow();
+    ana.delete("/Projects/both").status(204);
+    ana.mkcol("/Projects/both").status(201);
+    follow();
+    ana.delete("/Projects/both").status(204);
+    follow();
+}
+
 #[test]
 fn what_the_history_brings_and_takes_is_told() {
     let (site, ana, ben) = shared();

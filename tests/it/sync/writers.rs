@@ -11,7 +11,7 @@ use crate::site::{Client, Rng, Site};
 const WRITERS: usize = 16;
 /// Requests of each; `COMMONHOLD_SYNC_STEPS` for more.
 const STEPS: u64 = 40;
-const NAMES: [&str; 5] = ["a", "b", "c", "d", "~$e"];
+const NAMES: [&str; 6] = ["a", "A", "b", "c", "d", "~$e"];
 
 /// A path of one to three names.
 fn path(rng: &mut Rng) -> String {
@@ -36,7 +36,7 @@ fn change(client: &Client, rng: &mut Rng) {
 
 /// One change of what somebody may see.
 fn change_rights(site: &Site, rng: &mut Rng) {
-    let at = format!("/Projects/{}", rng.pick(&NAMES[..4]));
+    let at = format!("/Projects/{}", rng.pick(&NAMES[..5]));
     let who = rng.pick(&["ben", "cleo", "dora"]);
     let role = rng.pick(&["viewer", "collaborator", "editor"]);
     let arguments: Vec<&str> = match rng.below(6) {
