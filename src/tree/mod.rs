@@ -17,6 +17,7 @@ pub mod sync;
 pub mod transfer;
 pub mod view;
 
+pub(crate) use sql::is_unmentioned;
 pub(crate) use sql::node as node_of_row;
 pub(crate) use transfer::sql as transfer_sql;
 

@@ -6,8 +6,8 @@ pub fn is_owner_file(name: &str) -> bool {
     name.starts_with("~$") || (name.starts_with(".~lock.") && name.ends_with('#'))
 }
 
-/// Whether it is what macOS lays beside files and into folders for itself: `._report.docx`, `.DS_Store`. [`crate::tree::view`] has the same
-/// in SQL.
+/// Whether it is what macOS lays beside files and into folders for itself: `._report.docx`, `.DS_Store`. `is_litter` in
+/// `sql.rs` is the same.
 pub fn is_macos_litter(name: &str) -> bool {
     name.starts_with("._") || name == ".DS_Store"
 }

@@ -569,6 +569,31 @@ pub(super) async fn revisions(conn: &mut Conn, file: NodeId) -> Result<(i64, i64
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
+/// Whether a name, as `node.name`, is one of those that macOS gives to what it lays beside files ([`is_macos_litter`](super::scratch::is_macos_litter)).
+macro_rules! is_litter {
+    ($name:literal) => {
+        concat!("(substr(", $name, ", 1, 2) = '._' or ", $name, " = '.DS_Store')")
+    };
+}
+pub(crate) use is_litter;
+
+/// Whether it is one that the change log may not tell of: such litter, or an owner file. What has it may have changed after the collection that
+/// it lies in.
+macro_rules! is_unmentioned {
+    ($name:literal) => {
+        concat!(
+            "(substr(",
+            $name,
+            ", 1, 2) in ('~$', '._') or ",
+            $name,
+            " = '.DS_Store' or substr(",
+            $name,
+            ", 1, 7) = '.~lock.')"
+        )
+    };
+}
+pub(crate) use is_unmentioned;
+
 /// Keeps in mind where a node lies that is about to leave its place: binds the moment and the node.
 macro_rules! leave_place {
     () => {

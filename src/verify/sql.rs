@@ -4,6 +4,7 @@ use super::{Named, State};
 use crate::contents::named;
 use crate::db::{Conn, DbError, Row, Sql, query, query_scalar};
 use crate::ids::{ContentId, NodeId};
+use crate::tree::is_unmentioned;
 
 type Result<T> = std::result::Result<T, DbError>;
 
@@ -31,7 +32,9 @@ pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<S
     query_scalar(concat!(
         "select 'node ' || n.id || ' (`' || n.name || '`) changed after the collection that it lies in did'
          from node n join node p on p.id = n.parent_id
-         where n.seq > p.seq and substr(n.name, 1, 2) <> '~$' and substr(n.name, 1, 7) <> '.~lock.'
+         where n.seq > p.seq and not ",
+        is_unmentioned!("n.name"),
+        "
            and not exists (select 1 from share where share.trash_id = p.id)
            and not exists (select 1 from detached where detached.node_id = p.id)
          union all

@@ -106,7 +106,10 @@ fn what_macos_leaves_lying_about_can_be_kept_from_others() {
     assert_eq!(trash, serde_json::json!([]));
     // A folder that looks empty to ben is his to delete with what is hidden in it.
     ana.mkcol("/Projects/folder").status(201);
+    // So that the folder has not changed last.
+    ana.put("/Projects/other.pdf", "another").status(201);
     ana.put("/Projects/folder/.DS_Store", "x").status(201);
+    site.is_consistent();
     assert_eq!(ben.list("/Projects/folder", Depth::One).paths(), ["/Projects/folder/"]);
     ben.delete("/Projects/folder").status(204);
     site.is_consistent();

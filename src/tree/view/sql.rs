@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Bars, Filter, Forbidden, View};
 use crate::db::{Conn, DbError, Query, Sql, query};
 use crate::ids::NodeId;
-use crate::tree::sql::nodes_as_json;
+use crate::tree::sql::{is_litter, nodes_as_json};
 use crate::tree::transfer::sql::{copy_map, fresh_node_id, planned};
 
 type Result<T> = std::result::Result<T, DbError>;
@@ -34,7 +34,9 @@ pub(super) async fn members_json(
                        where parent_id = ?1 and name_key > ?2
                          and (?3 = 0 or (?3 = 1 and kind = 0) or id in (select value from json_each(?4)))
                          and id not in (select value from json_each(?5))
-                         and (?6 = 0 or author_id = ?6 or not (substr(name, 1, 2) = '._' or name = '.DS_Store'))
+                         and (?6 = 0 or author_id = ?6 or not ",
+                is_litter!("name"),
+                ")
                        order by name_key limit ?7) as member"
             )
         };

@@ -4,6 +4,7 @@ use crate::clock::Moment;
 use crate::contents::named;
 use crate::db::{Conn, DbError, Sql, query, query_scalar};
 use crate::ids::{ContentId, NodeId, ShareId};
+use crate::tree::is_unmentioned;
 use crate::verify::sql::with_gone;
 
 type Result<T> = std::result::Result<T, DbError>;
@@ -301,12 +302,16 @@ pub(super) async fn ancestor_sequence(conn: &mut Conn, levels_max: usize) -> Res
     for _ in 0..=levels_max {
         let now = done(
             conn,
-            "update node set seq = (select max(m.seq) from node m where m.parent_id = node.id
-                                    and substr(m.name, 1, 2) <> '~$' and substr(m.name, 1, 7) <> '.~lock.')
-             where kind = 0 and exists (select 1 from node m where m.parent_id = node.id and m.seq > node.seq
-                                        and substr(m.name, 1, 2) <> '~$' and substr(m.name, 1, 7) <> '.~lock.')
-               and not exists (select 1 from share where share.trash_id = node.id)
-               and not exists (select 1 from detached where detached.node_id = node.id)",
+            concat!(
+                "update node set seq = (select max(m.seq) from node m where m.parent_id = node.id and not ",
+                is_unmentioned!("m.name"),
+                ")
+                 where kind = 0 and exists (select 1 from node m where m.parent_id = node.id and m.seq > node.seq and not ",
+                is_unmentioned!("m.name"),
+                ")
+                   and not exists (select 1 from share where share.trash_id = node.id)
+                   and not exists (select 1 from detached where detached.node_id = node.id)"
+            ),
         );
         match now.await? {
             0 => break,
