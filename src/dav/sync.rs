@@ -44,7 +44,7 @@ pub async fn changes(x: &Exchange, mut tx: ReadTx, spot: &Spot, wanted: Wanted) 
     }
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     guard::permit(Operation::SyncCollection, &scene).map_err(|denial| refused(&denial, &x.path))?;
-    let key = x.app.follow.key(&x.app.db).await?;
+    let key = x.app.follow.key(&mut tx).await?;
     let view = spot.reached.view(&[]);
     let now = (&view, x.app.follow.remember(&x.app.db, &view, x.now).await?);
     let progress = match &wanted.token {

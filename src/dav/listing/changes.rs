@@ -118,7 +118,7 @@ impl Listing {
         let (Some(tx), share) = (&mut self.tx, reached.share.id) else { return Ok(()) };
         if !self.following.contains_key(&share) {
             let app = Arc::clone(&self.app);
-            let key = app.follow.key(&app.db).await?.clone();
+            let key = app.follow.key(tx).await?.clone();
             let view = app.follow.remember(&app.db, &reached.view(&[]), self.now).await?;
             let seq = sync::sequence(tx, share).await?;
             self.following.insert(share, Following { key, seq, view });

@@ -48,10 +48,10 @@ pub struct Follow {
 
 impl Follow {
     /// The site's key for tokens.
-    pub async fn key(&self, db: &Db) -> Result<&Key, DbError> {
+    pub async fn key(&self, tx: &mut impl Reads) -> Result<&Key, DbError> {
         self.key
-            .get_or_try_init(|| async {
-                let text = sql::key(db.read().await?.conn()).await?;
+            .get_or_try_init(|| async move {
+                let text = sql::key(tx.conn()).await?;
                 Key::parse(&text).ok_or_else(|| DbError::Lost("the site has no key for tokens".into()))
             })
             .await
