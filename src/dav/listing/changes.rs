@@ -68,6 +68,8 @@ impl Listing {
         if let (false, Some(tx)) = (with_dead.is_empty(), &mut self.tx) {
             dead = by_node(props::of(tx, &with_dead).await?);
         }
+        let ids: Vec<NodeId> = nodes.iter().filter_map(|(_, chain)| chain.last()).map(|node| node.id).collect();
+        self.load_versions(&ids).await?;
         let locks = self.locks_of(&nodes).await?;
         if self.asked.wants_quota() {
             self.load_room(reached.share.id).await?;

@@ -286,7 +286,7 @@ fn properties_are_told_as_a_listing_tells_them() {
     ana.set("/Projects/a.txt", r#"<colour xmlns="urn:example">red</colour>"#).status(207);
     let lock = r#"<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>"#;
     ana.ask("LOCK", "/Projects").with("Depth", "infinity").xml(lock).send().status(200);
-    let props = r#"<D:prop><D:getetag/><D:lockdiscovery/><D:getcontentlength/><colour xmlns="urn:example"/><D:quota-used-bytes/></D:prop>"#;
+    let props = r#"<D:prop><D:getetag/><D:lockdiscovery/><D:getcontentlength/><colour xmlns="urn:example"/><D:quota-used-bytes/><D:checked-in/></D:prop>"#;
     let body = format!(
         r#"<D:sync-collection xmlns:D="DAV:"><D:sync-token/><D:sync-level>1</D:sync-level>{props}</D:sync-collection>"#
     );
@@ -297,4 +297,5 @@ fn properties_are_told_as_a_listing_tells_them() {
     assert_eq!(changed.properties, listed.properties);
     assert_eq!(changed.value("{urn:example}colour"), "red");
     assert!(changed.value(&dav("lockdiscovery")).contains("ana"));
+    assert!(changed.value(&dav("checked-in")).contains("/versions/"));
 }
