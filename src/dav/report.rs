@@ -44,6 +44,14 @@ pub async fn report(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> 
             Some(spot)
         }
     };
+    let body = match (body, &spot) {
+        // Often asked, and not about people.
+        (ReportBody::SyncCollection { token, deep, limit, props }, Some(spot)) => {
+            return sync::changes(&x, tx, spot, sync::Wanted { token, deep, limit, props }).await;
+        }
+        (ReportBody::VersionTree { props }, Some(spot)) => return of_versions(&x, &mut tx, spot, props).await,
+        (body, _) => body,
+    };
     let sight = Sight::of(&mut tx, &x.caller.user).await?;
     let me = principals::me(&mut tx, &x.caller.user).await?;
     match body {
@@ -63,18 +71,10 @@ pub async fn report(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> 
         }
         ReportBody::PrincipalSearchPropertySet => Ok(search::searchable()),
         ReportBody::ExpandProperty(properties) => expanded(&x, tx, &access, spot, &sight, &me, properties).await,
-        ReportBody::VersionTree { props } => match spot {
-            Some(spot) => of_versions(&x, &mut tx, &spot, props).await,
-            None => Err(search::unsupported()),
-        },
-        ReportBody::SyncCollection { token, deep, limit, props } => match spot {
-            Some(spot) => {
-                let wanted = sync::Wanted { token, deep, limit, props };
-                sync::changes(&x, tx, &spot, wanted).await
-            }
-            None => Err(search::unsupported()),
-        },
-        ReportBody::Unknown(_) => Err(search::unsupported()),
+        // Of what is no resource of the tree.
+        ReportBody::VersionTree { .. } | ReportBody::SyncCollection { .. } | ReportBody::Unknown(_) => {
+            Err(search::unsupported())
+        }
     }
 }
 
