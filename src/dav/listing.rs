@@ -629,8 +629,7 @@ impl Listing {
         let (caller, me, now) = (self.caller, self.me.as_str(), self.now);
         let token = node.and_then(|node| self.token_of(node));
         let sync_token = token.as_deref();
-        let (stand_in, app) = (self.stand_in.as_deref(), Arc::clone(&self.app));
-        let site = app.site.as_str();
+        let (stand_in, site) = (self.stand_in.as_deref(), self.app.site.as_str());
         let mut resource = Resource {
             node,
             name,
