@@ -105,6 +105,8 @@ pub struct Limits {
     pub http2: bool,
     /// Bytes of one uploaded file.
     pub upload_bytes_max: u64,
+    /// Bytes of all pieces of one person that no file has been made of yet.
+    pub pieces_bytes_max: u64,
 }
 
 impl Default for Limits {
@@ -120,6 +122,7 @@ impl Default for Limits {
             stop_timeout_s: 30,
             http2: true,
             upload_bytes_max: 1 << 40,
+            pieces_bytes_max: 100 << 30,
         }
     }
 }

@@ -359,7 +359,7 @@ impl From<UploadError> for HttpError {
         match error {
             UploadError::NoSuchUpload => Self::not_found(),
             UploadError::Taken => Self::new(StatusCode::METHOD_NOT_ALLOWED, "There is an upload of that name."),
-            UploadError::TooManyUploads | UploadError::TooManyParts => {
+            UploadError::TooManyUploads | UploadError::TooManyParts | UploadError::TooManyBytes(_) => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string())
             }
             UploadError::BadName => Self::bad_request(error.to_string()),

@@ -25,7 +25,7 @@ use crate::ids::UserId;
 use crate::net::RequestBody;
 use crate::reply::{self, Reply};
 use crate::tree::change::Fresh;
-use crate::uploads::{self, Part};
+use crate::uploads::{self, Part, UploadError};
 
 /// The name whose MOVE puts the pieces together.
 const WHOLE: &str = ".file";
@@ -92,13 +92,19 @@ async fn end(app: &Arc<App>, user: UserId, upload: &str, record: Option<Record>)
 async fn take(x: Exchange, upload: &str, piece: &str, mut body: RequestBody) -> Result<Reply, HttpError> {
     // Before anything is stored: the upload is there, and the names are.
     uploads::confirm_name(piece)?;
-    let parts = uploads::parts(&mut x.app.db.read().await?, x.caller.user.id, upload, x.now).await?;
-    let others: u64 = parts.iter().filter(|part| part.name != piece).map(|part| part.size).sum();
-    let room = x.app.config.limits.upload_bytes_max.saturating_sub(others);
+    let user = x.caller.user.id;
+    let others = uploads::beside(&mut x.app.db.read().await?, (user, upload), piece, x.now).await?;
+    let (file_max, pieces_max) = (x.app.config.limits.upload_bytes_max, x.app.config.limits.pieces_bytes_max);
+    let of_person = pieces_max.saturating_sub(others.of_person);
+    let room = file_max.saturating_sub(others.of_upload).min(of_person);
+    let no_room = || match room == of_person {
+        true => UploadError::TooManyBytes(pieces_max).into(),
+        false => dav::too_large(file_max),
+    };
     let announced: Option<u64> = x.head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let min_free = x.app.config.storage.min_free_bytes;
     if announced.unwrap_or(0) > room {
-        return Err(dav::too_large(x.app.config.limits.upload_bytes_max));
+        return Err(no_room());
     }
     if x.app.blobs.free_bytes()? < announced.unwrap_or(0).saturating_add(min_free) {
         return Err(BlobError::Full.into());
@@ -107,7 +113,7 @@ async fn take(x: Exchange, upload: &str, piece: &str, mut body: RequestBody) -> 
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(dav::broken_body)?.into_data() else { continue };
         if staged.size() + data.len() as u64 > room {
-            return Err(dav::too_large(x.app.config.limits.upload_bytes_max));
+            return Err(no_room());
         }
         staged.write(data).await?;
     }
@@ -115,11 +121,11 @@ async fn take(x: Exchange, upload: &str, piece: &str, mut body: RequestBody) -> 
         return Err(HttpError::bad_request("Another number of bytes came than was announced."));
     }
     let content = Fresh::from(staged.finish().await?);
-    let (db, user, now) = (x.app.db.clone(), x.caller.user.id, x.now);
+    let (db, now) = (x.app.db.clone(), x.now);
     let (upload, piece, etag) = (upload.to_owned(), piece.to_owned(), format!("\"{}\"", content.id));
     dav::to_its_end(&db.clone(), async move {
         let mut tx = db.write().await?;
-        uploads::add(&mut tx, (user, &upload), &piece, &content, now).await?;
+        uploads::add(&mut tx, (user, &upload), &piece, &content, pieces_max, now).await?;
         Ok(tx.commit().await?)
     })
     .await?;

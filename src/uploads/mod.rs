@@ -21,8 +21,10 @@ pub const UPLOADS_MAX: usize = 100;
 pub const PARTS_MAX: usize = 10_000;
 /// Characters of the names of uploads and pieces.
 pub const NAME_CHARS_MAX: usize = 128;
-/// Uploads that one sweep gives up.
+/// Uploads that one sweep gives up,
 const SWEPT_AT_ONCE: i64 = 20;
+/// and pieces, so that others save meanwhile.
+const PARTS_SWEPT_AT_ONCE: i64 = 1_000;
 
 /// A piece that has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +52,9 @@ pub enum UploadError {
     /// [`PARTS_MAX`].
     #[error("an upload has {PARTS_MAX} pieces at the most")]
     TooManyParts,
+    /// All pieces of a person would be more bytes than they may be.
+    #[error("what somebody has on its way in pieces is {0} bytes at the most")]
+    TooManyBytes(u64),
     /// A name that is none.
     #[error("the name of an upload or a piece is 1 to {NAME_CHARS_MAX} letters, digits, dots and dashes")]
     BadName,
@@ -75,12 +80,13 @@ pub async fn begin(tx: &mut WriteTx, user: UserId, name: &str, now: Moment) -> R
     if sql::insert(tx.conn(), user, name, now.plus(KEPT)).await? { Ok(()) } else { Err(UploadError::Taken) }
 }
 
-/// Keeps a piece; one of the same name is replaced.
+/// Keeps a piece; one of the same name is replaced. All pieces of the person are so many bytes at the most.
 pub async fn add(
     tx: &mut WriteTx,
     (user, upload): (UserId, &str),
     name: &str,
     content: &Fresh,
+    bytes_max: u64,
     now: Moment,
 ) -> Result<(), UploadError> {
     confirm_name(name)?;
@@ -88,10 +94,34 @@ pub async fn add(
     if sql::count_parts(tx.conn(), id).await? >= PARTS_MAX as i64 {
         return Err(UploadError::TooManyParts);
     }
+    let others = sql::bytes_beside(tx.conn(), user, (id, name)).await?;
+    if others.of_person.saturating_add(content.size) > bytes_max {
+        return Err(UploadError::TooManyBytes(bytes_max));
+    }
     tx.protect().await?;
     insert_content(tx, content, now).await?;
     sql::put_part(tx.conn(), id, name, (content.id, content.size)).await?;
     Ok(sql::prolong(tx.conn(), id, now.plus(KEPT)).await?)
+}
+
+/// Bytes that have come beside one piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beside {
+    /// Of the same upload.
+    pub of_upload: u64,
+    /// Of all uploads of its person.
+    pub of_person: u64,
+}
+
+/// What has come beside a piece that is about to. Errors: [`UploadError::NoSuchUpload`].
+pub async fn beside(
+    reads: &mut impl Reads,
+    (user, upload): (UserId, &str),
+    name: &str,
+    now: Moment,
+) -> Result<Beside, UploadError> {
+    let id = sql::find(reads.conn(), user, upload, now).await?.ok_or(UploadError::NoSuchUpload)?;
+    Ok(sql::bytes_beside(reads.conn(), user, (id, name)).await?)
 }
 
 /// The pieces of an upload, in the order of their names: by number where they are numbers.
@@ -113,5 +143,11 @@ pub async fn end(tx: &mut WriteTx, user: UserId, upload: &str) -> Result<bool, D
 
 /// Gives up some of what nobody has gone on with. Gives whether there may be more.
 pub async fn sweep(tx: &mut WriteTx, now: Moment) -> Result<bool, DbError> {
+    if sql::sweep_parts(tx.conn(), now, PARTS_SWEPT_AT_ONCE).await? >= PARTS_SWEPT_AT_ONCE.unsigned_abs() {
+        return Ok(true);
+    }
     Ok(sql::sweep(tx.conn(), now, SWEPT_AT_ONCE).await? >= SWEPT_AT_ONCE.unsigned_abs())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The statements of uploads in pieces.
 
-use super::Part;
+use super::{Beside, Part};
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, Row, query, query_scalar};
 use crate::ids::{ContentId, UserId};
@@ -29,6 +29,23 @@ pub(super) async fn find(conn: &mut Conn, user: UserId, name: &str, now: Moment)
 
 pub(super) async fn count_parts(conn: &mut Conn, upload: i64) -> Result<i64> {
     query_scalar("select count(*) from upload_part where upload_id = ?").bind(upload).fetch_one(conn).await
+}
+
+/// The bytes of all pieces but that of this name.
+pub(super) async fn bytes_beside(conn: &mut Conn, user: UserId, (upload, name): (i64, &str)) -> Result<Beside> {
+    let row = query(
+        "select coalesce(cast(sum(case when upload.id = ?1 then upload_part.size else 0 end) as bigint), 0),
+                coalesce(cast(sum(upload_part.size) as bigint), 0)
+         from upload join upload_part on upload_part.upload_id = upload.id
+         where upload.user_id = ?2 and not (upload.id = ?1 and upload_part.name = ?3)",
+    )
+    .bind(upload)
+    .bind(user.0)
+    .bind(name)
+    .fetch_one(conn)
+    .await?;
+    let bytes = |column| Ok::<_, DbError>(row.try_get::<i64>(column)?.unsigned_abs());
+    Ok(Beside { of_upload: bytes(0)?, of_person: bytes(1)? })
 }
 
 pub(super) async fn put_part(
@@ -78,16 +95,24 @@ pub(super) async fn delete(conn: &mut Conn, user: UserId, name: &str) -> Result<
     Ok(done.rows_affected() == 1)
 }
 
-/// How many were given up.
+/// How many pieces of uploads that are over were removed.
+pub(super) async fn sweep_parts(conn: &mut Conn, now: Moment, limit: i64) -> Result<u64> {
+    let done = query(
+        "delete from upload_part where (upload_id, name) in
+             (select upload_part.upload_id, upload_part.name
+              from upload join upload_part on upload_part.upload_id = upload.id
+              where upload.expires_at <= ? limit ?)",
+    );
+    Ok(done.bind(now.0).bind(limit).execute(conn).await?.rows_affected())
+}
+
+/// How many were given up, of those whose pieces are gone.
 pub(super) async fn sweep(conn: &mut Conn, now: Moment, limit: i64) -> Result<u64> {
-    query(
-        "delete from upload_part where upload_id in (select id from upload where expires_at <= ? order by id limit ?)",
-    )
-    .bind(now.0)
-    .bind(limit)
-    .execute(&mut *conn)
-    .await?;
-    let done =
-        query("delete from upload where id in (select id from upload where expires_at <= ? order by id limit ?)");
+    let done = query(
+        "delete from upload where id in
+             (select id from upload where expires_at <= ?
+                 and not exists (select 1 from upload_part where upload_part.upload_id = upload.id)
+              order by id limit ?)",
+    );
     Ok(done.bind(now.0).bind(limit).execute(conn).await?.rows_affected())
 }

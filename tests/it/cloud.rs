@@ -250,3 +250,27 @@ fn a_piece_that_is_damaged_is_the_servers_mistake_and_leaves_what_is_there() {
     ana.raw("MOVE", &format!("{upload}/.file")).with("Destination", to).send().status(500);
     ana.get("/Projects/a.txt").status(200).body("one");
 }
+
+#[test]
+fn what_somebody_has_on_its_way_in_pieces_is_bounded() {
+    let site = Site::start_with("[limits]\npieces_bytes_max = 1000\nupload_bytes_max = 900\n");
+    let [_, ben] = site.team("Projects", [("ana", "collaborator"), ("ben", "viewer")]);
+    let piece = |upload: &str, name: &str| format!("/remote.php/dav/uploads/ben/{upload}/{name}");
+    let put =
+        |upload: &str, name: &str, bytes: usize| ben.raw("PUT", &piece(upload, name)).body(vec![b'x'; bytes]).send();
+    for upload in ["1", "2"] {
+        ben.raw("MKCOL", &format!("/remote.php/dav/uploads/ben/{upload}")).send().status(201);
+    }
+    put("1", "1", 600).status(201);
+    put("1", "2", 301).status(413);
+    put("2", "1", 401).status(507);
+    put("2", "1", 400).status(201);
+    put("2", "2", 1).status(507);
+    // In the place of another one there is room; without a word about its length, too, it is counted.
+    put("1", "1", 500).status(201);
+    ben.raw("PUT", &piece("2", "2")).chunks([&[b'x'; 101][..]]).send().status(507);
+    ben.raw("PUT", &piece("2", "2")).chunks([&[b'x'; 100][..]]).send().status(201);
+    ben.raw("DELETE", "/remote.php/dav/uploads/ben/1").send().status(204);
+    put("2", "3", 400).status(201);
+    site.is_consistent();
+}
