@@ -52,7 +52,9 @@ create table login_flow (
     page       bytea primary key,           -- hash of the token of the page
     poll       bytea not null unique,       -- hash of the token by which the client asks
     agent      text collate "C" not null,   -- what the client calls itself
+    address    text collate "C" not null,   -- where it is, as it counts
     expires_at bigint not null,
     user_id    bigint references "user" (id) on delete cascade   -- who has logged in
 );
 create index login_flow_by_expiry on login_flow (expires_at);
+create index login_flow_by_address on login_flow (address, expires_at);

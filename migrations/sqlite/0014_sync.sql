@@ -54,7 +54,9 @@ create table login_flow (
     page       blob primary key,            -- hash of the token of the page
     poll       blob not null unique,        -- hash of the token by which the client asks
     agent      text not null,               -- what the client calls itself
+    address    text not null,               -- where it is, as it counts
     expires_at integer not null,
     user_id    integer references user (id) on delete cascade   -- who has logged in
 ) without rowid;
 create index login_flow_by_expiry on login_flow (expires_at);
+create index login_flow_by_address on login_flow (address, expires_at);

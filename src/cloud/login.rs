@@ -88,14 +88,16 @@ pub async fn answer(
 
 async fn begin(app: &Arc<App>, trace: &Trace, head: &Parts) -> Result<Reply, HttpError> {
     let (db, now) = (app.db.clone(), trace.at);
-    let agent = trace.agent_text().unwrap_or_default();
+    let (agent, address) = (trace.agent_text().unwrap_or_default(), trace.address());
     let begun = dav::to_its_end(&app.db, async move {
         let mut tx = db.write().await?;
-        let begun = login_flow::begin(&mut tx, &agent, now).await?;
+        let begun = login_flow::begin(&mut tx, &agent, address, now).await?;
         tx.commit().await?;
         Ok(begun)
     });
-    let (begun, base) = (begun.await?, origin(app, head));
+    let begun =
+        begun.await?.ok_or_else(|| HttpError::unavailable("Too many clients wait for a login. Please try later."))?;
+    let base = origin(app, head);
     let poll = json!({ "token": begun.poll.reveal(), "endpoint": format!("{base}{PATH}/poll") });
     let told = json!({ "poll": poll, "login": format!("{base}{PATH}/flow/{}", begun.page.reveal()) });
     Ok(unkept(reply::bytes(StatusCode::OK, "application/json; charset=utf-8", told.to_string())))
@@ -104,6 +106,9 @@ async fn begin(app: &Arc<App>, trace: &Trace, head: &Parts) -> Result<Reply, Htt
 async fn poll(app: &Arc<App>, trace: &Trace, head: &Parts, body: RequestBody) -> Result<Reply, HttpError> {
     let form = Form::read(body).await?;
     let token = form.value("token").ok_or_else(|| HttpError::bad_request("The `token` is missing."))?.to_owned();
+    if !login_flow::is_granted(&mut app.db.read().await?, &token, trace.at).await? {
+        return Err(HttpError::not_found());
+    }
     let (db, now, record) = (app.db.clone(), trace.at, trace.record_of(None));
     let granted = dav::to_its_end(&app.db, async move {
         let mut tx = db.write().await?;

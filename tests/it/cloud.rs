@@ -3,7 +3,7 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::site::xml::Multistatus;
-use crate::site::{Client, Depth, Site, asking_for, dav, is_in_bucket};
+use crate::site::{Client, Depth, Reply, Request, Site, asking_for, dav, is_in_bucket};
 
 const OC: &str = "http://owncloud.org/ns";
 const LOCK: &str = r#"<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>"#;
@@ -144,30 +144,36 @@ fn a_file_comes_in_pieces_and_survives_a_restart() {
     site.is_consistent();
 }
 
-#[test]
-fn a_client_is_logged_in_on_a_page_as_a_device_of_its_own() {
-    let (site, _ana, _) = shared();
-    let client = site.anonymous();
-    let begun =
-        client.raw("POST", "/index.php/login/v2").with("User-Agent", "Nextcloud <b>").body("").send().status(200);
+/// A client begins a login: the page that it shows, and how it asks.
+fn begin<'a>(client: &'a Client, agent: &str) -> (String, impl Fn() -> Reply + use<'a>) {
+    let begun = client.raw("POST", "/index.php/login/v2").with("User-Agent", agent).body("").send().status(200);
     let begun: serde_json::Value = serde_json::from_str(begun.text()).unwrap();
     let below = |url: &serde_json::Value| {
         let url = url.as_str().unwrap();
         url[url.find("/login").unwrap()..].to_owned()
     };
     let (page, endpoint) = (below(&begun["login"]), below(&begun["poll"]["endpoint"]));
-    let poll =
-        || client.raw("POST", &endpoint).body(format!("token={}", begun["poll"]["token"].as_str().unwrap())).send();
+    let asked = format!("token={}", begun["poll"]["token"].as_str().unwrap());
+    (page, move || client.raw("POST", &endpoint).body(asked.clone()).send())
+}
+
+fn log_in<'a>(client: &'a Client, page: &str, password: &str) -> Request<'a> {
+    let password = utf8_percent_encode(password, NON_ALPHANUMERIC).to_string();
+    client.raw("POST", page).body(format!("user=ana&password={password}"))
+}
+
+#[test]
+fn a_client_is_logged_in_on_a_page_as_a_device_of_its_own() {
+    let (site, _ana, _) = shared();
+    let client = site.anonymous();
+    let (page, poll) = begin(&client, "Nextcloud <b>");
     poll().status(404);
     let form = client.raw("GET", &page).send().status(200);
     assert!(
         form.text().contains("Nextcloud &lt;b&gt;")
             && form.header("content-security-policy").contains("frame-ancestors 'none'")
     );
-    let log_in = |password: &str| {
-        let password = utf8_percent_encode(password, NON_ALPHANUMERIC).to_string();
-        client.raw("POST", &page).body(format!("user=ana&password={password}"))
-    };
+    let log_in = |password: &str| log_in(&client, &page, password);
     log_in("wrong").send().status(403);
     let own = crate::site::password_of("ana");
     log_in(&own).with("Sec-Fetch-Site", "cross-site").send().status(403);
@@ -273,4 +279,64 @@ fn what_somebody_has_on_its_way_in_pieces_is_bounded() {
     ben.raw("DELETE", "/remote.php/dav/uploads/ben/1").send().status(204);
     put("2", "3", 400).status(201);
     site.is_consistent();
+}
+
+/// Anybody may send anything as the name of his client.
+#[test]
+fn what_a_client_calls_itself_is_made_a_name_that_opens_nothing_to_it() {
+    let (site, _ana, _) = shared();
+    site.cli(&[
+        "share",
+        "channel",
+        "Projects",
+        "--user",
+        "ana",
+        "--future-devices",
+        "off",
+        "--device",
+        "trusted",
+        "on",
+    ])
+    .ok();
+    site.app_password("ana", "davx");
+    let client = site.anonymous();
+    let given = |agent: &str| {
+        let (page, poll) = begin(&client, agent);
+        log_in(&client, &page, &crate::site::password_of("ana")).send().status(200);
+        let given: serde_json::Value = serde_json::from_str(poll().status(200).text()).unwrap();
+        site.client("ana", given["appPassword"].as_str().unwrap())
+    };
+    for agent in ["Mozilla/5.0 (Linux: mirall)", "davx", "davx", "...", "\t", "..", ""] {
+        given(agent).raw("PROPFIND", "/remote.php/webdav/").with("Depth", "0").send().status(207);
+    }
+    given("Trusted").raw("PROPFIND", "/remote.php/webdav/Projects/").with("Depth", "0").send().status(404);
+    let listed = site.cli(&["device", "list", "ana", "--json"]).ok().json();
+    let mut names: Vec<&str> = listed.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    names.sort();
+    let mirall = "Mozilla 5.0 (Linux  mirall)";
+    let expected = ["...", "A client", "A client (2)", "A client (3)", mirall, "Trusted (2)", "davx (2)", "davx (3)"];
+    assert_eq!(names, expected);
+    site.is_consistent();
+}
+
+#[test]
+fn clients_that_wait_for_a_login_give_way_to_those_of_their_own_address_only() {
+    let site = Site::start_several(1, "[net]\ntrusted_proxies = [\"127.0.0.1\"]\n");
+    let client = site.anonymous();
+    let begin = |address: &str| {
+        let begin = client.raw("POST", "/index.php/login/v2").with("X-Forwarded-For", address).body("");
+        let begun: serde_json::Value = serde_json::from_str(begin.send().status(200).text()).unwrap();
+        let page = begun["login"].as_str().unwrap();
+        page[page.find("/login").unwrap()..].to_owned()
+    };
+    let waits = |page: &str, status: u16| drop(client.raw("GET", page).send().status(status));
+    let other = begin("2001:db8:0:1::1");
+    let first = begin("2001:db8::1");
+    for number in 2..=50 {
+        begin(&format!("2001:db8::{number}"));
+    }
+    waits(&first, 200);
+    begin("2001:db8::51");
+    waits(&first, 404);
+    waits(&other, 200);
 }

@@ -3,6 +3,7 @@
 
 mod sql;
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -17,8 +18,10 @@ use crate::db::{DbError, Reads, WriteTx};
 
 /// How long a client waits at most.
 pub const WAITS: Duration = Duration::from_secs(20 * 60);
-/// Clients that wait at a time; the oldest give way.
-pub const WAITING_MAX: i64 = 1_000;
+/// Clients that wait at a time; no more begin then.
+pub const WAITING_MAX: i64 = 10_000;
+/// Clients that wait at one address; the oldest of them give way.
+pub const WAITING_PER_ADDRESS_MAX: i64 = 50;
 /// Characters of each token, 5 bits each.
 const TOKEN_CHARS: usize = 32;
 /// Characters of what a client calls itself.
@@ -35,20 +38,38 @@ pub struct Begun {
     pub poll: Secret,
 }
 
+/// What counts as one address: of IPv6 a network of /64, all of which one client may have.
+fn of_one(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
+    }
+}
+
 fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// A client begins to wait. `agent`: what it calls itself.
-pub async fn begin(tx: &mut WriteTx, agent: &str, now: Moment) -> Result<Begun, DbError> {
+/// What a client is called that calls itself so: anybody may send anything there.
+fn called(agent: &str) -> String {
+    let plain = |c: char| if matches!(c, '/' | '\\' | ':') { ' ' } else { c };
+    let name: String = agent.chars().filter(|c| !c.is_control()).map(plain).take(AGENT_CHARS_MAX).collect();
+    let name = name.trim();
+    if DirectoryName::of_device(name).is_ok() { name.to_owned() } else { "A client".to_owned() }
+}
+
+/// A client begins to wait. `agent`: what it calls itself; `address`: where it is. `None`: too many wait.
+pub async fn begin(tx: &mut WriteTx, agent: &str, address: IpAddr, now: Moment) -> Result<Option<Begun>, DbError> {
     let token = || Secret::new(random(TOKEN_CHARS).to_string());
     let begun = Begun { page: token(), poll: token() };
-    let agent: String = agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect();
-    let agent = if agent.trim().is_empty() { "A client" } else { agent.trim() };
-    sql::make_room(tx.conn(), now, WAITING_MAX).await?;
+    let address = of_one(address).to_string();
+    sql::make_room(tx.conn(), &address, now, WAITING_PER_ADDRESS_MAX).await?;
+    if sql::count(tx.conn()).await? >= WAITING_MAX {
+        return Ok(None);
+    }
     let hashes = (hash(begun.page.reveal()), hash(begun.poll.reveal()));
-    sql::insert(tx.conn(), hashes, agent, now.plus(WAITS)).await?;
-    Ok(begun)
+    sql::insert(tx.conn(), hashes, (&called(agent), &address), now.plus(WAITS)).await?;
+    Ok(Some(begun))
 }
 
 /// What the client calls itself that waits for somebody on this page; `None` when none does.
@@ -72,6 +93,11 @@ pub struct Granted {
     pub secret: Secret,
 }
 
+/// Whether somebody has logged in for the client that asks by this token. Most ask in vain, and need no writer for that.
+pub async fn is_granted(reads: &mut impl Reads, poll: &str, now: Moment) -> Result<bool, DbError> {
+    Ok(sql::granted(reads.conn(), hash(poll), now).await?.is_some())
+}
+
 /// Answers a client that asks by its token, once. `None`: nobody has logged in yet, or may no more; or no client waits by it.
 ///
 /// Errors: those of [`device::add`].
@@ -82,15 +108,20 @@ pub async fn ask(tx: &mut WriteTx, poll: &str, now: Moment) -> Result<Option<Gra
     tx.protect().await?;
     sql::end(tx.conn(), hash(poll)).await?;
     let credential = Credential::fresh();
+    let name = free_name(tx, &user, &agent).await?;
+    device::add(tx, &by, &user, &name, &credential, now).await?;
+    Ok(Some(Granted { user, device: name.as_str().to_owned(), secret: credential.shown() }))
+}
+
+/// The first name that no device and no app password of the user has, and that no rule about devices names: what a client calls itself opens
+/// nothing to it.
+async fn free_name(tx: &mut WriteTx, user: &User, agent: &str) -> Result<DirectoryName, DirectoryError> {
     for number in 1..=SAME_NAME_MAX {
-        let name = if number == 1 { agent.clone() } else { format!("{agent} ({number})") };
-        let name = DirectoryName::of_device(&name.replace(['/', '\\'], " "))?;
-        match device::add(tx, &by, &user, &name, &credential, now).await {
-            Err(DirectoryError::DeviceTaken { .. } | DirectoryError::LabelTaken { .. }) => continue,
-            Err(error) => return Err(error),
-            Ok(_) => {}
+        let name = if number == 1 { agent.to_owned() } else { format!("{agent} ({number})") };
+        let name = DirectoryName::of_device(&name)?;
+        if !sql::is_taken(tx.conn(), user.id, &name).await? {
+            return Ok(name);
         }
-        return Ok(Some(Granted { user, device: name.as_str().to_owned(), secret: credential.shown() }));
     }
-    Err(DirectoryError::DeviceTaken { user: user.name.clone(), device: agent })
+    Err(DirectoryError::DeviceTaken { user: user.name.clone(), device: agent.to_owned() })
 }
