@@ -5,21 +5,26 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use instant_acme::{
     Account, AccountCredentials, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, Order,
     OrderStatus, RetryPolicy,
 };
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 
-use super::{JobError, Run, tell};
+use super::{JobError, Run, record};
+use crate::audit::{self, Record};
 use crate::certificates::{self, Fetched, Question};
 use crate::clock::Moment;
 use crate::config::Acme;
-use crate::db::{Db, WriteTx};
+use crate::db::{DbError, WriteTx};
 use crate::net::tls::Certificate;
 
 /// How long the authority is waited for: it asks back from several places.
 const PATIENCE: RetryPolicy = RetryPolicy::new().timeout(Duration::from_secs(90));
+/// How long all of it may take: a single question to an authority that has fallen silent would never end.
+const FETCH_MAX: Duration = Duration::from_secs(10 * 60);
 
 pub(super) async fn run(run: &Run<'_>) -> Result<String, JobError> {
     let tls = &run.chores.config.tls;
@@ -40,16 +45,17 @@ pub(super) async fn run(run: &Run<'_>) -> Result<String, JobError> {
     }
     // Whoever can be reached at port 80 is asked there; else at port 443.
     let way = if tls.redirect_listen.0.is_some() { ChallengeType::Http01 } else { ChallengeType::TlsAlpn01 };
-    let fetched = fetch(db, &tls.acme, way).await?;
+    let fetching = run.pace.until_stopped(tokio::time::timeout(FETCH_MAX, fetch(run, &tls.acme, way)));
+    let fetched = fetching.await?.map_err(|_| refused("the authority didn't answer in time"))??;
     let certificate = Certificate::from_pem(&fetched.chain, &fetched.key).map_err(refused)?;
-    change(db, async move |tx| certificates::keep(tx, &fetched).await).await?;
     let done = format!(
         "fetched {} for {}, good for {} days",
         certificate.fingerprint,
         tls.acme.domains.join(", "),
         days_left(&certificate, Moment::now())
     );
-    tell(run, "certificate", &done).await?;
+    let record = record("certificate", &done);
+    change(run, move |tx| async move { keep(tx, &fetched, &record).await }.boxed()).await?;
     Ok(done)
 }
 
@@ -62,11 +68,11 @@ fn days_left(certificate: &Certificate, now: Moment) -> u64 {
     certificate.until.since(now).as_secs() / (24 * 60 * 60)
 }
 
-async fn fetch(db: &Db, acme: &Acme, way: ChallengeType) -> Result<Fetched, JobError> {
-    let account = account(db, acme).await?;
+async fn fetch(run: &Run<'_>, acme: &Acme, way: ChallengeType) -> Result<Fetched, JobError> {
+    let account = account(run, acme).await?;
     let names: Vec<Identifier> = acme.domains.iter().cloned().map(Identifier::Dns).collect();
     let mut order = account.new_order(&NewOrder::new(&names)).await.map_err(refused)?;
-    be_asked(db, &mut order, &way).await?;
+    be_asked(run, &mut order, &way).await?;
     match order.poll_ready(&PATIENCE).await.map_err(refused)? {
         OrderStatus::Ready | OrderStatus::Valid => {}
         OrderStatus::Pending | OrderStatus::Processing | OrderStatus::Invalid => {
@@ -83,13 +89,13 @@ async fn fetch(db: &Db, acme: &Acme, way: ChallengeType) -> Result<Fetched, JobE
 }
 
 /// The account at the authority, made at the first time.
-async fn account(db: &Db, acme: &Acme) -> Result<Account, JobError> {
+async fn account(run: &Run<'_>, acme: &Acme) -> Result<Account, JobError> {
     let builder = match acme.directory_ca.as_str() {
         "" => Account::builder(),
         root => Account::builder_with_root(root),
     };
     let builder = builder.map_err(refused)?;
-    let known = certificates::account(&mut db.read().await?, &acme.directory).await?;
+    let known = certificates::account(&mut run.chores.db.read().await?, &acme.directory).await?;
     if let Some(known) = known.and_then(|known| serde_json::from_str::<AccountCredentials>(&known).ok()) {
         return builder.from_credentials(known).await.map_err(refused);
     }
@@ -98,12 +104,13 @@ async fn account(db: &Db, acme: &Acme) -> Result<Account, JobError> {
     let new = NewAccount { contact, terms_of_service_agreed: acme.accept_terms, only_return_existing: false };
     let (account, credentials) = builder.create(&new, acme.directory.clone(), None).await.map_err(refused)?;
     let (directory, credentials) = (acme.directory.clone(), serde_json::to_string(&credentials).map_err(refused)?);
-    change(db, async move |tx| certificates::keep_account(tx, &directory, &credentials).await).await?;
+    change(run, move |tx| async move { certificates::keep_account(tx, &directory, &credentials).await }.boxed())
+        .await?;
     Ok(account)
 }
 
 /// Has the authority ask about each name, once every server knows the answer.
-async fn be_asked(db: &Db, order: &mut Order, way: &ChallengeType) -> Result<(), JobError> {
+async fn be_asked(run: &Run<'_>, order: &mut Order, way: &ChallengeType) -> Result<(), JobError> {
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
         let mut authorization = authorization.map_err(refused)?;
@@ -118,7 +125,7 @@ async fn be_asked(db: &Db, order: &mut Order, way: &ChallengeType) -> Result<(),
         let key = challenge.key_authorization();
         let (authorization, digest) = (key.as_str().to_owned(), key.digest().as_ref().to_vec());
         let question = Question { name, token: challenge.token.clone(), authorization, digest };
-        change(db, async move |tx| certificates::expect(tx, &question).await).await?;
+        change(run, move |tx| async move { certificates::expect(tx, &question).await }.boxed()).await?;
         challenge.set_ready().await.map_err(refused)?;
     }
     Ok(())
@@ -135,13 +142,26 @@ async fn why_not(order: &mut Order) -> String {
     "the authority has refused the order and doesn't say why".to_owned()
 }
 
-async fn change(
-    db: &Db,
-    work: impl AsyncFnOnce(&mut WriteTx) -> Result<(), crate::db::DbError> + Send + 'static,
-) -> Result<(), JobError> {
-    let mut tx = db.write().await?;
-    work(&mut tx).await?;
-    Ok(tx.commit().await?)
+/// Keeps the certificate together with the record of it.
+async fn keep(tx: &mut WriteTx, fetched: &Fetched, record: &Record) -> Result<(), DbError> {
+    certificates::keep(tx, fetched).await?;
+    audit::append(tx, record).await.map(drop)
+}
+
+/// Writes in a transaction of its own.
+async fn change<W>(run: &Run<'_>, work: W) -> Result<(), JobError>
+where
+    W: for<'t> FnOnce(&'t mut WriteTx) -> BoxFuture<'t, Result<(), DbError>> + Send + 'static,
+{
+    let db = run.chores.db.clone();
+    let writing = async move {
+        let mut tx = db.write().await?;
+        // What breaks off in the middle must leave nothing to the others of its group.
+        tx.protect().await?;
+        work(&mut tx).await?;
+        tx.commit().await
+    };
+    run.pace.slice(&run.chores.db, writing).await
 }
 
 fn refused(why: impl std::fmt::Display) -> JobError {

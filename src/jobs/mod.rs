@@ -240,9 +240,14 @@ impl Run<'_> {
     }
 }
 
+/// The record of what a run did.
+fn record(verb: &'static str, done: &str) -> Record {
+    Record { note: Some(Line::note(done)), ..Record::new(Moment::now(), Actor::server(), verb) }
+}
+
 /// Leaves a record of what a run did.
 async fn tell(run: &Run<'_>, verb: &'static str, done: &str) -> Result<(), JobError> {
-    let record = Record { note: Some(Line::note(done)), ..Record::new(Moment::now(), Actor::server(), verb) };
+    let record = record(verb, done);
     let db = run.chores.db.clone();
     let appended = run.chores.db.work(async move {
         let mut tx = db.write().await?;

@@ -54,6 +54,12 @@ impl Pace {
         db.work(slice).await.map_err(|_| JobError::BrokeDown)?.map_err(Into::into)
     }
 
+    /// Does work that holds no transaction of its own, unless it is to stop before; then the work is dropped where it waits. Errors:
+    /// [`JobError::Stopped`].
+    pub async fn until_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, JobError> {
+        self.stop.run_until_cancelled(work).await.ok_or(JobError::Stopped)
+    }
+
     /// Lets others pass for as long as the slice took. Errors: [`JobError::Stopped`].
     pub async fn rest(&self, took: Duration) -> Result<(), JobError> {
         self.wait(took.min(REST_MAX)).await
@@ -67,6 +73,6 @@ impl Pace {
         if span.is_zero() {
             return Ok(());
         }
-        self.stop.run_until_cancelled(tokio::time::sleep(span)).await.ok_or(JobError::Stopped)
+        self.until_stopped(tokio::time::sleep(span)).await
     }
 }

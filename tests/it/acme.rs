@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rcgen::generate_simple_self_signed;
+use rustix::process::Signal;
 
 use crate::secure::eventually;
 use crate::site::{Server, Site};
@@ -110,6 +111,36 @@ fn fetches_and_renews(redirect: bool) {
 #[test]
 fn a_certificate_is_fetched_by_a_question_over_tls_and_renewed() {
     fetches_and_renews(false);
+}
+
+/// It takes the connection and never says a word.
+#[test]
+fn a_silent_authority_does_not_keep_the_server_from_stopping() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let authority = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    authority.set_nonblocking(true).expect("the listener is ours");
+    let port = authority.local_addr().expect("it is bound").port();
+    let config = format!(
+        "[server]\nlisten_plain = [\"127.0.0.1:0\"]\n[tls.acme]\ndomains = [\"localhost\"]\naccept_terms = true\n\
+         directory = \"https://127.0.0.1:{port}/dir\"\n"
+    );
+    let mut site = Site::start_several(1, "");
+    site.stop();
+    let file = folder.path().join("acme.toml");
+    std::fs::write(&file, config).expect("the temporary folder can be written");
+    let file = file.to_str().expect("a plain path");
+    let serve = site.command(&["serve", "--listen", "127.0.0.1:0", "--config", file]);
+    let server = Server::start(serve, &folder.path().join("log"));
+    let mut asked = None;
+    eventually("the authority is asked", || {
+        asked = authority.accept().ok();
+        asked.is_some()
+    });
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_status().code(), Some(0));
+    let job = site.cli(&["job", "list", "--json"]).ok().stdout;
+    assert!(job.contains("stopped on the way"), "the job can go on at once: {job}");
+    drop(asked);
 }
 
 #[test]
