@@ -378,9 +378,9 @@ pub enum ConfigError {
         path: PathBuf,
         /// Counted from 1.
         line: usize,
-        /// That line.
+        /// That line, as far as it holds no password.
         text: String,
-        /// What is wrong with it.
+        /// What is wrong with it, as far as that holds none.
         why: String,
     },
     /// A value is outside its bounds.
@@ -440,8 +440,8 @@ impl Config {
             ConfigError::Malformed {
                 path: path.to_owned(),
                 line: line + 1,
-                text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
-                why: error.message().replace('\n', " "),
+                text: without_credentials(text.lines().nth(line).unwrap_or_default().trim()),
+                why: without_credentials(&error.message().replace('\n', " ")),
             }
         })?;
         config.check()?;
@@ -534,6 +534,16 @@ impl Config {
     }
 }
 
+/// The text up to an address that may hold a password, as that of a database does: errors go to logs.
+fn without_credentials(text: &str) -> String {
+    let Some((before, address)) = text.split_once("://") else { return text.to_owned() };
+    if !address.contains('@') && !address.contains("password") {
+        return text.to_owned();
+    }
+    let before = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    format!("{before}…")
+}
+
 /// RFC 6454 section 6.2: scheme, host, port.
 fn is_origin(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
@@ -596,6 +606,21 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert!(error.starts_with(expected), "{error}");
             assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn errors_show_no_password() {
+        for text in [
+            "[storage]\ndatabase = \"postgres://site:hunter2@db/files\n",
+            "[storage]\ndatabase = postgres://site:hunter2@db/files\n",
+            "[storage]\ndatabse = \"postgres://site:hunter2@db/files\"\n",
+            "[storage]\ndatabase = \"postgres://db/files?user=site&password=hunter2\" x\n",
+            "[storage]\ndurability = \"postgres://site:hunter2@db/files\"\n",
+            "[limits]\nhttp2 = \"postgres://site:hunter2@db/files\"\n",
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with("`site.toml` line 2 (`") && !error.contains("hunter2"), "{error}");
         }
     }
 

@@ -6,6 +6,8 @@
 
 mod sql;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::db::{DbError, Reads, WriteTx};
@@ -16,7 +18,7 @@ const CERTIFICATE: &str = "acme certificate";
 const QUESTION: &str = "acme question ";
 
 /// A certificate as it was fetched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fetched {
     /// For these names.
     pub names: Vec<String>,
@@ -26,6 +28,18 @@ pub struct Fetched {
     pub chain: String,
     /// The key, PEM.
     pub key: String,
+}
+
+impl fmt::Debug for Fetched {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { names, directory, chain, key: _ } = self;
+        f.debug_struct("Fetched")
+            .field("names", names)
+            .field("directory", directory)
+            .field("chain", chain)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What an authority will ask, to see whether a name is ours (RFC 8555 section 8).
