@@ -1,7 +1,6 @@
 //! The running server: what every request shares, and how it starts and ends.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -22,7 +21,7 @@ use crate::jobs::Chores;
 use crate::metrics::Metrics;
 use crate::net::Proxies;
 use crate::net::tls::Challenges;
-use crate::reload::Reload;
+use crate::reload::{Hangup, Reload};
 use crate::servers::{self, Server};
 use crate::service::Service;
 use crate::site::{HeadFile, Site, SiteError};
@@ -117,10 +116,14 @@ pub enum ServeError {
 /// connections are accepted.
 pub async fn serve(
     site: Site,
-    (config, config_file): (Config, Option<PathBuf>),
+    (config, hangup): (Config, Hangup),
     listen: SocketAddr,
     ready: impl FnOnce(&[Listening]),
 ) -> Result<(), ServeError> {
+    let (config_file, is_service) = match hangup {
+        Hangup::ReadAnew(file) => (file, true),
+        Hangup::End => (None, false),
+    };
     let proxies = Proxies::from(&config.net);
     let answers = config.tls.acme.is_on().then(|| Box::new(Answers(site.db.clone())) as Box<dyn Challenges>);
     let plan = doors::plan(&config, listen, &proxies, answers)?;
@@ -187,7 +190,7 @@ pub async fn serve(
         metrics,
     });
     let stop = net::stop_on_signal()?;
-    let hangups = net::reload_on_signal()?;
+    let hangups = is_service.then(net::reload_on_signal).transpose()?;
     site.tell_address(&listening[0].url())?;
     if let Some(counting) = &counting {
         listening.insert(1, counting.listening);

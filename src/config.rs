@@ -404,7 +404,8 @@ pub fn service_manager() -> Option<(std::ffi::OsString, Option<Duration>)> {
     let socket = std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())?;
     let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
     let is_ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
-    Some((socket, number("WATCHDOG_USEC").filter(|_| is_ours).map(Duration::from_micros)))
+    // Of 0 nothing is expected, as of none.
+    Some((socket, number("WATCHDOG_USEC").filter(|usec| is_ours && *usec > 0).map(Duration::from_micros)))
 }
 
 impl Config {

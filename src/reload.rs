@@ -28,6 +28,15 @@ const LOOK: Duration = Duration::from_secs(2);
 /// What SIGHUP takes over.
 const TAKEN_OVER: [&str; 3] = ["log.level", "tls.certificate", "tls.key"];
 
+/// What SIGHUP means.
+#[derive(Debug)]
+pub enum Hangup {
+    /// To a service: to read its settings anew, from this file if there is one.
+    ReadAnew(Option<PathBuf>),
+    /// To a program in a terminal: that this was closed. It ends, as others do.
+    End,
+}
+
 /// What can be changed, and where it is read from.
 pub struct Reload {
     /// The configuration's file, if there is one.
@@ -48,16 +57,17 @@ pub struct Reload {
 
 impl Reload {
     /// Goes on until `stop`. Where certificates are fetched, whichever server has fetched one: all of them find it.
-    pub async fn run(mut self, mut asked: Signal, stop: CancellationToken) {
+    pub async fn run(mut self, mut hangups: Option<Signal>, stop: CancellationToken) {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = asked.recv() => self.everything().await,
+                () = next(&mut hangups) => self.everything(&stop).await,
                 _ = looks.tick() => {
                     if self.files.as_ref().is_some_and(Files::have_changed) {
-                        self.certificate().await;
+                        // The log has it if it can't be used.
+                        let _ = self.certificate(&stop).await;
                     }
                     if self.config.tls.acme.is_on() {
                         self.fetched().await;
@@ -67,32 +77,44 @@ impl Reload {
         }
     }
 
-    async fn everything(&mut self) {
+    async fn everything(&mut self, stop: &CancellationToken) {
         self.service.reloading();
+        let mut kept = Vec::new();
         match Config::load(self.config_file.as_deref()) {
-            Ok(config) => self.settings(config),
-            Err(error) => tracing::error!(%error, "the settings stay as they were"),
+            Ok(config) => {
+                if !self.settings(config) {
+                    kept.push("log");
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the settings stay as they were");
+                kept.push("settings");
+            }
         }
-        self.certificate().await;
+        if !self.certificate(stop).await {
+            kept.push("certificate");
+        }
         if let Some(access_log) = &self.access_log {
             access_log.reopen();
         }
-        self.record("by SIGHUP").await;
-        tracing::info!("settings, certificate and access log were read anew");
+        // Before the record, which may wait for a database that is away.
         self.service.ready();
+        if kept.is_empty() {
+            tracing::info!("settings and certificate were read anew");
+            self.record("by SIGHUP", stop).await;
+        } else {
+            let kept = kept.join(", ");
+            tracing::warn!(kept, "not everything could be taken over");
+            self.record(&format!("by SIGHUP; as before: {kept}"), stop).await;
+        }
     }
 
-    fn settings(&mut self, new: Config) {
+    /// Takes over what can be. Whether that has succeeded.
+    fn settings(&mut self, new: Config) -> bool {
         let changed = changed_keys(&self.config, &new);
         let wait: Vec<_> = changed.iter().filter(|key| !TAKEN_OVER.contains(&key.as_str())).cloned().collect();
         if !wait.is_empty() {
             tracing::warn!(keys = wait.join(", "), "these have changed and hold from the next start on");
-        }
-        if new.log.level != self.config.log.level {
-            match telemetry::change(&new.log) {
-                Ok(()) => self.config.log.level = new.log.level,
-                Err(error) => tracing::error!(%error, "the log stays as it was"),
-            }
         }
         let names = (&new.tls.certificate, &new.tls.key);
         if self.files.is_some() && !names.0.is_empty() && names != (&self.config.tls.certificate, &self.config.tls.key)
@@ -100,25 +122,36 @@ impl Reload {
             self.files = Some(Files::new(names.0, names.1));
             (self.config.tls.certificate, self.config.tls.key) = (new.tls.certificate, new.tls.key);
         }
+        if new.log.level != self.config.log.level {
+            if let Err(error) = telemetry::change(&new.log) {
+                tracing::error!(%error, "the log stays as it was");
+                return false;
+            }
+            self.config.log.level = new.log.level;
+        }
+        true
     }
 
-    /// Reads the files of the certificate, and shows it if it is another one that can be used.
-    async fn certificate(&mut self) {
-        let (Some(files), Some(tls)) = (&mut self.files, &self.tls) else { return };
+    /// Reads the files of the certificate, and shows it if it is another one. Whether it can be used.
+    async fn certificate(&mut self, stop: &CancellationToken) -> bool {
+        let (Some(files), Some(tls)) = (&mut self.files, &self.tls) else { return true };
         match files.read() {
             Ok(new) => {
                 if !new.is_valid_at(Moment::now()) {
                     tracing::warn!(fingerprint = &*new.fingerprint, "the certificate is not valid now");
                 }
-                if tls.shown().is_some_and(|shown| shown.fingerprint == new.fingerprint) {
-                    return;
+                if tls.shown().is_none_or(|shown| shown.fingerprint != new.fingerprint) {
+                    tracing::info!(fingerprint = &*new.fingerprint, "a new certificate is shown");
+                    let note = format!("certificate {}", new.fingerprint);
+                    tls.show(new);
+                    self.record(&note, stop).await;
                 }
-                tracing::info!(fingerprint = &*new.fingerprint, "a new certificate is shown");
-                let note = format!("certificate {}", new.fingerprint);
-                tls.show(new);
-                self.record(&note).await;
+                true
             }
-            Err(error) => tracing::error!(%error, "the certificate stays as it was"),
+            Err(error) => {
+                tracing::error!(%error, "the certificate stays as it was");
+                false
+            }
         }
     }
 
@@ -144,12 +177,24 @@ impl Reload {
         }
     }
 
-    async fn record(&self, note: &str) {
+    /// Leaves a record, which is not waited for when the server stops.
+    async fn record(&self, note: &str, stop: &CancellationToken) {
         let record = Record { note: Some(Line::note(note)), ..Record::new(Moment::now(), Actor::server(), "reload") };
-        if let Err(error) = batch::append_alone(&self.db, record).await {
+        let appended = stop.run_until_cancelled(batch::append_alone(&self.db, record)).await;
+        if let Some(Err(error)) = appended {
             tracing::warn!(%error, "a reload has left no record");
         }
     }
+}
+
+/// The next SIGHUP; never, where it isn't for us.
+async fn next(hangups: &mut Option<Signal>) {
+    if let Some(hangups) = hangups
+        && hangups.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// Section and key of what differs.

@@ -24,6 +24,7 @@ use crate::directory::user::{self, NewUser};
 use crate::directory::{Administrator, DirectoryError, DirectoryName, Principal, group};
 use crate::doors::Listening;
 use crate::path::Name;
+use crate::reload::Hangup;
 use crate::shares::{self, NewShare};
 use crate::site::Site;
 use crate::{app, telemetry};
@@ -83,8 +84,7 @@ impl Try {
         let ready = |listening: &[Listening]| {
             announce(&greeting(listening[0], self_made.as_ref(), &people, &file), listening);
         };
-        // Its settings are those of the command: there is nothing to be read anew.
-        app::serve(site.unsealed(), (config, None), listen, ready).await?;
+        app::serve(site.unsealed(), (config, Hangup::End), listen, ready).await?;
         Ok(Answer::said(""))
     }
 }

@@ -8,6 +8,7 @@ use super::Context;
 use super::output::{self, Answer, Failure};
 use crate::directory::{DirectoryError, organization};
 use crate::doors::{Listening, Purpose};
+use crate::reload::Hangup;
 use crate::{app, telemetry};
 
 /// Serve the site until SIGTERM or Ctrl-C; then finish what runs and end
@@ -41,7 +42,8 @@ impl Serve {
             });
         }
         let listen = self.listen.unwrap_or(context.config.server.listen);
-        app::serve(site, (context.config, context.config_file), listen, |listening| announce("", listening)).await?;
+        let hangup = Hangup::ReadAnew(context.config_file);
+        app::serve(site, (context.config, hangup), listen, |listening| announce("", listening)).await?;
         Ok(Answer::said(""))
     }
 }

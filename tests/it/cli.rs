@@ -251,6 +251,10 @@ fn try_makes_a_site_that_works_and_keeps_it() {
     let again: Vec<Client> = people.iter().map(|who| client_of(&server, &who.name, &who.secret)).collect();
     let still = again.iter().filter(|who| who.get("/Projects/from try.txt").answer.status == 200).count();
     assert_eq!(still, readers);
+
+    // The terminal is closed.
+    server.signal(rustix::process::Signal::HUP);
+    server.exit_status();
 }
 
 /// Everybody whose name and password stand on one line of what `try` prints.

@@ -42,6 +42,26 @@ fn the_service_manager_hears_of_start_reload_life_and_stop() {
 }
 
 #[test]
+fn what_could_not_be_read_anew_is_told_and_no_manager_waits_for_signs_of_life_that_it_does_not_want() {
+    let mut site = Site::start_several(1, "");
+    site.stop();
+    let file = site.folder().join("own.toml");
+    std::fs::write(&file, "").expect("the temporary folder can be written");
+    let mut serve = site.command(&["serve", "--listen", "127.0.0.1:0", "--config", file.to_str().expect("plain")]);
+    serve.env("NOTIFY_SOCKET", site.folder().join("nobody")).env("WATCHDOG_USEC", "0");
+    let server = Server::start(serve, &site.folder().join("log"));
+    std::fs::write(&file, "[storage]\ndatabase = postgres://site:hunter2@db/files\n").expect("it can be written");
+    server.signal(Signal::HUP);
+    let reloads = || site.cli(&["audit", "--verb", "reload"]).ok().stdout;
+    eventually("the signal is heard", || reloads().contains("by SIGHUP; as before: settings"));
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_status().code(), Some(0));
+    let log = std::fs::read_to_string(site.folder().join("log")).expect("it is there");
+    assert!(log.contains("the settings stay as they were") && !log.contains("were read anew"), "{log}");
+    assert!(!log.contains("hunter2") && !log.contains("broke down"), "{log}");
+}
+
+#[test]
 fn the_access_log_goes_on_in_a_new_file_after_sighup() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let (log, rotated) = (folder.path().join("access.log"), folder.path().join("access.log.1"));
