@@ -127,11 +127,11 @@ where
                         let service = service.clone();
                         // Its own token: one waited on by all connections would be a lock between them.
                         let stop = stop.child_token();
-                        counts.took();
+                        let open = counts.took();
                         connections.spawn(async move {
+                            let _open = open;
                             let socket = Socket { socket, peer, slot };
                             protocol.run(socket, speaks, service, stop).await;
-                            protocol.rules.counts.has_ended();
                         });
                     }
                     Err(answer) => {

@@ -145,7 +145,13 @@ impl Protocol {
                 }
             }
             Err(error) => {
-                self.rules.counts.greeting_failed();
+                match error {
+                    GreetingError::Crowded => self.rules.counts.turned_away(),
+                    GreetingError::Stopped => {}
+                    GreetingError::Late | GreetingError::Proxy(_) | GreetingError::Tls(_) => {
+                        self.rules.counts.greeting_failed();
+                    }
+                }
                 tracing::debug!(%peer, %error, "a connection did not come as far as HTTP");
             }
         }

@@ -1,5 +1,6 @@
 //! How many connections there are and were, for whoever watches.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Counts of connections since the server started.
@@ -10,6 +11,15 @@ pub struct Counts {
     ended: AtomicU64,
     failed_greetings: AtomicU64,
     cut: AtomicU64,
+}
+
+/// A connection that is open, however it ends.
+pub(super) struct Open(Arc<Counts>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Relaxed);
+    }
 }
 
 impl Counts {
@@ -38,16 +48,14 @@ impl Counts {
         self.cut.load(Relaxed)
     }
 
-    pub(super) fn took(&self) {
+    /// A connection was taken; it has ended when what this gives is dropped.
+    pub(super) fn took(self: &Arc<Self>) -> Open {
         self.accepted.fetch_add(1, Relaxed);
+        Open(Arc::clone(self))
     }
 
     pub(super) fn turned_away(&self) {
         self.refused.fetch_add(1, Relaxed);
-    }
-
-    pub(super) fn has_ended(&self) {
-        self.ended.fetch_add(1, Relaxed);
     }
 
     pub(super) fn greeting_failed(&self) {

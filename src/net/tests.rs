@@ -390,6 +390,10 @@ async fn a_panic_ends_its_connection_and_nothing_else() {
     let mut first = server.send(GET).await;
     ended_without_answer(&mut first).await;
     assert!(rest_or_response(&server).await.ends_with("fine"));
+    while server.counts.open() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.counts.accepted(), 2);
 }
 
 /// A frame of HTTP/2 (RFC 9113 section 4.1).
@@ -655,6 +659,10 @@ async fn the_client_of_a_proxy_is_who_it_says_by_the_proxy_protocol() {
     let local = [&b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"[..], GET].concat();
     assert!(response(&mut server.send(&local).await).await.ends_with("127.0.0.1"));
     ended_without_answer(&mut server.send(GET).await).await;
+    while server.counts.refused() + server.counts.failed_greetings() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((server.counts.refused(), server.counts.failed_greetings()), (1, 1), "no room is no bad greeting");
 }
 
 #[tokio::test]
