@@ -7,7 +7,7 @@ use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -37,8 +37,8 @@ struct Answered {
 enum Told {
     /// To write a line.
     Answered(Answered),
-    /// To open its file anew.
-    Reopen,
+    /// To see whether its file is to be opened anew.
+    Look,
     /// To end.
     End,
 }
@@ -50,20 +50,25 @@ pub struct AccessLog {
 }
 
 /// Has the file opened anew.
-pub struct Reopener(SyncSender<Told>);
+#[derive(Clone)]
+pub struct Reopener {
+    lines: SyncSender<Told>,
+    asked: Arc<AtomicBool>,
+}
 
 impl Reopener {
-    /// Closes the file and opens it again under its name, behind the lines that wait. A full queue means that the thread is busy: then it is not done.
+    /// Closes the file and opens it again under its name, before the next line.
     pub fn reopen(&self) {
-        if self.0.try_send(Told::Reopen).is_err() {
-            tracing::warn!("the access log is too busy to be opened anew; please ask again");
-        }
+        self.asked.store(true, Ordering::SeqCst);
+        // With a full queue there is more that the thread is told after this, and it looks each time.
+        let _ = self.lines.try_send(Told::Look);
     }
 }
 
 /// The thread that writes.
 pub struct Writer {
     lines: SyncSender<Told>,
+    reopener: Reopener,
     thread: JoinHandle<()>,
 }
 
@@ -72,13 +77,15 @@ pub fn open(config: &config::AccessLog) -> io::Result<Option<(AccessLog, Writer)
     if config.to.is_empty() {
         return Ok(None);
     }
-    let file = Lines { to: place(&config.to)?, config: config.clone(), failing: false };
     let (lines, waiting) = sync_channel(LINES_MAX);
+    let reopener = Reopener { lines: lines.clone(), asked: Arc::default() };
+    let asked = Arc::clone(&reopener.asked);
+    let file = Lines { to: place(&config.to)?, config: config.clone(), asked, failing: false };
     let dropped = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&dropped);
     let write = move || file.write_all(&waiting, &counted);
     let thread = std::thread::Builder::new().name("access log".into()).spawn(write)?;
-    Ok(Some((AccessLog { lines: lines.clone(), dropped }, Writer { lines, thread })))
+    Ok(Some((AccessLog { lines: lines.clone(), dropped }, Writer { lines, reopener, thread })))
 }
 
 /// What a log of this name is written to.
@@ -103,7 +110,7 @@ impl AccessLog {
 impl Writer {
     /// What opens its file anew.
     pub fn reopener(&self) -> Reopener {
-        Reopener(self.lines.clone())
+        self.reopener.clone()
     }
 
     /// Writes what waits, and ends.
@@ -118,6 +125,8 @@ impl Writer {
 struct Lines {
     to: BufWriter<Box<dyn Write + Send>>,
     config: config::AccessLog,
+    /// Whether to open it anew.
+    asked: Arc<AtomicBool>,
     failing: bool,
 }
 
@@ -129,11 +138,14 @@ impl Lines {
             let mut written = Ok(());
             let mut is_last = false;
             while let Some(told) = next {
+                if self.asked.swap(false, Ordering::SeqCst) {
+                    self.reopen();
+                }
                 match told {
                     Told::Answered(answered) => {
                         written = written.and_then(|()| writeln!(self.to, "{}", answered.told(self.config.format)));
                     }
-                    Told::Reopen => self.reopen(),
+                    Told::Look => {}
                     Told::End => is_last = true,
                 }
                 next = waiting.try_recv().ok();
@@ -155,8 +167,13 @@ impl Lines {
 
     /// Goes on in the old file if there can be no new one.
     fn reopen(&mut self) {
-        match self.to.flush().and_then(|()| place(&self.config.to)) {
-            Ok(to) => self.to = to,
+        match place(&self.config.to) {
+            Ok(to) => {
+                let mut old = std::mem::replace(&mut self.to, to);
+                if let Err(error) = old.flush() {
+                    tracing::error!(%error, "the last lines of the old access log can't be written");
+                }
+            }
             Err(error) => tracing::error!(%error, "the access log can't be opened anew"),
         }
     }
@@ -248,6 +265,24 @@ mod tests {
     fn no_field_can_end_before_its_end() {
         assert_eq!(escaped("curl/8 \"x\"\n\\"), "curl/8 \\x22x\\x22\\x0A\\x5C");
         assert_eq!(escaped("Müller"), "Müller");
+    }
+
+    #[test]
+    fn a_busy_log_is_opened_anew_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        let config = config::AccessLog { to: path.to_string_lossy().into_owned(), ..config::AccessLog::default() };
+        let (lines, waiting) = sync_channel(1);
+        let reopener = Reopener { lines: lines.clone(), asked: Arc::default() };
+        let asked = Arc::clone(&reopener.asked);
+        let file = Lines { to: place(&config.to).unwrap(), config, asked, failing: false };
+        std::fs::rename(&path, folder.path().join("access.log.1")).unwrap();
+        // Nobody takes anything from the queue yet, and there is no place for another word.
+        lines.send(Told::Look).unwrap();
+        reopener.reopen();
+        drop((lines, reopener));
+        file.write_all(&waiting, &AtomicU64::new(0));
+        assert!(path.exists());
     }
 
     #[test]
