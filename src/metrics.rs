@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, Request, StatusCode};
 use hyper::service::Service;
 use sha2::{Digest, Sha256};
@@ -238,7 +238,12 @@ impl Service<Request<RequestBody>> for Counting {
         let this = self.clone();
         Box::pin(async move {
             Ok(match (request.method(), request.uri().path()) {
-                _ if !this.may(&request) => reply::empty(StatusCode::UNAUTHORIZED),
+                _ if !this.may(&request) => {
+                    // RFC 9110 section 15.5.2 wants it told how to log in; RFC 6750 section 3 says so.
+                    let mut reply = reply::empty(StatusCode::UNAUTHORIZED);
+                    reply.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                    reply
+                }
                 (&Method::GET, "/metrics") => reply::bytes(StatusCode::OK, CONTENT_TYPE, page(&this.app).await),
                 (_, "/metrics") => reply::empty(StatusCode::METHOD_NOT_ALLOWED),
                 _ => reply::empty(StatusCode::NOT_FOUND),

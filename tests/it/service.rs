@@ -113,7 +113,8 @@ fn programs_that_watch_read_counts_at_an_address_of_their_own() {
     ana.put("/Projects/a.txt", "x").status(201);
     ana.with_authorization("Basic bm9ib2R5OndyaXRl").get("/Projects/").status(401);
     let watcher = site.anonymous().at(site.said_before("metrics at http://", "/metrics"));
-    watcher.raw("GET", "/metrics").send().status(401);
+    let refused = watcher.raw("GET", "/metrics").send().status(401);
+    assert_eq!(refused.header("www-authenticate"), "Bearer");
     let watcher = watcher.with_authorization("Bearer a token of many letters");
     watcher.raw("GET", "/dav/").send().status(404);
     let counts = watcher.raw("GET", "/metrics").send().status(200);
