@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, LOCATION,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION,
     RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
 };
 use http::request::Parts;
@@ -30,7 +30,7 @@ use crate::dav::{self, Exchange, PREFIX, principals, versions};
 use crate::db;
 use crate::error::HttpError;
 use crate::guard::Caller;
-use crate::net::{PeerAddr, RequestBody, Via, WrongDoor};
+use crate::net::{PeerAddr, RequestBody, Via, WrongDoor, named_host};
 use crate::path::{Prefixed, RelPath, split_prefix, windows};
 use crate::reply::{self, Reply};
 use crate::telemetry::RequestId;
@@ -311,7 +311,7 @@ fn to_tls(app: &App, head: &Parts) -> Result<Reply, HttpError> {
     let origin = match public {
         Some(origin) => origin.clone(),
         None => {
-            let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+            let host = named_host(head).and_then(|host| host.parse::<Authority>().ok());
             let host = host.ok_or_else(|| HttpError::bad_request("The header `Host` is missing or malformed."))?;
             match app.secure.map_or(443, |secure| secure.port) {
                 443 => format!("https://{}", host.host()),
@@ -319,7 +319,11 @@ fn to_tls(app: &App, head: &Parts) -> Result<Reply, HttpError> {
             }
         }
     };
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let target = match head.uri.path_and_query().map_or("/", |target| target.as_str()) {
+        // Of the server as a whole: an origin without a path (RFC 9112 section 3.2.4).
+        "*" => "",
+        target => target,
+    };
     let location = HeaderValue::try_from(format!("{origin}{target}"));
     let mut reply = reply::empty(StatusCode::PERMANENT_REDIRECT);
     reply

@@ -3,7 +3,6 @@
 //! Without login it names no share and no person. What it lists after login is what the caller reaches, as `/dav/` lists it.
 
 use clap::ValueEnum as _;
-use http::header::HOST;
 use http::request::Parts;
 use http::{Method, StatusCode};
 
@@ -12,7 +11,7 @@ use crate::app::App;
 use crate::dav::page_headers;
 use crate::error::HttpError;
 use crate::guard::{Access, Caller, HOME, OTHERS, Reached};
-use crate::net::Via;
+use crate::net::{Via, named_host};
 use crate::path::{decode_segment, encode_segment};
 use crate::reply::{self, Body, Reply};
 
@@ -87,8 +86,7 @@ pub fn origin(app: &App, head: &Parts) -> String {
     }
     let via = head.extensions.get::<Via>();
     let scheme = if via.is_some_and(|via| via.tls) { "https" } else { "http" };
-    let named = via.and_then(|via| via.host.as_deref()).or(head.uri.authority().map(|authority| authority.as_str()));
-    let host = named.or_else(|| head.headers.get(HOST)?.to_str().ok()).unwrap_or("localhost");
+    let host = via.and_then(|via| via.host.as_deref()).or_else(|| named_host(head)).unwrap_or("localhost");
     format!("{scheme}://{host}")
 }
 

@@ -134,6 +134,12 @@ impl PeerAddr {
     }
 }
 
+/// The host that a request names: in its target, which counts before the header `Host` (RFC 9112 section 3.2.2), or there.
+pub fn named_host(head: &http::request::Parts) -> Option<&str> {
+    let authority = head.uri.authority().map(http::uri::Authority::as_str);
+    authority.or_else(|| head.headers.get(http::header::HOST)?.to_str().ok())
+}
+
 /// Listens on `address`; port 0 takes a free one.
 ///
 /// # Errors

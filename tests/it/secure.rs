@@ -176,6 +176,8 @@ fn plain_http_is_shown_the_way_to_tls_and_browsers_stay_there() {
         assert_eq!(reply.header("location"), target);
         assert!(reply.list("strict-transport-security").is_empty());
     }
+    let of_the_server = wrong_door.raw("OPTIONS", "*").send().status(308);
+    assert_eq!(of_the_server.header("location"), format!("https://127.0.0.1:{}", secured.address().port()));
     let plain = ana.get("/Projects/").status(200);
     assert!(plain.list("strict-transport-security").is_empty(), "{}", plain.told());
     let head = secured.curl(&ana, "--http1.1").ask("HEAD", "/dav/Projects/", &[]);

@@ -29,8 +29,7 @@ use crate::directory::{Principal, User};
 use crate::error::{Condition, HttpError};
 use crate::guard::Caller;
 use crate::ids::GroupId;
-use crate::net::RequestBody;
-use crate::net::Via;
+use crate::net::{RequestBody, Via, named_host};
 use crate::path::{Prefixed, decode_segment, encode_segment, split_prefix};
 use crate::reply::{self, Body, Reply};
 use entry::{Subject, Teller, Wish};
@@ -77,10 +76,9 @@ pub fn href_of(card: &Card) -> String {
 /// The origins under which the client of this request knows the server.
 pub fn origins(app: &App, head: &Parts) -> Vec<Origin> {
     let mut origins: Vec<Origin> = app.origins.clone();
-    let host = head.uri.authority().map(|authority| authority.as_str());
-    let host = host.or_else(|| head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()));
     let behind_proxy = head.extensions.get::<Via>().and_then(|via| via.host.as_deref());
-    origins.extend([host, behind_proxy].into_iter().flatten().filter_map(|host| Origin::from_host(host).ok()));
+    origins
+        .extend([named_host(head), behind_proxy].into_iter().flatten().filter_map(|host| Origin::from_host(host).ok()));
     origins
 }
 
