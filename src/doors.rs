@@ -6,17 +6,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
-use rcgen::{CertificateParams, CustomExtension, KeyPair};
-use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, ServeError};
-use crate::certificates;
 use crate::config::{self, Config};
-use crate::db::Db;
 use crate::metrics::Counting;
-use crate::net::tls::{Certificate, Challenges, Files, Tls};
+use crate::net::tls::{Challenges, Files, Tls};
 use crate::net::{self, Door, Proxies, Speaks};
 
 /// Connections of those who count.
@@ -95,23 +90,6 @@ fn secured(
     let mut files = (!config.tls.certificate.is_empty()).then(|| Files::new(&config.tls.certificate, &config.tls.key));
     let certificate = files.as_mut().map(Files::read).transpose()?;
     Ok((Some(Arc::new(Tls::new(certificate, config.limits.http2, challenges))), files))
-}
-
-/// The answers to an authority's questions, as the job that fetches certificates has written them down.
-pub struct Answers(pub Db);
-
-impl Challenges for Answers {
-    fn answer(&self, name: String) -> BoxFuture<'_, Option<Certificate>> {
-        Box::pin(async move {
-            let question = certificates::question_about(&mut self.0.read().await.ok()?, &name).await.ok()??;
-            // RFC 8737 section 3: a certificate by itself for this name, with the digest in an extension of its own.
-            let mut params = CertificateParams::new([question.name]).ok()?;
-            params.custom_extensions = vec![CustomExtension::new_acme_identifier(&question.digest)];
-            let key = KeyPair::generate().ok()?;
-            let made = params.self_signed(&key).ok()?;
-            Certificate::as_it_is(made.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der()).into()).ok()
-        })
-    }
 }
 
 impl Plan {

@@ -5,6 +5,7 @@
 //! lives in the room that it is about; the files here call it slice by slice. Jobs run side by side: one that fails or takes long hinders
 //! no other.
 
+mod answers;
 mod certificate;
 pub mod claim;
 mod forget;
@@ -23,6 +24,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use tokio_util::sync::CancellationToken;
 
+pub use answers::Answers;
 pub use claim::{Standing, standings};
 pub use pace::Pace;
 pub use retain::retain_once;

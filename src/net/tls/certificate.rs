@@ -93,14 +93,6 @@ impl Certificate {
         Ok(Self { key: Arc::new(key), from, until, fingerprint })
     }
 
-    /// Whether it is made out to this host: a name, or an address. Nobody's word is asked for that.
-    pub fn is_for(&self, host: &str) -> bool {
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let parsed = self.key.cert.first().and_then(|first| ParsedCertificate::try_from(first).ok());
-        let named = ServerName::try_from(host).ok();
-        parsed.zip(named).is_some_and(|(parsed, name)| verify_server_name(&parsed, &name).is_ok())
-    }
-
     /// The same for a certificate with an extension that whoever doesn't know it has to refuse (RFC 8737 section 3), as the check of the pair does. It
     /// must be known that they belong together.
     ///
@@ -114,6 +106,14 @@ impl Certificate {
         let key = default_provider().key_provider.load_private_key(key).map_err(CertificateError::Mismatch)?;
         let fingerprint = fingerprint(&certificate);
         Ok(Self { key: Arc::new(CertifiedKey::new(vec![certificate], key)), from, until, fingerprint })
+    }
+
+    /// Whether it is made out to this host: a name, or an address. Nobody's word is asked for that.
+    pub fn is_for(&self, host: &str) -> bool {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let parsed = self.key.cert.first().and_then(|first| ParsedCertificate::try_from(first).ok());
+        let named = ServerName::try_from(host).ok();
+        parsed.zip(named).is_some_and(|(parsed, name)| verify_server_name(&parsed, &name).is_ok())
     }
 
     /// Whether it is valid at this time.
