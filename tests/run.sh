@@ -23,9 +23,9 @@ part() {
     report+=$(printf '%-12s %-6s %5d s' "$name" "$verdict" $((SECONDS - began)))$'\n'
 }
 
-# haproxy and nginx check the configurations that are shipped for them, SQLite is compiled from its C source, one test watches the server's
+# haproxy, nginx and systemd check the configurations that are shipped for them, SQLite is compiled from its C source, one test watches the server's
 # system calls, litmus/run.sh has its clients, and the object store comes from PyPI.
-part packages tests/need.sh haproxy nginx-light apache2 caddy pebble openssl gcc libc6-dev strace litmus cadaver curl python3 python3-pip
+part packages tests/need.sh haproxy nginx-light apache2 caddy pebble systemd openssl gcc libc6-dev strace litmus cadaver curl python3 python3-pip
 part fmt cargo fmt --all --check
 part clippy cargo clippy --workspace --all-targets --locked -- -D warnings
 part tests cargo test --workspace --locked --no-fail-fast
