@@ -34,10 +34,10 @@ part rooms tests/postgres.sh cargo test --locked --no-fail-fast --lib
 part elsewhere tests/postgres.sh tests/seaweed.sh cargo test --locked --no-fail-fast --test it
 # Three servers behind the balancer's configuration that is shipped, on a database and a bucket: what one is told, all know. Then a primary database that dies.
 part servers env COMMONHOLD_TEST_NODES=3 COMMONHOLD_TEST_BALANCER=haproxy tests/postgres.sh tests/seaweed.sh cargo test --locked --no-fail-fast --test it -- \
-    lock revoke:: grants:: roles:: history uploads:: sync::
+    lock revoke:: grants:: roles:: history uploads:: sync:: proxies::
 # Each proxy by the configuration that is shipped for it. Left out is what a proxy answers itself: docs/operations.md says what that is.
 for proxy in nginx apache caddy; do
-    part "$proxy" env COMMONHOLD_TEST_BALANCER=$proxy cargo test --locked --no-fail-fast --test it -- copymove:: windows:: ranges:: uploads:: \
+    part "$proxy" env COMMONHOLD_TEST_BALANCER=$proxy cargo test --locked --no-fail-fast --test it -- copymove:: windows:: ranges:: uploads:: proxies:: \
         --skip a_drive_is_mapped_from_the_root --skip several_ranges_give --skip many_requests_go_over --skip an_upload_that_comes_no_further \
         --skip a_file_copied_in_keeps
 done

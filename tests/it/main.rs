@@ -47,6 +47,7 @@ mod paths;
 mod plain;
 mod policies;
 mod principals;
+mod proxies;
 mod quotas;
 mod ranges;
 mod recorded;

@@ -129,6 +129,7 @@ impl Balancer {
         let begin = shipped.find("<VirtualHost *:443>").expect("the part with TLS");
         let whole =
             shipped[begin..].replace("127.0.0.1:8080", &server.to_string()).replace("*:443", &self.address.to_string());
+        let whole = whole.replace("X-Forwarded-Proto https", "X-Forwarded-Proto http");
         let lines: Vec<&str> = whole.lines().filter(|line| !line.trim_start().starts_with("SSL")).collect();
         let modules = ["mpm_event", "authz_core", "headers", "proxy", "proxy_http", "reqtimeout"];
         let modules = modules.map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"));

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use data_encoding::BASE64;
@@ -143,6 +143,12 @@ impl Client {
     #[track_caller]
     pub fn connect(&self) -> Connection {
         Connection::open(self.nodes.next()).expect("the server accepts connections")
+    }
+
+    /// The same from another address of this machine, such as 127.0.0.2.
+    #[track_caller]
+    pub fn connect_from(&self, own: IpAddr) -> Connection {
+        Connection::open_from(own, self.nodes.next()).expect("the server accepts connections")
     }
 
     /// The kept connection to the server whose turn it is if it hasn't closed it, else a new one.

@@ -96,14 +96,19 @@ impl Site {
 
     #[track_caller]
     fn make(folder: TempDir, data: PathBuf, config: &str, servers_wanted: usize) -> Self {
+        let balancer =
+            balancer::wanted().filter(|kind| servers_wanted > 1 || kind.stands_before_one()).map(Balancer::new);
+        let mut config = config.to_owned();
+        if balancer.is_some() && !config.contains("[net]") {
+            // As the shipped files tell an administrator to write it.
+            config += "\n[net]\ntrusted_proxies = [\"127.0.0.1\"]\n";
+        }
         let config = (!config.is_empty()).then(|| {
             let file = folder.path().join("commonhold.toml");
             std::fs::write(&file, config).expect("the temporary folder can be written");
             file
         });
         let (nodes, database) = (Nodes::none(), Database::wanted());
-        let balancer =
-            balancer::wanted().filter(|kind| servers_wanted > 1 || kind.stands_before_one()).map(Balancer::new);
         let mut site = Self { servers: Vec::new(), balancer, database, folder, data, config, nodes, servers_wanted };
         site.cli_with_input(
             &["init", "--org", "Acme", "--admin", "root", "--password-stdin"],
