@@ -143,6 +143,11 @@ impl Activity {
         self.0.lock().body_left = true;
     }
 
+    /// What was left of it has been read all the same.
+    pub(super) fn body_read(&self) {
+        self.0.lock().body_left = false;
+    }
+
     /// Whether the body of the present request (HTTP/1) has been given up.
     pub(super) fn has_body_left(&self) -> bool {
         self.0.lock().body_left

@@ -16,6 +16,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::{
     runtime::Handle,
+    sync::oneshot,
     time::{Instant, Sleep, sleep_until, timeout},
 };
 
@@ -29,7 +30,8 @@ pub struct RequestBody {
     made: Option<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>>,
     activity: Arc<Activity>,
     patience: Duration,
-    http2: bool,
+    /// Takes what is left of an HTTP/1 body; `None` for HTTP/2.
+    leaves_to: Option<oneshot::Sender<Incoming>>,
     /// When the reader began to wait for the next frame.
     waiting_since: Option<Instant>,
     /// Made when first waited for. It is not set anew with each frame, but looked at when it ends.
@@ -51,8 +53,14 @@ pub enum BodyError {
 }
 
 impl RequestBody {
-    pub(super) fn new(incoming: Incoming, activity: Arc<Activity>, patience: Duration, http2: bool) -> Self {
-        Self { incoming: Some(incoming), made: None, activity, patience, http2, waiting_since: None, timer: None }
+    /// What a client sends; what is left of it when it is given up goes to `leaves_to` (HTTP/1).
+    pub(super) fn new(
+        incoming: Incoming,
+        activity: Arc<Activity>,
+        patience: Duration,
+        leaves_to: Option<oneshot::Sender<Incoming>>,
+    ) -> Self {
+        Self { incoming: Some(incoming), made: None, activity, patience, leaves_to, waiting_since: None, timer: None }
     }
 
     /// The same request with a body that the server itself has put together.
@@ -125,22 +133,32 @@ impl Body for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if self.incoming.as_ref().is_none_or(Body::is_end_stream) {
+        let Some(rest) = self.incoming.take_if(|incoming| !incoming.is_end_stream()) else {
             return;
-        }
+        };
         self.activity.body_left();
-        // As with HTTP/1 (`stream.rs`), what still comes is read away for a while: a stream that is reset instead, as RFC 9113 section 8.1 allows, takes
-        // the answer with it for clients that are still sending (curl 7.88).
-        if let Some(incoming) = self.incoming.take_if(|_| self.http2)
-            && let Ok(runtime) = Handle::try_current()
-        {
-            runtime.spawn(timeout(LINGER, discard(incoming)));
+        if let Some(leaves_to) = self.leaves_to.take() {
+            // Nobody wants it if the connection has ended.
+            let _ = leaves_to.send(rest);
+        } else if let Ok(runtime) = Handle::try_current() {
+            // As with HTTP/1 (`stream.rs`), what still comes is read away for a while: a stream that is reset instead, as RFC 9113 section 8.1 allows, takes
+            // the answer with it for clients that are still sending (curl 7.88).
+            runtime.spawn(read_away(rest));
         }
     }
 }
 
-async fn discard(mut incoming: Incoming) {
-    while let Some(Ok(_)) = incoming.frame().await {}
+/// Reads what nobody wants, for a while. Gives whether it came to its end.
+async fn read_away(mut rest: Incoming) -> bool {
+    let to_its_end = async {
+        while let Some(frame) = rest.frame().await {
+            if frame.is_err() {
+                return false;
+            }
+        }
+        true
+    };
+    timeout(LINGER, to_its_end).await.unwrap_or(false)
 }
 
 /// One request in the count of its connection, from its headers to the end of its response.
@@ -156,9 +174,20 @@ impl Running {
         Self { activity, http2 }
     }
 
-    /// Whether its body (HTTP/1) has been given up before its end.
-    pub(super) fn has_left_body(&self) -> bool {
-        self.activity.has_body_left()
+    /// Whether nothing of its body (HTTP/1) is still to come before the next request. A body that was given up is read to its end first if it is
+    /// `small`.
+    pub(super) async fn is_through_with(&self, mut left: oneshot::Receiver<Incoming>, small: bool) -> bool {
+        if !self.activity.has_body_left() {
+            return true;
+        }
+        let Some(rest) = left.try_recv().ok().filter(|_| small) else {
+            return false;
+        };
+        let read = read_away(rest).await;
+        if read {
+            self.activity.body_read();
+        }
+        read
     }
 }
 

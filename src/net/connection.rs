@@ -3,7 +3,7 @@
 use std::{convert::Infallible, error::Error, io, net::SocketAddr, pin::pin, sync::Arc};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, EXPECT, HeaderValue};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::{
@@ -17,6 +17,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    sync::oneshot,
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -44,7 +45,7 @@ const HTTP2_RESETS_MAX: usize = 64;
 /// Bytes of one frame of HTTP/2.
 const HTTP2_FRAME_BYTES: u32 = 64 * 1024;
 
-/// A body no longer than this has mostly come together with its headers: if nobody wants it, it is read away, and the connection goes on.
+/// A body no longer than this is on its way together with its headers: if nobody wants it, it is read away before the answer, and the connection goes on.
 const READ_AWAY_BYTES_MAX: u64 = 16 * 1024;
 
 /// What speaks HTTP on every connection.
@@ -170,18 +171,22 @@ impl Protocol {
             let running = Running::begin(Arc::clone(&activity), request.version());
             let idle = self.rules.limits.body_idle_timeout;
             let http2 = request.version() == http::Version::HTTP_2;
-            let mut request = request.map(|body| RequestBody::new(body, Arc::clone(&activity), idle, http2));
+            let (leaves_to, left) = oneshot::channel();
+            let leaves_to = (!http2).then_some(leaves_to);
+            let mut request = request.map(|body| RequestBody::new(body, Arc::clone(&activity), idle, leaves_to));
             let via = self.rules.proxies.via(peer, tls, request.headers());
             request.extensions_mut().insert(PeerAddr(via.client));
             request.extensions_mut().insert(via);
             if wrong_door {
                 request.extensions_mut().insert(WrongDoor);
             }
-            let closes = !http2 && request.body().size_hint().upper().is_none_or(|bytes| bytes > READ_AWAY_BYTES_MAX);
+            // Who expects to be told to go on hasn't sent it, and shall not be told to.
+            let small = request.body().size_hint().upper().is_some_and(|bytes| bytes <= READ_AWAY_BYTES_MAX)
+                && !request.headers().contains_key(EXPECT);
             let response = service.call(request);
             async move {
                 let Ok(mut response) = response.await;
-                if closes && running.has_left_body() {
+                if !http2 && !running.is_through_with(left, small).await {
                     // It will be closed, and a proxy that isn't told may send somebody else's request on it meanwhile.
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }

@@ -368,6 +368,33 @@ async fn a_small_body_that_nobody_wants_costs_no_connection() {
 }
 
 #[tokio::test]
+async fn a_small_body_that_comes_after_the_answer_was_ready_costs_no_connection() {
+    let (asked, mut was_asked) = mpsc::unbounded_channel();
+    let refuse = service_fn(move |_: Request<RequestBody>| {
+        asked.send(()).unwrap();
+        std::future::ready(Ok(status(StatusCode::UNAUTHORIZED)))
+    });
+    let server = Server::start(limits(), refuse);
+    let mut client = server.send(b"PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n").await;
+    was_asked.recv().await.unwrap();
+    client.write_all(b"body").await.unwrap();
+    let first = response(&mut client).await;
+    assert!(first.starts_with("HTTP/1.1 401 "), "{first}");
+    client.write_all(b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert!(rest(&mut client).await.starts_with("HTTP/1.1 401 "));
+}
+
+#[tokio::test]
+async fn a_small_body_that_waits_to_be_asked_for_is_not_asked_for_to_be_thrown_away() {
+    let server =
+        Server::start(limits(), service_fn(async |_: Request<RequestBody>| Ok(status(StatusCode::UNAUTHORIZED))));
+    let put = b"PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    let answer = rest(&mut server.send(put).await).await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(answer.to_ascii_lowercase().contains("\r\nconnection: close\r\n"), "{answer}");
+}
+
+#[tokio::test]
 async fn headers_that_are_too_long_are_answered_with_431() {
     let limits = limits();
     let long = "x".repeat(limits.header_bytes_max as usize);
