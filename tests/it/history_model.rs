@@ -151,11 +151,15 @@ struct Writer {
     last: String,
     /// A moment, and what the share was then, as long as that can be had back.
     mark: Option<(String, Node)>,
-    /// A snapshot that was cut off, and what is in it if it is there.
-    snapshot: Option<(String, Node)>,
-    snapshots: usize,
+    /// Snapshots that were made, and what is in each for ever.
+    snapshots: Vec<(String, Node)>,
+    /// One that was cut off, and what is in it if it is there.
+    cut_snapshot: Option<(String, Node)>,
+    /// How many were begun: none of the names is taken again.
+    snapshots_begun: usize,
     commands: usize,
     cut_commands: usize,
+    /// Roll backs and snapshots of a known moment that came to their end.
     proved: usize,
 }
 
@@ -172,8 +176,9 @@ impl Writer {
             unknown: false,
             last: String::new(),
             mark: None,
-            snapshot: None,
-            snapshots: 0,
+            snapshots: Vec::new(),
+            cut_snapshot: None,
+            snapshots_begun: 0,
             commands: 0,
             cut_commands: 0,
             proved: 0,
@@ -233,60 +238,68 @@ impl Writer {
         match random.below(8) {
             0 | 1 if self.mark.is_some() => {
                 let (moment, then) = self.mark.clone().expect("there is one");
-                self.proved += 1;
-                self.command(commands, &["rollback", &root, "--to", &moment, "--whole"], Some(then))
+                let ended = self.command(commands, &["rollback", &root, "--to", &moment, "--whole"], Some(then));
+                self.proved += usize::from(ended == Some(true));
+                ended.is_some()
             }
-            2 | 3 if self.mark.is_some() && self.snapshots < SNAPSHOTS_MAX => {
+            2 | 3 if self.mark.is_some() && self.snapshots_begun < SNAPSHOTS_MAX => {
                 let (moment, then) = self.mark.clone().expect("there is one");
-                self.proved += 1;
-                self.snapshots += 1;
-                let name = format!("{} {}", self.share, self.snapshots);
-                self.snapshot = Some((name.clone(), then));
+                self.snapshots_begun += 1;
+                let name = format!("{} {}", self.share, self.snapshots_begun);
                 let line = ["snapshot", &self.share.clone(), &name, "--owner", "ana", "--at", &moment];
-                self.command(commands, &line, Some(self.tree.clone()))
+                let ended = self.command(commands, &line, Some(self.tree.clone()));
+                match ended {
+                    Some(true) => {
+                        self.proved += 1;
+                        self.snapshots.push((name, then));
+                    }
+                    Some(false) => {}
+                    None => self.cut_snapshot = Some((name, then)),
+                }
+                ended.is_some()
             }
             4 => {
                 let moment = self.mark.as_ref().map_or_else(between, |(moment, _)| moment.clone());
-                self.command(commands, &["rollback", &root, "--to", &moment, "--deleted"], None)
+                self.command(commands, &["rollback", &root, "--to", &moment, "--deleted"], None).is_some()
             }
             5 => {
                 let file = format!("{root}/{}", random.pick(NAMES));
-                self.command(commands, &["trash", "restore", &file], None)
+                self.command(commands, &["trash", "restore", &file], None).is_some()
             }
             6 => {
                 self.mark = None;
-                self.command(commands, &["trash", "purge", &root, "--all"], Some(self.tree.clone()))
+                self.command(commands, &["trash", "purge", &root, "--all"], Some(self.tree.clone())).is_some()
             }
             _ => {
                 self.mark = None;
-                self.command(commands, &["revision", "trim", &root, "--keep", "1"], Some(self.tree.clone()))
+                self.command(commands, &["revision", "trim", &root, "--keep", "1"], Some(self.tree.clone())).is_some()
             }
         }
     }
 
-    /// A command, after which the share is `then`, or nobody knows.
-    fn command(&mut self, commands: &Commands, words: &[&str], then: Option<Node>) -> bool {
+    /// A command, after which the share is `then`, or nobody knows. Gives whether it was done rather than refused; nothing if it was cut off.
+    fn command(&mut self, commands: &Commands, words: &[&str], then: Option<Node>) -> Option<bool> {
         self.last = words.join(" ");
-        match commands.run(words, &self.running) {
-            Ended::Done => match then {
-                Some(then) => self.tree = then,
-                None => self.unknown = true,
-            },
-            Ended::Refused => {}
+        let done = match commands.run(words, &self.running) {
+            Ended::Done => {
+                match then {
+                    Some(then) => self.tree = then,
+                    None => self.unknown = true,
+                }
+                true
+            }
+            Ended::Refused => false,
             Ended::Killed => {
                 self.cut_commands += 1;
                 self.unknown = then.is_none();
                 self.or = then;
-                return false;
+                return None;
             }
-        }
+        };
         if self.unknown {
-            match crate::model::try_read_tree(&self.client, &self.root()) {
-                Ok(tree) => (self.tree, self.unknown) = (tree, false),
-                Err(_) => return false,
-            }
+            (self.tree, self.unknown) = (crate::model::try_read_tree(&self.client, &self.root()).ok()?, false);
         }
-        true
+        Some(done)
     }
 
     /// The server is there again: is everything as it must be?
@@ -295,11 +308,13 @@ impl Writer {
         let right = self.unknown || found == self.tree || self.or.as_ref() == Some(&found);
         assert!(right, "round {round}, `{}`: neither before nor after {}", self.share, self.last);
         (self.tree, self.or, self.unknown) = (found, None, false);
-        if let Some((name, then)) = self.snapshot.take() {
-            let path = format!("/{name}");
-            if ana.ask("PROPFIND", &path).with("Depth", "0").send().answer.status == 207 {
-                assert_eq!(read_tree(ana, &path), then, "round {round}: the snapshot `{name}`");
-            }
+        if let Some((name, then)) = self.cut_snapshot.take()
+            && ana.ask("PROPFIND", &format!("/{name}")).with("Depth", "0").send().answer.status == 207
+        {
+            self.snapshots.push((name, then));
+        }
+        for (name, then) in &self.snapshots {
+            assert_eq!(&read_tree(ana, &format!("/{name}")), then, "round {round}: the snapshot `{name}`");
         }
     }
 }
