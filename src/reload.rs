@@ -55,6 +55,17 @@ pub struct Reload {
     pub db: Db,
 }
 
+/// What the files of the certificate hold.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    /// Another one than before, which is shown now. With the words for its record.
+    Another(String),
+    /// The one that is shown; or there are no files.
+    TheSame,
+    /// None that can be used.
+    Unusable,
+}
+
 impl Reload {
     /// Goes on until `stop`. Where certificates are fetched, whichever server has fetched one: all of them find it.
     pub async fn run(mut self, mut hangups: Option<Signal>, stop: CancellationToken) {
@@ -67,7 +78,9 @@ impl Reload {
                 _ = looks.tick() => {
                     if self.files.as_ref().is_some_and(Files::have_changed) {
                         // The log has it if it can't be used.
-                        let _ = self.certificate(&stop).await;
+                        if let Found::Another(note) = self.certificate() {
+                            self.record(&note, &stop).await;
+                        }
                     }
                     if self.config.tls.acme.is_on() {
                         self.fetched().await;
@@ -91,14 +104,18 @@ impl Reload {
                 kept.push("settings");
             }
         }
-        if !self.certificate(stop).await {
+        let found = self.certificate();
+        if found == Found::Unusable {
             kept.push("certificate");
         }
         if let Some(access_log) = &self.access_log {
             access_log.reopen();
         }
-        // Before the record, which may wait for a database that is away.
+        // Before the records, which may wait for a database that is away.
         self.service.ready();
+        if let Found::Another(note) = found {
+            self.record(&note, stop).await;
+        }
         if kept.is_empty() {
             tracing::info!("settings and certificate were read anew");
             self.record("by SIGHUP", stop).await;
@@ -132,25 +149,25 @@ impl Reload {
         true
     }
 
-    /// Reads the files of the certificate, and shows it if it is another one. Whether it can be used.
-    async fn certificate(&mut self, stop: &CancellationToken) -> bool {
-        let (Some(files), Some(tls)) = (&mut self.files, &self.tls) else { return true };
+    /// Reads the files of the certificate, and shows it if it is another one.
+    fn certificate(&mut self) -> Found {
+        let (Some(files), Some(tls)) = (&mut self.files, &self.tls) else { return Found::TheSame };
         match files.read() {
             Ok(new) => {
                 if !new.is_valid_at(Moment::now()) {
                     tracing::warn!(fingerprint = &*new.fingerprint, "the certificate is not valid now");
                 }
-                if tls.shown().is_none_or(|shown| shown.fingerprint != new.fingerprint) {
-                    tracing::info!(fingerprint = &*new.fingerprint, "a new certificate is shown");
-                    let note = format!("certificate {}", new.fingerprint);
-                    tls.show(new);
-                    self.record(&note, stop).await;
+                if tls.shown().is_some_and(|shown| shown.fingerprint == new.fingerprint) {
+                    return Found::TheSame;
                 }
-                true
+                tracing::info!(fingerprint = &*new.fingerprint, "a new certificate is shown");
+                let note = format!("certificate {}", new.fingerprint);
+                tls.show(new);
+                Found::Another(note)
             }
             Err(error) => {
                 tracing::error!(%error, "the certificate stays as it was");
-                false
+                Found::Unusable
             }
         }
     }
