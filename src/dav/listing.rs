@@ -624,6 +624,7 @@ impl Listing {
         let About { seen, dead, locks, acl } = about;
         let room = node.map_or(self.top, |node| self.rooms.get(&node.share).copied());
         let effective = seen.zip(node).map(|((reached, zone), node)| reached.effective(zone, node.id));
+        let above = seen.zip(node).and_then(|((reached, zone), node)| reached.above(zone, node));
         let share = seen.map(|(reached, _)| &*reached.share);
         let version = node.and_then(|node| self.versions.get(&node.id).copied());
         let (caller, me, now) = (self.caller, self.me.as_str(), self.now);
@@ -635,6 +636,7 @@ impl Listing {
             name,
             share,
             effective,
+            above,
             dead,
             room,
             locks,

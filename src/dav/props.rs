@@ -16,7 +16,7 @@ use super::xml::{DAV, QName, RawXml, XmlWriter};
 use super::{principals, privileges, versions};
 use crate::clock::Moment;
 use crate::guard;
-use crate::ids::UserId;
+use crate::ids::{NodeId, UserId};
 use crate::locks::{Lock, LockKind};
 use crate::shares::{Share, ShareKind};
 use crate::tree::Node;
@@ -206,6 +206,8 @@ pub struct Resource<'a> {
     pub share: Option<&'a Share>,
     /// What the caller may do with it; none at the root.
     pub effective: Option<&'a Effective>,
+    /// What he may do with its parent, and which that is; none at the root of a share.
+    pub above: Option<(&'a Effective, NodeId)>,
     /// Its dead properties, as far as they were asked for.
     pub dead: &'a [DeadProp],
     /// The share's quota, if asked for.

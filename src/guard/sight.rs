@@ -182,6 +182,13 @@ impl Sight {
         self.permissions(zone).of(!self.way.is_empty() && self.way.contains(&node))
     }
 
+    /// What the caller may do with the parent of a node, whose zone is `zone`, and which that is; none for the share's root.
+    pub fn above(&self, zone: Zone, node: &Node) -> Option<(&Effective, NodeId)> {
+        let parent = node.parent?;
+        let zone = if zone.0 == Some(node.id) { self.zone_of(parent) } else { zone };
+        Some((self.effective(zone, parent), parent))
+    }
+
     /// What the caller may do with everything in a zone.
     pub fn inner(&self, zone: Zone) -> &Effective {
         &self.permissions(zone).plain

@@ -105,6 +105,33 @@ fn a_file_comes_in_pieces_and_survives_a_restart() {
     let (one, two) = (vec![b'1'; 300_000], vec![b'2'; 7]);
     let upload = "/remote.php/dav/uploads/ana/4711";
     let piece = |name: &str| format!("{upload}/{name}");
+/// What the law says of the verbs that a client would send: a name is its folder's to change, and what may be cleared out of a folder may go.
+#[test]
+fn letters_of_a_member_follow_the_rights_of_its_folder() {
+    let (site, ana, ben) = shared();
+    for folder in ["plans", "plans/2027"] {
+        ana.mkcol(&format!("/Projects/{folder}")).status(201);
+    }
+    for file in ["plans/kept.txt", "plans/2027/mine.txt", "plans/2027/other.txt"] {
+        ana.put(&format!("/Projects/{file}"), "one").status(201);
+    }
+    let grant = |words: &[&str]| drop(site.cli(&[&["grant", "add"], words].concat()).ok());
+    grant(&["/Projects/plans/2027/mine.txt", "--user", "ben", "--allow", "read,write,delete,rename-child"]);
+    grant(&["/Projects/plans", "--user", "ana", "--deny", "delete"]);
+    grant(&["/Projects/plans/2027", "--user", "ben", "--allow", "list,delete-child"]);
+    let told = |who: &Client, path: &str| {
+        let told = who.propfind(path, Depth::Zero, &asking_for(&[&oc("permissions")])).multistatus().only().clone();
+        told.value(&oc("permissions")).to_owned()
+    };
+    assert_eq!(told(&ben, "/Projects/plans/2027/mine.txt"), "GDVW");
+    ben.rename("/Projects/plans/2027/mine.txt", "/Projects/plans/2027/yours.txt").status(403);
+    assert_eq!(told(&ben, "/Projects/plans/2027/other.txt"), "GDV");
+    ben.delete("/Projects/plans/2027/other.txt").status(204);
+    assert_eq!(told(&ana, "/Projects/plans/kept.txt"), "RGNW");
+    ana.delete("/Projects/plans/kept.txt").status(403);
+    ana.rename("/Projects/plans/kept.txt", "/Projects/plans/renamed.txt").status(201);
+}
+
     ana.raw("PUT", &piece("1")).body(one.clone()).send().status(404);
     ana.raw("MKCOL", upload).send().status(201);
     ana.raw("MKCOL", upload).send().status(405);

@@ -2,9 +2,10 @@
 //!
 //! No RFC; docs/clients/nextcloud.md says what each client makes of them.
 
-use commonhold_acl::{Effective, Permission};
+use commonhold_acl::{Item, Landing, Object, Operation, Scene};
 
 use super::Resource;
+use crate::guard;
 use crate::tree::Node;
 
 /// Their namespace.
@@ -33,22 +34,30 @@ pub(super) fn file_id(resource: &Resource<'_>) -> String {
     }
 }
 
-/// `R` may share, `G` read, `D` delete, `N` rename, `V` move, `W` write; `C` and `K` make files and folders in it. Clients don't try what they
-/// aren't told, so a collection that is none of the tree's has nothing but `G`.
+/// `R` may share, `G` read, `D` delete, `N` rename, `V` move, `W` write; `C` and `K` make files and folders in it: as the law decides about the
+/// verbs that a client would send. Clients don't try what they aren't told, so a collection that is none of the tree's has nothing but `G`.
 pub(super) fn permissions(resource: &Resource<'_>) -> String {
     let (Some(effective), Some(node)) = (resource.effective, resource.node) else { return "G".to_owned() };
-    let may = |permission| Effective::allows(effective, permission);
-    let is_file = !node.is_collection();
-    let is_member = node.parent.is_some();
+    let item = guard::item(node);
+    let of_item = Scene::new().with(Object::Item, effective, item);
+    let inside = Scene::new().with(Object::Parent, effective, item);
+    let scene = match resource.above {
+        Some((above, parent)) => of_item.with(Object::Parent, above, Item::folder(parent)),
+        None => of_item,
+    };
+    let (is_file, is_member) = (!node.is_collection(), resource.above.is_some());
+    let may = |operation| guard::permit(operation, &scene).is_ok();
+    let makes = |operation| !is_file && guard::permit(operation, &inside).is_ok();
+    let is_gone = is_member && may(Operation::Delete);
     let letters = [
-        ('R', may(Permission::Share)),
-        ('G', may(if is_file { Permission::Read } else { Permission::List })),
-        ('D', is_member && may(Permission::Delete)),
-        ('N', is_member && may(Permission::RenameChild)),
-        ('V', is_member && may(Permission::Delete)),
-        ('W', is_file && may(Permission::Write)),
-        ('C', !is_file && may(Permission::Create)),
-        ('K', !is_file && may(Permission::Create)),
+        ('R', may(Operation::CreateLink)),
+        ('G', may(if is_file { Operation::GetFile } else { Operation::GetFolder })),
+        ('D', is_gone),
+        ('N', is_member && may(Operation::Rename(Landing::Free))),
+        ('V', is_gone),
+        ('W', is_file && may(Operation::PutOver)),
+        ('C', makes(Operation::PutNew)),
+        ('K', makes(Operation::Mkcol)),
     ];
     letters.into_iter().filter(|(_, is)| *is).map(|(letter, _)| letter).collect()
 }
