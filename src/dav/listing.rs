@@ -391,7 +391,7 @@ impl Listing {
             Err(error) => return Err(error.into()),
         };
         let Some(root) = located.node().cloned() else { return Ok(()) };
-        let href = reached.mount().to_href(PREFIX, true);
+        let href = reached.mount().to_href_for(self.windows, PREFIX, true);
         let mut locks = self.locks_on(&[root.id]).await?;
         let locks = locks.remove(&root.id).unwrap_or_default().into_iter().map(|lock| (lock, href.clone())).collect();
         let mut cover = Cover { locks, acl: None };

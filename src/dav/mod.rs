@@ -116,10 +116,7 @@ impl Exchange {
 
     /// The resource's own href, as the client spells it.
     fn href(&self, is_collection: bool) -> String {
-        match windows::asks(&self.head.headers) {
-            true => self.path.to_windows_href(PREFIX, is_collection),
-            false => self.path.to_href(PREFIX, is_collection),
-        }
+        self.path.to_href_for(windows::asks(&self.head.headers), PREFIX, is_collection)
     }
 
     /// The caller, as he changes something now.

@@ -52,9 +52,9 @@ fn exchange(name: &str, way: fn((char, char)) -> (char, char)) -> Cow<'_, str> {
 }
 
 impl RelPath {
-    /// As [`RelPath::to_href`], for Windows.
-    pub fn to_windows_href(&self, prefix: &str, is_collection: bool) -> String {
-        self.href_of(prefix, is_collection, told)
+    /// As [`RelPath::to_href`], for Windows or for others.
+    pub fn to_href_for(&self, windows: bool, prefix: &str, is_collection: bool) -> String {
+        if windows { self.href_of(prefix, is_collection, told) } else { self.to_href(prefix, is_collection) }
     }
 
     /// The path that Windows means by one that it asks for. Errors: as for any other path.

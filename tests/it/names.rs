@@ -42,6 +42,17 @@ fn windows_opens_what_it_could_not_name() {
     ana.get(&moved).status(404);
 }
 
+/// Trap 12: the names of shares, too.
+#[test]
+fn windows_is_told_another_name_of_a_share_that_it_can_not_name() {
+    let site = Site::start();
+    let [ana] = site.team("What next?", [("ana", "editor")]);
+    let told = windows(ana.ask("PROPFIND", "/").with("Depth", "1")).paths();
+    assert_eq!(told, ["/", "/Home/", "/What next\u{f025}/"]);
+    windows(ana.ask("PUT", "/What next\u{f025}/a.txt").body("a plan")).status(201);
+    ana.get("/What next?/a.txt").status(200).body("a plan");
+}
+
 /// Trap 12: a share may refuse such names instead, each new one through every door, and says which rule it was.
 #[test]
 fn a_share_may_refuse_what_windows_cannot_name() {
