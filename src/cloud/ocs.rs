@@ -12,6 +12,11 @@ use crate::tree;
 /// The version of the protocol that clients are told: they speak with older servers less well, and ask newer ones for more.
 const VERSION: [u32; 3] = [27, 1, 0];
 
+/// What stands for a number of bytes that isn't known,
+const UNKNOWN: i64 = -2;
+/// and for a quota where there is none.
+const UNLIMITED: i64 = -3;
+
 fn version() -> String {
     VERSION.map(|number| number.to_string()).join(".")
 }
@@ -70,20 +75,25 @@ async fn user(app: &App, caller: &Caller) -> Result<Value, HttpError> {
     let quota = match access.home() {
         Some(home) => {
             let usage = tree::usage(&mut app.db.read().await?, home.share.id).await?;
-            let free = match usage.quota_bytes {
-                Some(quota) => quota.saturating_sub(usage.used_bytes),
-                None => app.blobs.free_bytes()?.saturating_sub(app.config.storage.min_free_bytes),
-            };
-            let total = usage.used_bytes.saturating_add(free);
-            json!({ "free": free, "used": usage.used_bytes, "total": total, "relative": 0, "quota": -3 })
+            let (used, on_disk) =
+                (usage.used_bytes, app.blobs.free_bytes()?.saturating_sub(app.config.storage.min_free_bytes));
+            let free = usage.quota_bytes.map_or(on_disk, |quota| quota.saturating_sub(used).min(on_disk));
+            let total = used.saturating_add(free);
+            let quota = usage.quota_bytes.map_or(json!(UNLIMITED), |quota| json!(quota));
+            json!({ "free": free, "used": used, "total": total, "relative": percent(used, total), "quota": quota })
         }
-        None => json!({ "free": -2, "used": 0, "total": -2, "relative": 0, "quota": -3 }),
+        None => json!({ "free": UNKNOWN, "used": 0, "total": UNKNOWN, "relative": 0, "quota": UNLIMITED }),
     };
     let user = &caller.user;
     let shown = if user.display.is_empty() { &user.name } else { &user.display };
     Ok(json!({
         "id": user.name, "display-name": shown, "displayname": shown, "email": user.email, "enabled": true, "quota": quota,
     }))
+}
+
+/// With two digits behind the point.
+fn percent(part: u64, of: u64) -> f64 {
+    if of == 0 { 0.0 } else { (part as f64 / of as f64 * 10_000.0).round() / 100.0 }
 }
 
 /// JSON as the XML that these clients know: members by their names, entries of a list as `element`.

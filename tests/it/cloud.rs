@@ -32,6 +32,12 @@ fn a_server_says_what_it_is_and_who_asks() {
         let xml = ana.raw("GET", &format!("/ocs/{version}.php/cloud/capabilities")).send().status(200);
         assert!(xml.text().contains("<chunking>1.0</chunking>"), "{}", xml.told());
     }
+    site.cli(&["user", "set", "ana", "--quota", "1000"]).ok();
+    ana.put("/Home/a.txt", vec![b'x'; 250]).status(201);
+    let user = ana.raw("GET", "/ocs/v2.php/cloud/user?format=json").send().status(200);
+    let user: serde_json::Value = serde_json::from_str(user.text()).unwrap();
+    let expected = serde_json::json!({ "free": 750, "used": 250, "total": 1000, "relative": 25.0, "quota": 1000 });
+    assert_eq!(user["ocs"]["data"]["quota"], expected);
     ana.raw("GET", "/ocs/v2.php/apps/other?format=json").send().status(404);
     ana.raw("GET", "/ocs/v1.php/apps/other?format=json").send().status(200);
 }
@@ -99,12 +105,6 @@ fn rights_and_ids_are_told_as_the_clients_know_them() {
     assert_eq!(told(&ben, "/").value(&oc("permissions")), "G");
 }
 
-#[test]
-fn a_file_comes_in_pieces_and_survives_a_restart() {
-    let (mut site, ana, ben) = shared();
-    let (one, two) = (vec![b'1'; 300_000], vec![b'2'; 7]);
-    let upload = "/remote.php/dav/uploads/ana/4711";
-    let piece = |name: &str| format!("{upload}/{name}");
 /// What the law says of the verbs that a client would send: a name is its folder's to change, and what may be cleared out of a folder may go.
 #[test]
 fn letters_of_a_member_follow_the_rights_of_its_folder() {
@@ -132,6 +132,12 @@ fn letters_of_a_member_follow_the_rights_of_its_folder() {
     ana.rename("/Projects/plans/kept.txt", "/Projects/plans/renamed.txt").status(201);
 }
 
+#[test]
+fn a_file_comes_in_pieces_and_survives_a_restart() {
+    let (mut site, ana, ben) = shared();
+    let (one, two) = (vec![b'1'; 300_000], vec![b'2'; 7]);
+    let upload = "/remote.php/dav/uploads/ana/4711";
+    let piece = |name: &str| format!("{upload}/{name}");
     ana.raw("PUT", &piece("1")).body(one.clone()).send().status(404);
     ana.raw("MKCOL", upload).send().status(201);
     ana.raw("MKCOL", upload).send().status(405);
