@@ -85,3 +85,18 @@ pub fn bytes(status: StatusCode, content_type: &'static str, bytes: impl Into<By
     *reply.body_mut() = Body::Bytes(Some(bytes));
     reply
 }
+
+/// Text that stands between tags of HTML or XML, or in an attribute.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            _ => out.push(c),
+        }
+    }
+    out
+}

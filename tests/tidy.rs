@@ -107,9 +107,12 @@ const RULES: &[Rule] = &[
     },
     Rule {
         what: "a request's change is committed together with its record",
-        holds_in: &["src/dav"],
+        holds_in: &["src/dav", "src/cloud"],
         words: &["tx.commit("],
-        except: &[("src/dav/mod.rs", "`Exchange::commit` appends the record and commits; there is no other way")],
+        except: &[
+            ("src/dav/mod.rs", "`Exchange::commit` appends the record and commits; there is no other way"),
+            ("src/cloud/mod.rs", "`commit` does the same for what changes nothing of the tree"),
+        ],
     },
     Rule {
         what: "domain rooms know no HTTP and no surface",

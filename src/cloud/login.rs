@@ -13,8 +13,8 @@ use http_body_util::BodyExt;
 use serde_json::json;
 
 use crate::app::App;
-use crate::audit::{self, Actor, Line, Outcome, Record};
-use crate::connect::{escaped, page::origin};
+use crate::audit::{Actor, Line, Outcome, Record};
+use crate::connect::page::origin;
 use crate::dav;
 use crate::directory::app_password::Credential;
 use crate::directory::login_flow::{self, Granted};
@@ -22,7 +22,7 @@ use crate::error::HttpError;
 use crate::guard::Caller;
 use crate::net::RequestBody;
 use crate::path::decode_segment;
-use crate::reply::{self, Reply};
+use crate::reply::{self, Reply, escaped};
 use crate::trail::Trace;
 
 /// Where clients begin; below it they ask, and people log in.
@@ -92,7 +92,7 @@ async fn begin(app: &Arc<App>, trace: &Trace, head: &Parts) -> Result<Reply, Htt
     let begun = dav::to_its_end(&app.db, async move {
         let mut tx = db.write().await?;
         let begun = login_flow::begin(&mut tx, &agent, address, now).await?;
-        tx.commit().await?;
+        super::commit(tx, None).await?;
         Ok(begun)
     });
     let begun =
@@ -116,8 +116,7 @@ async fn poll(app: &Arc<App>, trace: &Trace, head: &Parts, body: RequestBody) ->
         let Granted { user, device, .. } = &granted;
         let actor = Actor { id: Some(user.id), name: Line::name(&user.name), ..record.actor.clone() };
         let note = Some(Line::note(&format!("registered the device `{device}` and gave it an app password")));
-        audit::append(&mut tx, &Record { actor, note, status: Some(200), path: None, ..record }).await?;
-        tx.commit().await?;
+        super::commit(tx, Some(Record { actor, note, status: Some(200), path: None, ..record })).await?;
         Ok(Some(granted))
     });
     let Some(Granted { user, secret, .. }) = granted.await? else { return Err(HttpError::not_found()) };
@@ -157,8 +156,7 @@ pub async fn grant(app: &Arc<App>, trace: &Trace, caller: &Caller, token: &str) 
             false => (Outcome::Refused, 404, "no client waited for this login any more"),
         };
         let note = Some(Line::note(note));
-        audit::append(&mut tx, &Record { outcome, note, status: Some(status), path: None, ..record }).await?;
-        tx.commit().await?;
+        super::commit(tx, Some(Record { outcome, note, status: Some(status), path: None, ..record })).await?;
         Ok(waits)
     });
     let granted = granted.await?;

@@ -14,7 +14,9 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 
 use crate::app::App;
+use crate::audit::{self, Record};
 use crate::dav::{self, Exchange};
+use crate::db::WriteTx;
 use crate::error::HttpError;
 use crate::guard::Caller;
 use crate::net::RequestBody;
@@ -154,6 +156,14 @@ pub async fn answer(
             upload::answer(x, &below, body).await
         }
     }
+}
+
+/// Commits a step that changes nothing of the tree, with its record; `None` for one that is told with what it leads to.
+async fn commit(mut tx: WriteTx, record: Option<Record>) -> Result<(), HttpError> {
+    if let Some(record) = record {
+        audit::append(&mut tx, &record).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// Below a name is what its bearer sees, and nobody else has a door there.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::error::HttpError;
 use crate::guard::Caller;
-use crate::reply::{self, Reply};
+use crate::reply::{self, Reply, escaped};
 use crate::tree;
 
 /// The version of the protocol that clients are told: they speak with older servers less well, and ask newer ones for more.
@@ -98,7 +98,6 @@ fn percent(part: u64, of: u64) -> f64 {
 
 /// JSON as the XML that these clients know: members by their names, entries of a list as `element`.
 fn write_xml(out: &mut String, name: &str, value: &Value) {
-    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     out.push_str(&format!("<{name}>"));
     match value {
         Value::Object(members) => members.iter().for_each(|(name, value)| write_xml(out, name, value)),

@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use super::door::Door;
 use super::{Place, place};
 use crate::app::App;
-use crate::audit::{self, Record};
+use crate::audit::Record;
 use crate::blobs::{BlobError, INLINE_BYTES_MAX};
 use crate::contents::proof;
 use crate::dav::headers::{Destination, Header, Overwrite};
@@ -43,8 +43,7 @@ pub async fn answer(x: Exchange, below: &[String], body: RequestBody) -> Result<
             dav::to_its_end(&db.clone(), async move {
                 let mut tx = db.write().await?;
                 uploads::begin(&mut tx, user, &upload, now).await?;
-                audit::append(&mut tx, &record).await?;
-                Ok(tx.commit().await?)
+                super::commit(tx, Some(record)).await
             })
             .await?;
             x.trace.is_recorded();
@@ -79,10 +78,7 @@ async fn end(app: &Arc<App>, user: UserId, upload: &str, record: Option<Record>)
     dav::to_its_end(&db.clone(), async move {
         let mut tx = db.write().await?;
         let found = uploads::end(&mut tx, user, &upload).await?;
-        if let Some(record) = record.filter(|_| found) {
-            audit::append(&mut tx, &record).await?;
-        }
-        tx.commit().await?;
+        super::commit(tx, record.filter(|_| found)).await?;
         Ok(found)
     })
     .await
@@ -126,7 +122,7 @@ async fn take(x: Exchange, upload: &str, piece: &str, mut body: RequestBody) -> 
     dav::to_its_end(&db.clone(), async move {
         let mut tx = db.write().await?;
         uploads::add(&mut tx, (user, &upload), &piece, &content, pieces_max, now).await?;
-        Ok(tx.commit().await?)
+        super::commit(tx, None).await
     })
     .await?;
     // The audit tells of the file that is made of all pieces, not of each of them.

@@ -1,6 +1,7 @@
 //! The desktops of macOS and Linux, and a Linux machine's own folder.
 
-use super::{Mount, Step, escaped, file, run, say};
+use super::{Mount, Step, file, run, say};
+use crate::reply::escaped;
 
 pub(super) fn macos(mount: &Mount) -> Vec<Step> {
     let url = mount.url();

@@ -203,11 +203,6 @@ pub fn guide(client: Client, mount: &Mount) -> Vec<Step> {
     }
 }
 
-/// What stands between tags of XML and HTML.
-pub(crate) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,14 +6,14 @@ use clap::ValueEnum as _;
 use http::request::Parts;
 use http::{Method, StatusCode};
 
-use super::{Client, Mount, Step, escaped, guide};
+use super::{Client, Mount, Step, guide};
 use crate::app::App;
 use crate::dav::page_headers;
 use crate::error::HttpError;
 use crate::guard::{Access, Caller, HOME, OTHERS, Reached};
 use crate::net::{Via, named_host};
 use crate::path::{decode_segment, encode_segment};
-use crate::reply::{self, Body, Reply};
+use crate::reply::{self, Body, Reply, escaped};
 
 /// Where the page is.
 const PATH: &str = "/connect";

@@ -1,6 +1,7 @@
 //! Programs that speak WebDAV themselves.
 
-use super::{Mount, Step, escaped, file, run, say};
+use super::{Mount, Step, file, run, say};
+use crate::reply::escaped;
 
 pub(super) fn rclone(mount: &Mount) -> Vec<Step> {
     let label = mount.label();

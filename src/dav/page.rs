@@ -13,7 +13,7 @@ use crate::db::ReadTx;
 use crate::error::HttpError;
 use crate::guard::{Access, HOME, OTHERS};
 use crate::path::encode_segment;
-use crate::reply::{self, Body, Reply};
+use crate::reply::{self, Body, Reply, escaped};
 use crate::tree::Node;
 use crate::tree::list::{Cursor, members};
 use crate::tree::view::Filter;
@@ -157,20 +157,6 @@ fn readable(bytes: u64) -> String {
     let step = (bytes.ilog2() / 10).min(UNITS.len() as u32);
     let whole = bytes as f64 / 1024f64.powi(step.cast_signed());
     format!("{whole:.1} {}", UNITS[step as usize - 1])
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            _ => out.push(c),
-        }
-    }
-    out
 }
 
 fn finished(x: &Exchange, html: String) -> Reply {
