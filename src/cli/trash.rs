@@ -452,9 +452,9 @@ impl Restore {
             Some(to) => {
                 let (way, name) = target(acting, tx, bin, item, to).await?;
                 // It has its size already; what is asked is whether the share takes such a name.
-                if let Some(reached) = reached.filter(|_| !item.node.is_collection() && name.as_str() != item.node.name)
-                {
-                    let taken = reached.takes(name.as_str(), 0).and_then(|()| reached.takes_name(&name));
+                if let Some(reached) = reached.filter(|_| name.as_str() != item.node.name) {
+                    let extension = if item.node.is_collection() { Ok(()) } else { reached.takes(name.as_str(), 0) };
+                    let taken = extension.and_then(|()| reached.takes_name(&name));
                     taken.map_err(|why| Failure::denied(why.to_string()))?;
                 }
                 (way, name)

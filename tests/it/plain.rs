@@ -94,6 +94,38 @@ fn what_is_not_brought_is_told() {
     site.is_consistent();
 }
 
+/// Trap 12: files and folders alike, and a dry run says so.
+#[test]
+fn a_share_that_refuses_what_windows_cannot_name_is_brought_no_such_folder() {
+    let site = Site::start();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    ana.mkcol("/Projects/old.").status(201);
+    site.cli(&["share", "set", "Projects", "--policy", "windows_names=refuse"]).ok();
+    let from = site.folder().join("from");
+    for folder in ["AUX", "what?", "old.", "plans"] {
+        fs::create_dir_all(from.join(folder)).expect("a folder");
+        put(&from.join(folder).join("a.txt"), b"plain");
+    }
+    put(&from.join("nul.txt"), b"plain");
+    for more in [["--dry-run"].as_slice(), &[]] {
+        let done = site.cli(&[&["import", told(&from), "/Projects", "--json"], more].concat()).exits(1).json();
+        let told = done["left_out_named"].as_array().expect("a list");
+        for name in ["/AUX: ", "/what?: ", "/nul.txt: "] {
+            let is_told = |line: &&serde_json::Value| {
+                line.as_str().is_some_and(|line| line.contains(name) && line.contains("windows_names"))
+            };
+            assert!(told.iter().any(|line| is_told(&line)), "{name}: {done}");
+        }
+        assert_eq!((&done["files"], &done["folders"]), (&2.into(), &1.into()), "{done}");
+    }
+    for name in ["AUX", "what?", "nul.txt"] {
+        ana.get(&format!("/Projects/{name}")).status(404);
+    }
+    // What is there already stays usable.
+    ana.get("/Projects/old./a.txt").status(200).body("plain");
+    site.is_consistent();
+}
+
 /// The kernel says that its files are empty, and gives more when they are read: what counts is what came.
 #[test]
 fn a_file_that_grows_while_it_is_brought_is_measured_again() {

@@ -175,15 +175,27 @@ impl Bringing<'_> {
         Ok(())
     }
 
-    /// Makes a folder, unless it is there. False: something else is.
+    /// Makes a folder, unless it is there. False: something else is, or the share doesn't take its name.
     async fn make_folder(&mut self, names: &[Name], name: &Name, told: &str) -> Result<bool, Failure> {
         // Nobody waits for a folder that is there already, nor for a dry run.
         let mut there = self.look(&mut self.site.db.read().await?, names, name).await?;
+        if matches!(there, There::Nothing(_)) {
+            let access = self.guard.access(&self.site.db, &self.caller).await?;
+            let taken = self.reached(&access)?.takes_name(name);
+            if let Err(why) = taken {
+                self.done.leave_out(told, &why.to_string());
+                return Ok(false);
+            }
+        }
         if matches!(there, There::Nothing(_)) && !self.dry_run {
             let mut tx = self.site.db.write().await?;
             there = self.look(&mut tx, names, name).await?;
             if let There::Nothing(Some(parent)) = &there {
-                let (permit, _) = self.permit(&mut tx, parent, Operation::Mkcol).await?;
+                let (permit, reached) = self.permit(&mut tx, parent, Operation::Mkcol).await?;
+                if let Err(why) = reached.takes_name(name) {
+                    self.done.leave_out(told, &why.to_string());
+                    return Ok(false);
+                }
                 let mut change =
                     Change::begin(&mut tx, parent, self.caller.user.id, Moment::now()).through(CLIENT.to_owned());
                 change.create_collection(&permit, parent.chain(), name).await?;

@@ -220,3 +220,24 @@ fn a_deleted_file_gets_no_name_by_restoring_that_the_share_does_not_take() {
     to("/Projects/y.txt").ok();
     ana.get("/Projects/y.txt").status(200).body("x");
 }
+
+/// Trap 12.
+#[test]
+fn a_deleted_folder_gets_no_name_by_restoring_that_the_share_does_not_take() {
+    let site = Site::start();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    for folder in ["/Projects/plans", "/Projects/v1.exe"] {
+        ana.mkcol(folder).status(201);
+        ana.delete(folder).status(204);
+    }
+    let policies = ["--policy", "windows_names=refuse", "--policy", "excluded_extensions=.exe"];
+    site.cli(&[["share", "set", "Projects"].as_slice(), &policies].concat()).ok();
+    let to = |from: &str, name: &str| site.cli(&["--as", "ana", "trash", "restore", from, "--to", name]);
+    let why = to("/Projects/plans", "/Projects/AUX").says_why_not();
+    assert!(why.contains("windows_names"), "{why}");
+    assert_eq!(ana.list("/Projects", crate::site::Depth::One).paths(), ["/Projects/"]);
+    // A folder has no extension.
+    to("/Projects/plans", "/Projects/v2.exe").ok();
+    to("/Projects/v1.exe", "/Projects/v3").ok();
+    assert_eq!(ana.list("/Projects", crate::site::Depth::One).paths().len(), 3);
+}
