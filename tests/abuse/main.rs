@@ -19,12 +19,21 @@ use site::Site;
 use target::{Login, Target};
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (options, words): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word.starts_with('-'));
     match words.first().map(String::as_str) {
+        // What asks every program for its tests.
+        None if options.iter().any(|option| option == "--list") => ExitCode::SUCCESS,
         None => ours(),
         Some(url) if url.starts_with("http://") => others(url, words.get(1).map(String::as_str)),
-        // A name of a test, which `cargo test NAME` gives every program: there is none of that name here.
-        Some(_) => ExitCode::SUCCESS,
+        Some(url) if url.contains("://") => {
+            eprintln!("abuse: `{url}` doesn't begin with http://, which is all that is spoken here");
+            ExitCode::FAILURE
+        }
+        // `cargo test NAME` gives it every program: there is no test of that name here.
+        Some(name) => {
+            println!("abuse: no row was run: `{name}` is no URL");
+            ExitCode::SUCCESS
+        }
     }
 }
 
@@ -50,6 +59,11 @@ fn others(url: &str, name: Option<&str>) -> ExitCode {
 
 /// Runs every row and tells each; success if all of them are good enough.
 fn run(target: &Target, is_good: fn(&Outcome) -> bool) -> ExitCode {
+    let status = target.put("first.txt", "first");
+    if target.bytes("first.txt").as_deref() != Some(b"first") {
+        eprintln!("abuse: a file that is put there can't be read ({status}): nothing can be tried");
+        return ExitCode::FAILURE;
+    }
     let mut bad = 0;
     let waiting = rows::half_a_head(target);
     for Row { name, attack } in rows::ROWS {

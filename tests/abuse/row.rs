@@ -23,7 +23,7 @@ pub enum Outcome {
 
 impl Outcome {
     pub fn is_right(&self) -> bool {
-        matches!(self, Self::Right(_) | Self::Skipped(_))
+        matches!(self, Self::Right(_))
     }
 
     pub fn is_loss(&self) -> bool {
@@ -47,9 +47,10 @@ impl Outcome {
     }
 }
 
-/// Right if nothing is missing, a loss with the number otherwise.
+/// Right if nothing is missing, a loss with the number otherwise. Nothing can be lost where nothing was.
 pub fn nothing_lost(status: u16, before: usize, after: usize) -> Outcome {
     match before.checked_sub(after) {
+        _ if before == 0 => Outcome::Skipped("its files could not be made"),
         None | Some(0) => Outcome::Right(format!("{status}, nothing lost")),
         Some(lost) => Outcome::Loss(format!("{status}, lost {lost} of {before}")),
     }
