@@ -78,7 +78,8 @@ impl Http {
     /// Sends a request and reads its answer. Errors: why there is none.
     pub async fn send(&self, ask: Ask) -> Result<Reply, reqwest::Error> {
         // `join` would take a path that begins with `//` for a host.
-        let url = Url::parse(&format!("{}{}", self.origin(), ask.path)).unwrap_or_else(|_| self.url.clone());
+        let url = Url::parse(&format!("{}{}", self.origin(), ask.path));
+        let url = url.expect("an origin and a path that begins with a slash are a URL");
         let mut request = self.client.request(ask.method, url);
         if let (Some(login), false) = (&self.login, ask.anonymous) {
             request = request.basic_auth(&login.name, Some(login.secret.reveal()));

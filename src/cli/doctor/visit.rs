@@ -185,7 +185,8 @@ impl Visit {
         let remedy = "clients make folders without a slash at the end of the URL: let the server take that, and the proxy pass the path on as it came";
         let judge = |reply: &Reply| status(reply, &[201], if reply.is(409) || reply.is(301) { remedy } else { "" });
         let made = self.step("make a folder: MKCOL without a slash", "201", ask, judge).await;
-        self.has_folder = made.is_some();
+        // Also after a success that clients don't expect.
+        self.has_folder = self.succeeded;
         made
     }
 
