@@ -222,7 +222,9 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
         ));
     }
     let config = match (Config::load(place.config.as_deref()), &command) {
-        (Err(error), Command::Doctor(doctor)) => return doctor.about_configuration(&error),
+        (Err(error), Command::Doctor(doctor)) if doctor.is_of_site() => return doctor.about_configuration(&error),
+        // What is asked of a server somewhere has nothing to do with a configuration here.
+        (Err(_), Command::Doctor(_)) => Config::default(),
         (config, _) => config?,
     };
     let deed = Arc::new(deed);

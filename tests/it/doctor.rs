@@ -48,6 +48,11 @@ fn what_is_wrong_with_a_site_is_told_with_its_remedy() {
     command.args(["doctor", "--config"]).arg(&config);
     let unknown = Ran::run(command, "").exits(1);
     assert!(unknown.stdout.contains("failure  configuration") && unknown.stdout.contains("listen_on"), "{unknown:#?}");
+    // A server somewhere has nothing to do with it.
+    let mut command = crate::site::command();
+    command.args(["doctor", "windows", "http://127.0.0.1:1/dav", "--config"]).arg(&config);
+    let asked = Ran::run(command, "").exits(1);
+    assert!(asked.stdout.contains("nothing accepts connections") && !asked.stdout.contains("listen_on"), "{asked:#?}");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! remedy where it isn't right.
 //!
 //! Here: the command. What is looked at lies in `site.rs` for the site itself, and in a file for each client that is played
-//! against a server, ours or any other. Nothing of a site is changed; what a visit makes lies in a folder of its own, which it removes.
+//! against a server, ours or any other. Nothing of a site is changed, but that its schema is brought up to date, as by every command; what a
+//! visit makes lies in a folder of its own, which it removes.
 
 mod client;
 mod finder;
@@ -88,6 +89,11 @@ impl Doctor {
             None => Ok(finding::answer(&site::examine(&context).await, self.json)),
             Some(client) => client.run().await,
         }
+    }
+
+    /// Whether it is about the site here, not about a server somewhere.
+    pub fn is_of_site(&self) -> bool {
+        self.client.is_none()
     }
 
     /// The examination where the configuration can't be read: it ends there.
