@@ -55,6 +55,22 @@ fn what_is_wrong_with_a_site_is_told_with_its_remedy() {
     assert!(asked.stdout.contains("nothing accepts connections") && !asked.stdout.contains("listen_on"), "{asked:#?}");
 }
 
+/// A folder that isn't mounted is an empty one.
+#[test]
+fn a_store_without_its_contents_is_told() {
+    if crate::site::store::is_in_bucket() {
+        return;
+    }
+    let (site, ana) = share();
+    ana.put("/Projects/large.bin", vec![7; 100_000]).status(201);
+    let found = site.cli(&["doctor", "--json"]).ok().json();
+    assert!(line(&found, "contents")["found"].as_str().unwrap().contains("has the 1 "), "{found:#}");
+    std::fs::rename(site.data().join("blobs"), site.data().join("elsewhere")).unwrap();
+    let found = site.cli(&["doctor", "--json"]).exits(1).json();
+    let contents = line(&found, "contents");
+    assert!(contents["state"] == "failure" && contents["found"].as_str().unwrap().contains("1 of 1"), "{found:#}");
+}
+
 #[test]
 fn each_client_goes_through_on_our_own_server_and_leaves_nothing_behind() {
     let (site, ana) = share();

@@ -13,6 +13,7 @@ use rustix::process::{Resource, geteuid, getrlimit};
 use super::client::{Ask, Http, Trust};
 use super::finding::Finding;
 use super::proxy;
+use crate::blobs::BlobId;
 use crate::cli::Context;
 use crate::clock::Moment;
 use crate::config::Config;
@@ -20,6 +21,7 @@ use crate::db::{self, Db};
 use crate::net::tls::Files;
 use crate::servers;
 use crate::site::Site;
+use crate::tree::check;
 use crate::{audit, config};
 
 /// A sync that comes back sooner did not reach a disk.
@@ -336,15 +338,47 @@ async fn database(db: &Db, data: &Path) -> Vec<Finding> {
     findings
 }
 
+/// Whether the store is this site's, and has what it should: the oldest contents are looked up in it.
 async fn contents(site: &Site) -> Finding {
-    match site.blobs.confirm().await {
-        Ok(()) => Finding::ok("contents", "the store answers and is this site's"),
-        Err(error) => Finding::failure(
-            "contents",
-            error.to_string(),
-            "uploads and larger files fail: mount the folder, or see that the object store answers",
-        ),
+    let remedy = "uploads and larger files fail: mount the folder, or see that the object store answers";
+    match looked_up(site).await {
+        Ok((0, _)) => Finding::ok("contents", "the store can be used; of the oldest contents none belongs in it"),
+        Ok((looked, missing)) => match missing.first() {
+            None => Finding::ok("contents", format!("the store has the {looked} that were looked up")),
+            Some(first) => {
+                let told = format!("{} of {looked} are missing in the store, such as `{first}`", missing.len());
+                let remedy = "see that the store is the one that belongs here (mounted, named rightly); `commonhold verify` says whose files they are";
+                Finding::failure("contents", told, remedy)
+            }
+        },
+        Err(error) => Finding::failure("contents", error, remedy),
     }
+}
+
+/// How many contents were looked up, and those that are missing. Errors: why that can't be told, in words.
+async fn looked_up(site: &Site) -> Result<(usize, Vec<BlobId>), String> {
+    site.blobs.confirm().await.map_err(|error| error.to_string())?;
+    let mut reads = site.db.read().await.map_err(|error| error.to_string())?;
+    let page = check::contents(&mut reads, None).await.map_err(|error| error.to_string())?;
+    // The store is asked while nothing is open.
+    drop(reads);
+    let (mut looked, mut missing) = (0, Vec::new());
+    for content in page.iter().filter(|content| !content.is_inline) {
+        let blob = BlobId::from_bytes(*content.id.0.as_bytes());
+        looked += 1;
+        if !site.blobs.has(&blob, content.size).await.map_err(|error| error.to_string())? {
+            missing.push((content.id, blob));
+        }
+    }
+    // What was collected meanwhile isn't missing.
+    let mut reads = site.db.read().await.map_err(|error| error.to_string())?;
+    let mut still = Vec::new();
+    for (id, blob) in missing {
+        if check::known(&mut reads, &[id]).await.map_err(|error| error.to_string())? > 0 {
+            still.push(blob);
+        }
+    }
+    Ok((looked, still))
 }
 
 /// Sane, going forward, and the same everywhere.
