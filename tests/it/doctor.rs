@@ -1,11 +1,14 @@
 //! `doctor`: a sound site and our own server have nothing wrong; each fault that a proxy or server brings is named at the step at which
 //! the client fails, with what to do.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::site::http::Answer;
 use crate::site::middlebox::{After, Before, Middlebox, Passing, answer};
-use crate::site::{Client, Ran, Site};
+use crate::site::{Client, Ran, Server, Site};
 
 const CLIENTS: [&str; 4] = ["windows", "finder", "office", "proxy"];
 
@@ -69,6 +72,34 @@ fn a_store_without_its_contents_is_told() {
     let found = site.cli(&["doctor", "--json"]).exits(1).json();
     let contents = line(&found, "contents");
     assert!(contents["state"] == "failure" && contents["found"].as_str().unwrap().contains("1 of 1"), "{found:#}");
+}
+
+/// It refuses everybody else, and that is right.
+#[test]
+fn a_server_that_speaks_with_its_proxies_only_is_sound() {
+    let by_protocol = "trusted_proxies = [\"127.0.0.1\"]\nclient_address = \"proxy-protocol\"";
+    let outward = outward_address().map(|address| ("trusted_proxies = [\"203.0.113.1\"]", address));
+    for (net, listen) in outward.into_iter().chain([(by_protocol, Ipv4Addr::LOCALHOST.into())]) {
+        let mut site = Site::start_several(1, &format!("[net]\n{net}\n"));
+        site.stop();
+        let log = site.folder().join("proxied.log");
+        let server = Server::start(site.command(&["serve", "--listen", &SocketAddr::new(listen, 0).to_string()]), &log);
+        let found = site.cli(&["doctor", "--json"]).ok().json();
+        let told = line(&found, "server");
+        assert!(told["state"] == "ok" && told["found"].as_str().unwrap().contains("proxies"), "{net}: {found:#}");
+        server.signal(Signal::KILL);
+        server.exit_status();
+        let found = site.cli(&["doctor", "--json"]).exits(1).json();
+        assert_eq!(line(&found, "server")["state"], "failure", "{net}: {found:#}");
+    }
+}
+
+/// An address of this machine that isn't the loopback's, where it has one; nothing is sent to find out.
+fn outward_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(203, 0, 113, 1), 9)).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback()).then_some(address)
 }
 
 #[test]

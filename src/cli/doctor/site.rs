@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,8 +17,9 @@ use super::proxy;
 use crate::blobs::BlobId;
 use crate::cli::Context;
 use crate::clock::Moment;
-use crate::config::Config;
+use crate::config::{ClientAddress, Config};
 use crate::db::{self, Db};
+use crate::net::Proxies;
 use crate::net::tls::Files;
 use crate::servers;
 use crate::site::Site;
@@ -38,6 +40,8 @@ const INODES_MIN: u64 = 10_000;
 const WAL_BYTES_MAX: u64 = 1 << 30;
 /// The oldest PostgreSQL that is tested.
 const POSTGRES_MIN: u32 = 15;
+/// A server on this machine that takes longer to take a connection hangs.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How far two clocks may be apart before people notice, by locks that end.
 const SKEW_MAX: Duration = Duration::from_secs(2);
 /// The day before which this program can't have been started, 2026-01-01.
@@ -64,7 +68,7 @@ pub(super) async fn examine(context: &Context) -> Vec<Finding> {
             findings.extend(database(&site.db, data).await);
             findings.push(contents(&site).await);
             findings.extend(clock(&site.db, began).await);
-            findings.extend(server(&site, data).await);
+            findings.push(server(&site, data, config).await);
             site.close().await;
         }
         Err(error) => {
@@ -426,7 +430,7 @@ fn apart(check: &str, ours: Moment, theirs: Moment, remedy: &str) -> Finding {
 }
 
 /// Whether one runs, and answers.
-async fn server(site: &Site, data: &Path) -> Vec<Finding> {
+async fn server(site: &Site, data: &Path, config: &Config) -> Finding {
     let Some(address) = Site::told_address(data) else {
         let others = match site.db.read().await {
             Ok(mut reads) => servers::all(&mut reads).await.unwrap_or_default(),
@@ -434,28 +438,63 @@ async fn server(site: &Site, data: &Path) -> Vec<Finding> {
         };
         let now = Moment::now();
         let running: Vec<&str> = others.iter().filter(|server| server.runs(now)).map(|server| &*server.name).collect();
-        return vec![match running.as_slice() {
+        return match running.as_slice() {
             [] => Finding::warning(
                 "server",
                 "none runs here",
                 "start it: commonhold serve, or systemctl start commonhold",
             ),
             names => Finding::ok("server", format!("elsewhere: {}", names.join(", "))),
-        }];
+        };
     };
-    let remedy = "it was killed, or hangs: look into its log, and start it again";
+    match Url::parse(&address) {
+        Ok(url) => answers(&address, url, config).await,
+        Err(error) => Finding::failure("server", format!("{address}: {error}"), NO_SERVER),
+    }
+}
+
+const NO_SERVER: &str = "it was killed, or hangs: look into its log, and start it again";
+
+/// Whether it answers at this address; if it would answer nobody but its proxies, whether it takes connections.
+async fn answers(address: &str, url: Url, config: &Config) -> Finding {
+    let failed = |error: String| Finding::failure("server", format!("{address}: {error}"), NO_SERVER);
+    let there = match url.socket_addrs(|| None) {
+        Ok(found) if !found.is_empty() => found[0],
+        Ok(_) => return failed("no address".to_owned()),
+        Err(error) => return failed(error.to_string()),
+    };
+    if is_for_proxies(there.ip(), url.scheme() == "http", config) {
+        return match TcpStream::connect_timeout(&there, CONNECT_TIMEOUT) {
+            Ok(_) => Finding::ok("server", format!("{address} takes connections, of its proxies")),
+            Err(error) => failed(error.to_string()),
+        };
+    }
     // Its own certificate is of no concern here: it is looked at by itself.
     let trust = Trust { authorities: None, any: true };
-    let answered = match Url::parse(&address).map(|url| Http::new(url, None, &trust, proxy::AGENT)) {
-        Ok(Ok(http)) => http.send(Ask::new("GET", "/health")).await.map_err(|error| error.to_string()),
-        Ok(Err(error)) => Err(error.to_string()),
+    let answered = match Http::new(url, None, &trust, proxy::AGENT) {
+        Ok(http) => http.send(Ask::new("GET", "/health")).await.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
-    vec![match answered {
+    match answered {
         Ok(reply) if reply.is(200) => Finding::ok("server", format!("{address} answers")),
         Ok(reply) => Finding::failure("server", format!("{address}/health is {}", reply.told()), "look into its log"),
-        Err(error) => Finding::failure("server", format!("{address}: {error}"), remedy),
-    }]
+        Err(error) => failed(error),
+    }
+}
+
+/// Whether a server that listens there has nothing to say to this machine itself, whose connections come from the same address.
+fn is_for_proxies(there: IpAddr, is_plain: bool, config: &Config) -> bool {
+    let proxies = Proxies::from(&config.net);
+    let is_own = there.to_canonical().is_loopback() || there.is_unspecified();
+    let from = match there {
+        IpAddr::V4(_) if is_own => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) if is_own => Ipv6Addr::LOCALHOST.into(),
+        there => there,
+    };
+    let introduces = config.net.client_address == ClientAddress::ProxyProtocol && proxies.is_trusted(from);
+    let is_refused =
+        is_plain && !is_own && !config.server.insecure_http && proxies.are_listed() && !proxies.is_trusted(from);
+    introduces || is_refused
 }
 
 #[cfg(test)]
@@ -489,6 +528,22 @@ mod tests {
             [9, 10, 86, 87, 100].map(state),
             [State::Failure, State::Ok, State::Ok, State::Warning, State::Failure]
         );
+    }
+
+    #[test]
+    fn whether_a_server_answers_this_machine_is_known_by_its_configuration() {
+        let config = |net: &str, insecure_http: bool| {
+            let mut config = Config { net: toml::from_str(net).unwrap(), ..Config::default() };
+            config.server.insecure_http = insecure_http;
+            config
+        };
+        let (none, listed) = (config("", false), config("trusted_proxies = [\"10.0.0.5\"]", false));
+        let protocol = config("trusted_proxies = [\"10.0.0.5\", \"::1\"]\nclient_address = \"proxy-protocol\"", true);
+        let is = |there: &str, is_plain, config| is_for_proxies(there.parse().unwrap(), is_plain, config);
+        assert!(!is("10.0.0.9", true, &none) && is("10.0.0.9", true, &listed) && !is("10.0.0.9", false, &listed));
+        assert!(!["127.0.0.1", "0.0.0.0", "::1", "10.0.0.5"].iter().any(|there| is(there, true, &listed)));
+        assert!(["::1", "::", "10.0.0.5"].iter().all(|there| is(there, false, &protocol)));
+        assert!(!["127.0.0.1", "0.0.0.0", "10.0.0.9"].iter().any(|there| is(there, true, &protocol)));
     }
 
     #[test]
