@@ -112,8 +112,9 @@ fn certificate(config: &Config, now: Moment) -> Vec<Finding> {
         }
     };
     let mut findings = vec![lifetime(check, now, found.from, found.until)];
-    let public = config.server.public_origins.iter().filter_map(|origin| origin.strip_prefix("https://"));
-    for host in public.map(|authority| authority.rsplit_once(':').map_or(authority, |(host, _)| host)) {
+    let public = config.server.public_origins.iter().filter_map(|origin| Url::parse(origin).ok());
+    for origin in public.filter(|origin| origin.scheme() == "https") {
+        let host = origin.host_str().unwrap_or_default();
         findings.push(match found.is_for(host) {
             true => Finding::ok("name", format!("the certificate is for {host}")),
             false => {
