@@ -23,8 +23,13 @@ pub struct Answer {
 impl Answer {
     /// The first header of that name, in any letter case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        header(&self.headers, name)
     }
+}
+
+/// The first header of that name, in any letter case.
+pub fn header<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str> {
+    headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// One connection to the server.
@@ -45,7 +50,8 @@ impl Connection {
         Self::over(socket.into())
     }
 
-    fn over(stream: TcpStream) -> io::Result<Self> {
+    /// One that is open already, from either side.
+    pub fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(IO_TIMEOUT))?;
         stream.set_write_timeout(Some(IO_TIMEOUT))?;
@@ -106,15 +112,21 @@ impl Connection {
         if method == "HEAD" || status == 204 || status == 304 {
             return Ok(answer);
         }
-        answer.body = if answer.header("transfer-encoding").is_some_and(|v| v.eq_ignore_ascii_case("chunked")) {
-            self.read_chunks()?
-        } else if let Some(length) = answer.header("content-length") {
-            let length = length.parse().map_err(|_| malformed("Content-Length", length))?;
-            self.read_exactly(length)?
-        } else {
-            self.read_to_close()?
+        answer.body = match self.read_body(&answer.headers)? {
+            Some(body) => body,
+            None => self.read_to_close()?,
         };
         Ok(answer)
+    }
+
+    /// The body that these headers announce, with its transfer coding taken off; none where they announce none.
+    pub fn read_body(&mut self, headers: &[(String, String)]) -> io::Result<Option<Vec<u8>>> {
+        if header(headers, "transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
+            return self.read_chunks().map(Some);
+        }
+        let Some(length) = header(headers, "content-length") else { return Ok(None) };
+        let length = length.parse().map_err(|_| malformed("Content-Length", length))?;
+        self.read_exactly(length).map(Some)
     }
 
     /// The next status line and header lines, interim answers included.
@@ -125,11 +137,16 @@ impl Connection {
             .and_then(|rest| rest.get(..3))
             .and_then(|digits| digits.parse().ok())
             .ok_or_else(|| malformed("status line", &line))?;
+        Ok((status, self.read_headers()?))
+    }
+
+    /// The header lines behind a status line or a request line.
+    pub fn read_headers(&mut self) -> io::Result<Vec<(String, String)>> {
         let mut headers = Vec::new();
         loop {
             let line = self.read_line()?;
             if line.is_empty() {
-                return Ok((status, headers));
+                return Ok(headers);
             }
             let (name, value) = line.split_once(':').ok_or_else(|| malformed("header", &line))?;
             headers.push((name.to_owned(), value.trim().to_owned()));
@@ -159,7 +176,7 @@ impl Connection {
         Ok(bytes)
     }
 
-    fn read_line(&mut self) -> io::Result<String> {
+    pub fn read_line(&mut self) -> io::Result<String> {
         let mut line = Vec::new();
         self.stream.read_until(b'\n', &mut line)?;
         match line.strip_suffix(b"\r\n") {

@@ -1,12 +1,12 @@
 //! Something between a client and the server that changes what passes: a proxy as people set them up, with one fault.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use super::http::{Answer, Connection, chunked};
+use super::http::{Answer, Connection, chunked, header};
 
 /// A request on its way, its body with its transfer coding taken off.
 #[derive(Debug, Clone)]
@@ -22,8 +22,7 @@ pub struct Passing {
 impl Passing {
     /// The first header of that name, in any letter case.
     pub fn header(&self, name: &str) -> &str {
-        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+        header(&self.headers, name).unwrap_or_default()
     }
 
     /// Takes headers of that name off.
@@ -31,31 +30,14 @@ impl Passing {
         self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
     }
 
-    fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Self> {
-        let mut lines = Vec::new();
-        loop {
-            let mut line = String::new();
-            stream.read_line(&mut line)?;
-            match line.trim_end() {
-                "" if lines.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
-                "" => break,
-                line => lines.push(line.to_owned()),
-            }
-        }
-        let mut words = lines[0].split(' ').map(str::to_owned);
+    fn read(client: &mut Connection) -> io::Result<Self> {
+        let line = client.read_line()?;
+        let mut words = line.split(' ').map(str::to_owned);
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let headers = lines[1..].iter().filter_map(|line| line.split_once(':'));
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
-        let mut passing = Self { method, target, headers, body: Vec::new(), is_chunked: false };
-        passing.is_chunked = passing.header("transfer-encoding").eq_ignore_ascii_case("chunked");
-        if passing.is_chunked {
-            while let Some(chunk) = read_chunk(stream)? {
-                passing.body.extend(chunk);
-            }
-        } else {
-            passing.body = vec![0; passing.header("content-length").parse().unwrap_or(0)];
-            stream.read_exact(&mut passing.body)?;
-        }
+        let headers = client.read_headers()?;
+        let body = client.read_body(&headers)?.unwrap_or_default();
+        let is_chunked = header(&headers, "transfer-encoding").is_some();
+        let mut passing = Self { method, target, headers, body, is_chunked };
         for name in ["transfer-encoding", "content-length", "connection"] {
             passing.drop_header(name);
         }
@@ -74,16 +56,6 @@ impl Passing {
         }
         Connection::open(server)?.exchange(head.as_bytes(), &body, &self.method)
     }
-}
-
-fn read_chunk(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {
-    let mut line = String::new();
-    stream.read_line(&mut line)?;
-    let size = usize::from_str_radix(line.trim(), 16).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
-    let mut chunk = vec![0; size + 2];
-    stream.read_exact(&mut chunk)?;
-    chunk.truncate(size);
-    Ok((size > 0).then_some(chunk))
 }
 
 /// An answer of the middlebox's own.
@@ -141,8 +113,8 @@ impl Drop for Middlebox {
 }
 
 fn pass(stream: TcpStream, server: SocketAddr, before: Before, after: After) -> io::Result<()> {
-    let mut stream = BufReader::new(stream);
-    let mut passing = Passing::read(&mut stream)?;
+    let mut client = Connection::over(stream)?;
+    let mut passing = Passing::read(&mut client)?;
     let asked = passing.clone();
     let mut answer = match before(&mut passing) {
         Some(answer) => answer,
@@ -163,9 +135,8 @@ fn pass(stream: TcpStream, server: SocketAddr, before: Before, after: After) -> 
     if let Some(length) = length {
         head.push_str(&format!("Content-Length: {length}\r\n"));
     }
-    let stream = stream.get_mut();
-    stream.write_all(head.as_bytes())?;
-    stream.write_all(b"\r\n")?;
-    stream.write_all(&answer.body)?;
-    stream.shutdown(Shutdown::Write)
+    head.push_str("\r\n");
+    client.write(head.as_bytes())?;
+    client.write(&answer.body)?;
+    client.finish_writing()
 }
