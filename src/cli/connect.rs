@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use clap::Args;
+use reqwest::Url;
 
 use super::Context;
 use super::output::{Answer, Failure};
@@ -60,7 +61,7 @@ impl Connect {
             None => None,
         };
         drop(reads);
-        let steps = guide(self.client, &Mount::new(&self.origin(&context), &share, user.as_deref()));
+        let steps = guide(self.client, &Mount::new(&self.origin(&context)?, &share, user.as_deref()));
         match self.write {
             Some(path) => write(&path, &steps),
             None if self.json => Ok(Answer::json(&steps)),
@@ -68,12 +69,21 @@ impl Connect {
         }
     }
 
-    /// As the command says, else the configuration, else where the server listens.
-    fn origin(&self, context: &Context) -> String {
-        let configured = || context.config.server.public_origins.first().cloned();
-        let listening = || Site::told_address(&context.data);
-        let named = self.url.clone().or_else(configured).or_else(listening);
-        named.unwrap_or_else(|| format!("http://{}", context.config.server.listen))
+    /// As the command says, else the configuration, else where the server listens. Errors: that is everywhere, which is no address.
+    fn origin(&self, context: &Context) -> Result<String, Failure> {
+        let config = &context.config;
+        if let Some(named) = self.url.as_ref().or(config.server.public_origins.first()) {
+            return Ok(named.clone());
+        }
+        let scheme = if config.tls.is_on() { "https" } else { "http" };
+        let listening = Site::told_address(&context.data);
+        let listening = listening.unwrap_or_else(|| format!("{scheme}://{}", config.server.listen));
+        let addresses = Url::parse(&listening).ok().and_then(|url| url.socket_addrs(|| None).ok()).unwrap_or_default();
+        if addresses.iter().any(|address| address.ip().is_unspecified()) {
+            let text = "the server listens at all addresses; say by which one people reach it: --url https://files.example.org, or server.public_origins";
+            return Err(Failure::new(text));
+        }
+        Ok(listening)
     }
 }
 

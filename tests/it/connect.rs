@@ -1,6 +1,6 @@
 //! `connect`, `/connect`, `man`: how people learn to open their shares.
 
-use crate::site::{Client, Site};
+use crate::site::{Client, Server, Site, password_of};
 
 const CLIENTS: [&str; 12] = [
     "windows",
@@ -19,12 +19,17 @@ const CLIENTS: [&str; 12] = [
 
 #[test]
 fn each_client_is_told_where_the_share_is_and_no_password() {
-    let (site, _ana) = share("");
+    let (site, ana) = share("");
     for client in CLIENTS {
         let words =
             ["connect", "projects & plans", "--for", client, "--user", "ana", "--url", "https://files.example.org"];
         let told = site.cli(&words).ok().stdout;
         assert!(told.contains("files.example.org") && told.contains("Projects"), "{client}: {told}");
+        // Neither one of hers, nor a place for one where other programs could read it: an argument, or a URL.
+        assert!(!told.contains(&ana.secret) && !told.contains(&password_of("ana")), "{client}: {told}");
+        for shown in ["ana:", "--password ", "--webdav-pass"] {
+            assert!(!told.contains(shown), "{client}, {shown}: {told}");
+        }
         let steps = site.cli(&[words.as_slice(), &["--json"]].concat()).ok().json();
         assert!(steps.as_array().is_some_and(|steps| !steps.is_empty()), "{client}: {steps}");
     }
@@ -34,6 +39,21 @@ fn each_client_is_told_where_the_share_is_and_no_password() {
     // Without a public address it is where the server listens.
     let told = site.cli(&["connect", "Home", "--for", "curl"]).ok().stdout;
     assert!(told.contains(&format!("http://{}/dav/Home/", site.addresses()[0])), "{told}");
+}
+
+/// Nobody can connect to "all addresses".
+#[test]
+fn a_server_that_listens_everywhere_has_to_be_told_how_it_is_reached() {
+    let mut site = Site::start_several(1, "[server]\ninsecure_http = true\n");
+    site.stop();
+    let words = ["connect", "Home", "--for", "windows"];
+    for listen in ["0.0.0.0:0", "[::]:0"] {
+        let log = site.folder().join("everywhere.log");
+        let _server = Server::start(site.command(&["serve", "--listen", listen]), &log);
+        let why = site.cli(&words).says_why_not();
+        assert!(why.contains("--url"), "{listen}: {why}");
+        site.cli(&[words.as_slice(), &["--url", "https://files.example.org"]].concat()).ok();
+    }
 }
 
 #[test]
