@@ -1,6 +1,6 @@
 //! The desktops of macOS and Linux, and a Linux machine's own folder.
 
-use super::{Mount, Step, file, run, say};
+use super::{Mount, Step, file, of_line, quoted, run, say};
 use crate::reply::escaped;
 
 pub(super) fn macos(mount: &Mount) -> Vec<Step> {
@@ -35,7 +35,7 @@ pub(super) fn gnome(mount: &Mount) -> Vec<Step> {
         say("In Files choose Other Locations, and enter below at Connect to Server:"),
         run(url.clone()),
         say("The same in a terminal, which asks for the password:"),
-        run(format!("gio mount {url}")),
+        run(format!("gio mount {}", quoted(&url))),
     ]
 }
 
@@ -51,16 +51,18 @@ pub(super) fn davfs2(mount: &Mount) -> Vec<Step> {
     let (url, folder) = (mount.url(), format!("/mnt/{}", mount.label()));
     let configuration =
         format!("[{folder}]\nask_auth 1\n# Linux 6 gives davfs2 1.6 no listing with less.\nbuf_size 256\n");
+    // mount takes what follows a comma for another option; without a name it asks for one.
+    let username = if mount.user.contains(',') { String::new() } else { format!("username={},", quoted(&mount.user)) };
     vec![
         run(format!("apt install davfs2\nmkdir -p {folder}")),
         say("Append to /etc/davfs2/davfs2.conf:"),
         file("davfs2.conf", configuration),
         say("Mount it now; it asks for the password:"),
-        run(format!("mount -t davfs -o username={},uid=$(id -u) {url} {folder}", mount.user)),
+        run(format!("mount -t davfs -o {username}uid=$(id -u) {} {folder}", quoted(&url))),
         say(
             "To have it at each start, write the password into /etc/davfs2/secrets, which only root may read (chmod 600), with an editor, as a line of its own:",
         ),
-        run(format!("{folder} {} APP-PASSWORD", mount.user)),
+        run(format!("{folder} {} APP-PASSWORD", of_line(&mount.user))),
         say("and into /etc/fstab:"),
         run(format!("{url} {folder} davfs _netdev,noauto,user,x-systemd.automount 0 0")),
     ]

@@ -1,6 +1,6 @@
 //! Programs that speak WebDAV themselves.
 
-use super::{Mount, Step, file, run, say};
+use super::{Mount, Step, file, of_line, quoted, run, say};
 use crate::reply::escaped;
 
 pub(super) fn rclone(mount: &Mount) -> Vec<Step> {
@@ -67,8 +67,8 @@ pub(super) fn nextcloud(mount: &Mount) -> Vec<Step> {
         )),
         say(format!("{share} is then a folder in the list of what to keep here; choose those that you need.")),
         say("The same for scripts, with the login in ~/.netrc (chmod 600):"),
-        run(format!("machine {} login {user} password APP-PASSWORD", mount.host())),
-        run(format!("nextcloudcmd -n ~/files {origin}")),
+        run(format!("machine {} login {} password APP-PASSWORD", mount.host(), of_line(user))),
+        run(format!("nextcloudcmd -n ~/files {}", quoted(&origin))),
     ]
 }
 
@@ -84,14 +84,15 @@ pub(super) fn libreoffice(mount: &Mount) -> Vec<Step> {
 
 pub(super) fn curl(mount: &Mount) -> Vec<Step> {
     let (url, user) = (mount.url(), &mount.user);
+    let login = quoted(user);
     vec![
         say(
             "curl asks for the password. For scripts put the login into ~/.netrc (chmod 600), and --netrc in the place of -u:",
         ),
-        run(format!("machine {} login {user} password APP-PASSWORD", mount.host())),
+        run(format!("machine {} login {} password APP-PASSWORD", mount.host(), of_line(user))),
         say("List, fetch, send:"),
         run(format!(
-            "curl -u {user} -X PROPFIND -H 'Depth: 1' '{url}'\ncurl -u {user} -O '{url}plan.txt'\ncurl -u {user} -T plan.txt '{url}'"
+            "curl -u {login} -X PROPFIND -H 'Depth: 1' '{url}'\ncurl -u {login} -O '{url}plan.txt'\ncurl -u {login} -T plan.txt '{url}'"
         )),
     ]
 }

@@ -1,6 +1,6 @@
 //! A drive letter in Windows, and the registry values of its WebClient that matter, each with its reason.
 
-use super::{Mount, Step, file, run, say};
+use super::{Mount, Step, file, quoted, run, say};
 
 const SERVICE: &str = r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\WebClient";
 
@@ -11,7 +11,7 @@ pub(super) fn guide(mount: &Mount) -> Vec<Step> {
         say("The service WebClient must run; Windows doesn't start it by itself. As administrator, once:"),
         run("sc config webclient start= auto\nnet start webclient"),
         say("Map the drive. It asks for the password, which is best an app password of your own for this machine:"),
-        run(format!("net use Z: \"{url}\" /user:{} * /persistent:yes", mount.user)),
+        run(format!("net use Z: \"{url}\" /user:{} * /persistent:yes", in_cmd(&mount.user))),
         say(format!("In Explorer the same place is {}", unc(mount))),
         say(
             "The file commonhold-windows.reg lifts limits of Windows that people run into; each value says what it is for. Import it as administrator, then restart the service:",
@@ -20,7 +20,7 @@ pub(super) fn guide(mount: &Mount) -> Vec<Step> {
         run("net stop webclient & net start webclient"),
         say(format!(
             "It doesn't work? commonhold doctor windows {url} --user {} --password-stdin says at which step.",
-            mount.user
+            quoted(&mount.user)
         )),
     ];
     if !mount.is_tls() {
@@ -30,6 +30,12 @@ pub(super) fn guide(mount: &Mount) -> Vec<Step> {
         );
     }
     steps
+}
+
+/// A word as `cmd` takes it.
+fn in_cmd(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._@".contains(&byte) || !byte.is_ascii();
+    if word.bytes().all(is_plain) { word.to_owned() } else { format!("\"{}\"", word.replace('"', "\"\"")) }
 }
 
 /// `\\host@SSL@8443\dav\Share`: how Windows writes such a URL as a path.
