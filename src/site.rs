@@ -3,9 +3,9 @@
 //! `commonhold.db` the rows, `blobs/` the larger contents, `server.lock` held by the one running server, `server.address` where it
 //! listens, `audit.head` the end of the audit as it was kept last.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -108,7 +108,7 @@ impl HeadFile {
 
     /// Keeps this head instead; a crash leaves the one or the other.
     pub fn write(&self, head: &Head) -> Result<(), SiteError> {
-        replace(&self.0, &format!("{head}\n")).map_err(|error| SiteError::Folder(self.0.clone(), error))
+        replace(&self.0, &format!("{head}\n"), 0o600).map_err(|error| SiteError::Folder(self.0.clone(), error))
     }
 }
 
@@ -250,7 +250,7 @@ impl Site {
     /// Says where the server listens, for commands that look after it: the beginning of a URL. Errors: the file can't be written.
     pub fn tell_address(&self, origin: &str) -> Result<(), SiteError> {
         let path = self.folder.join(SERVER_ADDRESS);
-        replace(&path, &format!("{origin}\n")).map_err(|error| SiteError::Folder(path, error))
+        replace(&path, &format!("{origin}\n"), 0o600).map_err(|error| SiteError::Folder(path, error))
     }
 
     /// Where the server of the site in `folder` said last that it listens, if it runs or was killed.
@@ -278,11 +278,13 @@ fn make_folder(folder: &Path) -> Result<(), SiteError> {
     made.map_err(|error| SiteError::Folder(folder.to_owned(), error))
 }
 
-/// Writes a file as a whole, readable by its owner only: a crash leaves the old one or the new one.
-pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a file as a whole, with these rights: a crash leaves the old one or the new one.
+pub(crate) fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let mut beside = path.to_owned().into_os_string();
     beside.push(".new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&beside)?;
+    // One that a crash has left may have others.
+    file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(text.as_bytes())?;
     file.sync_data()?;
     std::fs::rename(&beside, path)?;

@@ -13,11 +13,11 @@ use crate::site;
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Writes a file as a whole: a crash leaves the old one or the new one.
+/// Writes a file as a whole, for its owner: a crash leaves the old one or the new one.
 pub(super) fn replace(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_string_pretty(value).expect("plain structs become JSON");
     text.push('\n');
-    site::replace(path, &text)
+    site::replace(path, &text, 0o600)
 }
 
 /// Reads what [`replace`] wrote.

@@ -3,10 +3,7 @@
 //! The authority can vouch for names of this machine and for private addresses only, so that whoever gets its key can't pretend to be the rest of
 //! the world towards those who trust it.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +16,7 @@ use time::OffsetDateTime;
 use super::output::Failure;
 use crate::clock::Moment;
 use crate::net::tls::Certificate;
+use crate::site::replace;
 
 /// What the server shows.
 const CERTIFICATE: &str = "try-certificate.pem";
@@ -71,8 +69,8 @@ pub(super) fn certificate(folder: &Path, listen: SocketAddr, now: Moment) -> Res
     let key = KeyPair::generate().map_err(|error| failure(&error))?;
     let made = params.signed_by(&key, &issuer).map_err(|error| failure(&error))?;
     let trusted = std::fs::read_to_string(&authority.certificate)?;
-    write(&path(CERTIFICATE), &made.pem(), 0o644)?;
-    write(&path(KEY), &key.serialize_pem(), 0o600)?;
+    replace(&path(CERTIFICATE), &made.pem(), 0o644)?;
+    replace(&path(KEY), &key.serialize_pem(), 0o600)?;
     let shown = Certificate::from_pem(&trusted, issuer.key().serialize_pem().as_str());
     let fingerprint = shown.map_err(|error| failure(&error))?.fingerprint.to_string();
     let host = if listen.ip().is_loopback() { "localhost".to_owned() } else { machine };
@@ -106,8 +104,8 @@ impl Authority {
         let mut params = params_of_authority(machine);
         (params.not_before, params.not_after) = valid(now, AUTHORITY_DAYS);
         let made = params.self_signed(&key).map_err(|error| failure(&error))?;
-        write(&self.key, &key.serialize_pem(), 0o600)?;
-        write(&self.certificate, &made.pem(), 0o644)?;
+        replace(&self.key, &key.serialize_pem(), 0o600)?;
+        replace(&self.certificate, &made.pem(), 0o644)?;
         Ok(Issuer::new(params, key))
     }
 }
@@ -166,15 +164,6 @@ fn outward_address(listen: SocketAddr) -> impl Iterator<Item = IpAddr> {
         Some(listen)
     };
     found.map(|address| address.ip()).into_iter()
-}
-
-fn write(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
-    // A file of an earlier start may have other rights.
-    if path.exists() {
-        std::fs::remove_file(path)?;
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(text.as_bytes())
 }
 
 fn failure(error: &dyn std::error::Error) -> Failure {
