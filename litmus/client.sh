@@ -23,18 +23,12 @@ client_finish() {
 client_begin() {
     client=$1 steps=0 failed=0
     shift
-    "$top/tests/need.sh" curl "$@"
+    "$top/tests/need.sh" curl python3 "$@"
     work=$(mktemp -d)
     site_pid=""
     trap client_finish EXIT
-    local program=${SERVER:-}
-    if [ -z "$program" ]; then
-        cargo build --release --quiet --manifest-path "$top/Cargo.toml"
-        program=${CARGO_TARGET_DIR:-$top/target}/release/commonhold
-    fi
-    site_start "$program" "$work" >"$work/setup"
-    printf '%s\n' "$site_password" | "$program" user add ben --password-stdin >>"$work/setup"
-    "$program" share subscribe Projects --user ben >>"$work/setup"
+    site_start "$work" >"$work/setup"
+    site_add ben >>"$work/setup"
     # Programs keep their settings and caches here, and see no other language than the text of the conditions.
     mkdir "$work/home"
     export HOME=$work/home LC_ALL=C.UTF-8

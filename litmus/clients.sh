@@ -5,11 +5,6 @@ set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 [ $# -gt 0 ] || set -- curl davfs2 gio git kio nextcloud npm-webdav pywebdav rclone
 
-# Packages are asked for once, and for all.
-packages=(curl davfs2 dbus fuse3 git gvfs-backends gvfs-daemons kde-cli-tools kio libglib2.0-bin nextcloud-desktop-cmd owncloud-client-cmd python3 python3-pip rclone)
-command -v npm >/dev/null || packages+=(nodejs npm)
-"$here/../tests/need.sh" "${packages[@]}" || exit
-
 status=0
 for client in "$@"; do
     echo

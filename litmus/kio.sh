@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # kio.sh: the share in KDE's file manager, as the program `kioclient5` drives it, without a screen.
 source "$(dirname "${BASH_SOURCE[0]}")/client.sh"
-client_begin kio kio kde-cli-tools
+client_begin kio dbus kio kde-cli-tools
 # `--overwrite` wherever something is put: without it KIO first asks whether the name is taken, forgets its login over that, and
 # leaves it to the desktop's password service to say it again.
 # Without a session bus KIO takes the password of the address; with one it asks a person for it, on a screen that isn't there.

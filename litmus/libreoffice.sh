@@ -18,14 +18,8 @@ finish() {
 }
 trap finish EXIT
 
-program=${SERVER:-}
-if [ -z "$program" ]; then
-    cargo build --release --quiet --manifest-path "$top/Cargo.toml"
-    program=${CARGO_TARGET_DIR:-$top/target}/release/commonhold
-fi
-site_start "$program" "$work" >"$work/setup"
-printf '%s\n' "$site_password" | "$program" user add ben --password-stdin >>"$work/setup"
-"$program" share subscribe Projects --user ben >>"$work/setup"
+site_start "$work" >"$work/setup"
+site_add ben >>"$work/setup"
 url=${site_url}letter.odt
 
 # In a process group of its own, since soffice starts others; with a profile that is gone afterwards.

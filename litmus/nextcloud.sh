@@ -1,16 +1,13 @@
 #!/usr/bin/env bash
 # nextcloud.sh: the command line clients of Nextcloud and ownCloud, as they are: two devices of two people, of whom one may not write.
 source "$(dirname "${BASH_SOURCE[0]}")/client.sh"
-# With the packages that the clients need and no more: they recommend a desktop.
-"$top/tests/need.sh" nextcloud-desktop-cmd owncloud-client-cmd
 client_begin nextcloud nextcloud-desktop-cmd owncloud-client-cmd
 export QT_QPA_PLATFORM=offscreen
 base=${site_url%/dav/Projects/}
 
 # ben reads only, cleo is another person who writes.
 "$site_program" share subscribe Projects --user ben --role viewer >/dev/null
-printf '%s\n' "$site_password" | "$site_program" user add cleo --password-stdin >/dev/null
-"$site_program" share subscribe Projects --user cleo >/dev/null
+site_add cleo >/dev/null
 mkdir ana ben cleo
 # ownCloud's client ends without such a list, which another package has.
 echo "*.part" >exclude
@@ -44,23 +41,20 @@ uploaded() {
     ben 7/7.txt --fail | cmp - ana/Projects/7/7.txt
 }
 step "500 files are uploaded, one of them of 200 MB" uploaded
-downloaded() {
+same_everywhere() {
     owncloud cleo
     diff -r ana/Projects cleo/Projects
     nextcloud ben
     diff -r ana/Projects ben/Projects
 }
-step "two other people have them, one by ownCloud's client" downloaded
+step "two other people have them, one by ownCloud's client" same_everywhere
 changed() {
     echo changed >ana/Projects/1/1.txt
     rm ana/Projects/2/2.txt
     mv ana/Projects/3 ana/Projects/renamed
     mv ana/Projects/large.dat ana/Projects/4/moved.dat
     nextcloud ana
-    owncloud cleo
-    diff -r ana/Projects cleo/Projects
-    nextcloud ben
-    diff -r ana/Projects ben/Projects
+    same_everywhere
 }
 step "what is changed, deleted and renamed is the same everywhere" changed
 both() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # pywebdav.sh: what programs in Python do with a share; the steps are in pywebdav.py. The packages come from PyPI.
 source "$(dirname "${BASH_SOURCE[0]}")/client.sh"
-client_begin pywebdav python3 python3-pip
+client_begin pywebdav python3-pip
 PIP_ROOT_USER_ACTION=ignore python3 -m pip --quiet --disable-pip-version-check install --target "$work/packages" \
     "webdav4[fsspec]==0.11.0" webdavclient3==3.14.7 2>pip.log || { cat pip.log; exit 1; }
 export PYTHONPATH=$work/packages

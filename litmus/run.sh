@@ -26,12 +26,7 @@ trap finish EXIT
 if [ $# = 3 ]; then
     url=$1 user=$2 password=$3
 else
-    program=${SERVER:-}
-    if [ -z "$program" ]; then
-        cargo build --release --quiet --manifest-path "$top/Cargo.toml"
-        program=${CARGO_TARGET_DIR:-$top/target}/release/commonhold
-    fi
-    site_start "$program" "$work" >"$work/setup"
+    site_start "$work" >"$work/setup"
     url=$site_url user=$site_user password=$site_password
 fi
 

@@ -1,10 +1,15 @@
-# Sourced by run.sh: one throw-away site with one share and one person, served on a free port of the loopback.
-# site_start PROGRAM FOLDER sets site_url, site_user and site_password; site_stop ends it and checks what it leaves behind.
+# Sourced by what needs a server: one throw-away site with one share and one person, served on a free port of the loopback.
+# site_start FOLDER sets site_program, site_url, site_user and site_password; site_add NAME adds somebody to the share; site_stop ends it and
+# checks what it leaves behind. SERVER=PROGRAM takes another build of the server than the one that is made here; $top is the top of the sources.
 
 site_start() {
-    site_program=$1
-    export COMMONHOLD_DATA=$2/data
-    site_log=$2/server.log
+    site_program=${SERVER:-}
+    if [ -z "$site_program" ]; then
+        cargo build --release --quiet --manifest-path "$top/Cargo.toml"
+        site_program=${CARGO_TARGET_DIR:-$top/target}/release/commonhold
+    fi
+    export COMMONHOLD_DATA=$1/data
+    site_log=$1/server.log
     site_user=ana
     site_password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     # Below `tests/postgres.sh` and `tests/seaweed.sh` its rows and contents are there.
@@ -18,9 +23,8 @@ site_start() {
 
     # Ana gets the role that a share gives by default, so that nothing passes here by an administrator's rights.
     printf '%s\n' "$site_password" | "$site_program" init --org Conformance --admin root --password-stdin
-    printf '%s\n' "$site_password" | "$site_program" user add "$site_user" --password-stdin
     "$site_program" share add Projects
-    "$site_program" share subscribe Projects --user "$site_user"
+    site_add "$site_user"
 
     coproc SITE { exec "$site_program" serve --listen 127.0.0.1:0 2>"$site_log"; }
     site_pid=$SITE_PID
@@ -33,6 +37,12 @@ site_start() {
         fi
     done
     site_url=${line#listening on }/dav/Projects/
+}
+
+# Somebody with the role that the share gives by default, or the one that is named, and the password of all. site_add NAME [--role ROLE]
+site_add() {
+    printf '%s\n' "$site_password" | "$site_program" user add "$1" --password-stdin
+    "$site_program" share subscribe Projects --user "$@"
 }
 
 # A stopped server has ended with status 0, and its database and blobs agree.
