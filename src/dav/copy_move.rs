@@ -215,7 +215,10 @@ async fn transfer(x: Arc<Exchange>, way: Way, copied: Option<Arc<Assembly>>) -> 
         Way::Move { .. } if source.share == to.reached.share.id => {
             change.relocate(&permit, source, from.located.ancestors(), &target).await?
         }
-        Way::Move { .. } => change.adopt(&permit, source, &from.located, &target).await?,
+        Way::Move { .. } => {
+            let sweeps_litter = from.reached.measures().hides_litter();
+            change.adopt(&permit, source, (&from.located, sweeps_litter), &target).await?
+        }
     };
     // A lock stays at its URL, but an editor that moves a document aside for a moment is still saving it.
     let aside = landing == Landing::Free

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Lock, LockKind, Wanted};
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, Row, Sql, query, query_scalar};
-use crate::ids::{NodeId, ShareId, UserId};
+use crate::ids::{NodeId, OrgId, ShareId, UserId};
 
 type Result<T> = std::result::Result<T, DbError>;
 
@@ -261,18 +261,20 @@ pub(super) struct Unwritten {
     pub lock: i64,
     pub node: NodeId,
     pub holder: UserId,
+    pub share: (ShareId, OrgId),
 }
 
 /// At most `limit` of them, in active shares. What has lapsed isn't there: somebody wants that file.
 pub(super) async fn unwritten(conn: &mut Conn, now: Moment, limit: i64) -> Result<Vec<Unwritten>> {
     let rows = query(
-        "select l.id, l.node_id, l.holder_id
+        "select l.id, l.node_id, l.holder_id, share.id, share.org_id
          from lock l join share on share.id = l.share_id and share.active = 1
          where l.fresh = 1 and l.expires_at <= ? and (l.lapses_at is null or l.lapses_at > l.expires_at)
          order by l.id limit ?",
     );
     let unwritten = |row: &Row| {
-        Ok(Unwritten { lock: row.try_get(0)?, node: NodeId(row.try_get(1)?), holder: UserId(row.try_get(2)?) })
+        let share = (ShareId(row.try_get(3)?), OrgId(row.try_get(4)?));
+        Ok(Unwritten { lock: row.try_get(0)?, node: NodeId(row.try_get(1)?), holder: UserId(row.try_get(2)?), share })
     };
     rows.bind(now.0).bind(limit).fetch_all(conn).await?.iter().map(unwritten).collect()
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{BROKEN_KEPT, LockError, covering, sql};
 use crate::clock::Moment;
 use crate::db::{DbError, Reads, WriteTx};
+use crate::directory::policy::{self, Measures};
 use crate::tree::{self, VACATED_KEPT, change::Change};
 
 /// Empty files that one call discards.
@@ -26,12 +27,16 @@ pub async fn count(reads: &mut impl Reads) -> Result<i64, DbError> {
 pub async fn discard_unwritten(tx: &mut WriteTx, now: Moment) -> Result<bool, LockError> {
     tx.protect().await?;
     let ended = sql::unwritten(tx.conn(), now, FILES_MAX as i64).await?;
+    let shares: Vec<_> = ended.iter().map(|unwritten| unwritten.share).collect();
+    let measures = policy::measures(tx, &shares).await?;
     for unwritten in &ended {
         sql::delete(tx.conn(), unwritten.lock).await?;
         let Some(located) = tree::locate_node(tx, unwritten.node).await? else { continue };
         let Some(file) = located.node().filter(|node| node.size == 0) else { continue };
         if covering(tx, located.chain(), now).await?.is_empty() {
-            let mut change = Change::begin(tx, &located, unwritten.holder, now);
+            let sweeps_litter = measures.get(&unwritten.share.0).is_some_and(Measures::hides_litter);
+            let change = Change::begin(tx, &located, unwritten.holder, now);
+            let mut change = change.sweeping_litter(sweeps_litter);
             change.discard(file, located.ancestors()).await?;
         }
     }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::db::WriteTx;
 use crate::directory::Principal;
+use crate::directory::policy::{self, Measure};
 use crate::directory::tests::site::{NOW, TestSite};
 use crate::directory::user::User;
 use crate::guard::{self, Caller, Guard};
@@ -278,6 +279,25 @@ async fn an_empty_file_goes_with_the_lock_that_made_it() {
     assert!(!room.exists("new.docx").await);
     assert_eq!(room.holders(NOW).await, [""; 0]);
     room.consistent().await;
+}
+
+#[tokio::test]
+async fn an_empty_file_of_macos_goes_without_a_trace_where_the_share_wants_it_so() {
+    let room = Room::open().await;
+    let ana = room.editor("ana").await;
+    for (word, told) in [("keep", true), ("hide", false)] {
+        let mut tx = room.site.write().await;
+        let value = Measure::MacosLitter.parse(word).unwrap();
+        policy::set_of_share(&mut tx, room.share.id, Measure::MacosLitter, Some(&value)).await.unwrap();
+        tx.commit().await.unwrap();
+        ana.makes_by_lock("._plan", true).await;
+        let sequence = async || tree::sync::sequence(&mut room.site.read().await, room.share.id).await.unwrap();
+        let before = sequence().await;
+        room.sweep(NOW.plus(TIMEOUT)).await;
+        assert!(!room.exists("._plan").await);
+        assert_eq!(sequence().await > before, told, "{word}");
+        room.consistent().await;
+    }
 }
 
 #[tokio::test]

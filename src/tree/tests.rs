@@ -404,7 +404,7 @@ async fn random_changes_in_two_shares_do_what_a_model_does() {
                     }
                     4 => change.copy(&permit, &source, Some(&Default::default()), &target).await.unwrap(),
                     _ if share == to_share => change.relocate(&permit, &source, &ancestors, &target).await.unwrap(),
-                    _ => change.adopt(&permit, &source, &located, &target).await.unwrap(),
+                    _ => change.adopt(&permit, &source, (&located, false), &target).await.unwrap(),
                 };
                 if way == 5 && placed.id != source.id {
                     past.forget(share);

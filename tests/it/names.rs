@@ -115,6 +115,26 @@ fn what_macos_leaves_lying_about_can_be_kept_from_others() {
     assert_eq!(state(&ana)[0], etag);
     let trash = site.cli(&["trash", "list", "/Projects", "--json"]).ok().json();
     assert_eq!(trash, serde_json::json!([]));
+    // It leaves for another share as quietly.
+    site.cli(&["share", "add", "Other"]).ok();
+    site.cli(&["share", "subscribe", "Other", "--user", "ana", "--role", "co-owner"]).ok();
+    ana.put("/Other/._there.pdf", "there").status(201);
+    ana.put("/Projects/._here.pdf", "here").status(201);
+    ana.put("/Projects/._there.pdf", "onto it").status(201);
+    let [etag, _] = state(&ana);
+    ana.rename("/Projects/._here.pdf", "/Other/._here.pdf").status(201);
+    ana.rename("/Projects/._there.pdf", "/Other/._there.pdf").status(204);
+    assert_eq!(state(&ana)[0], etag);
+    // And comes as quietly with a folder that is brought from a Mac.
+    let from = site.folder().join("from");
+    std::fs::create_dir(&from).expect("a folder");
+    std::fs::write(from.join("._brought.pdf"), "brought").expect("a file");
+    site.cli(&["import", from.to_str().expect("a path"), "/Projects", "--as", "ana"]).ok();
+    ben.get("/Projects/._brought.pdf").status(200).body("brought");
+    assert_eq!(state(&ana)[0], etag);
+    let trash = site.cli(&["trash", "list", "/Projects", "--json"]).ok().json();
+    assert_eq!(trash, serde_json::json!([]));
+    site.is_consistent();
     // A folder that looks empty to ben is his to delete with what is hidden in it.
     ana.mkcol("/Projects/folder").status(201);
     // So that the folder has not changed last.

@@ -196,8 +196,7 @@ impl Bringing<'_> {
                     self.done.leave_out(told, &why.to_string());
                     return Ok(false);
                 }
-                let mut change =
-                    Change::begin(&mut tx, parent, self.caller.user.id, Moment::now()).through(CLIENT.to_owned());
+                let mut change = self.change(&mut tx, parent, &reached);
                 change.create_collection(&permit, parent.chain(), name).await?;
                 tx.commit().await?;
             }
@@ -251,6 +250,11 @@ impl Bringing<'_> {
         let keys = Keys { user: self.caller.user.id, tokens: &[] };
         locks::confirm(tx, chain, keys, Moment::now()).await?;
         Ok((permit, reached.clone()))
+    }
+
+    fn change<'t>(&self, tx: &'t mut WriteTx, parent: &Located, reached: &Reached) -> Change<'t> {
+        let change = Change::begin(tx, parent, self.caller.user.id, Moment::now());
+        change.through(CLIENT.to_owned()).sweeping_litter(reached.measures().hides_litter())
     }
 
     fn reached<'a>(&self, access: &'a Access) -> Result<&'a Reached, Failure> {
@@ -310,8 +314,7 @@ impl Bringing<'_> {
                 self.done.leave_out(&told, &why.to_string());
                 continue;
             }
-            let mut change =
-                Change::begin(&mut tx, &parent, self.caller.user.id, Moment::now()).through(CLIENT.to_owned());
+            let mut change = self.change(&mut tx, &parent, &reached);
             change.create_file(&permit, parent.chain(), &file.name, content, Some(file.modified)).await?;
             (files, bytes) = (files + 1, bytes + content.size);
         }

@@ -9,7 +9,7 @@ pub(crate) mod sql;
 use commonhold_acl::{Landing, Permission, Permit};
 
 use super::assembly::Assembly;
-use super::change::{Change, Fresh, Op, State, may_take, require};
+use super::change::{By, Change, Fresh, Op, State, may_take, require};
 use super::scratch::is_save_scratch;
 use super::view::{self, View};
 use super::{Kind, Located, Node, TreeError, VACATED_KEPT, sql as tree_sql};
@@ -145,23 +145,23 @@ impl Change<'_> {
     }
 
     /// Moves `source` here from another share, where `from` leads to it. Its history goes along; onto a file, its content does, and it goes to the
-    /// trash of its own share.
+    /// trash of its own share. `sweeps_litter`: whether that one does ([`Change::sweeping_litter`]).
     ///
     /// Errors: as [`Change::copy`].
     pub async fn adopt(
         &mut self,
         permit: &Permit,
         source: &Node,
-        from: &Located,
+        (from, sweeps_litter): (&Located, bool),
         to: &Target<'_>,
     ) -> Result<Node, TreeError> {
-        let (actor, now, source_ancestors) = (self.by.user, self.by.at, from.ancestors());
+        let source_ancestors = from.ancestors();
         let old_parent = source.parent.expect("a share's root is never moved through the tree");
         assert!(may_take(permit, source.id, old_parent), "a permit to take the source away");
         self.unsettle(source).await?;
         if to.landing == Landing::Revises {
             let file = self.copy(permit, source, Some(&View::default()), to).await?;
-            Change::begin(self.tx, from, actor, now).delete(permit, source, source_ancestors).await?;
+            self.at_source(from, sweeps_litter).delete(permit, source, source_ancestors).await?;
             return Ok(file);
         }
         require(permit, Permission::Create, to.parent());
@@ -173,11 +173,17 @@ impl Change<'_> {
         let place = self.put_in_place(source, None, to).await?;
         sql::change_share(self.tx.conn(), source.id, self.share, place.seq).await?;
         self.log(Op::Move, (place.id, place.parent, &place.name), bytes, to.at.ancestors()).await?;
-        let mut left = Change::begin(self.tx, from, actor, now);
+        let mut left = self.at_source(from, sweeps_litter);
         left.next_seq(&source.name);
         let gone = (source.parent, source.name.as_str());
         left.log_departure(Op::Delete, (source, source_ancestors), gone, -bytes, source_ancestors).await?;
         Ok(place)
+    }
+
+    /// The same change where the source lies, in its own share.
+    fn at_source(&mut self, from: &Located, sweeps_litter: bool) -> Change<'_> {
+        let By { user, at, client } = self.by.clone();
+        Change::begin(self.tx, from, user, at).through(client).sweeping_litter(sweeps_litter)
     }
 
     /// The file that this person took from the destination's name a moment ago: deleted, or moved out of the way. It must
