@@ -136,9 +136,15 @@ pub async fn roll_back(
 
 /// Keeps where everything is that the actions just written take away; whoever follows the log is told of these places.
 async fn tell_departures(change: &mut Change<'_>) -> Result<(), HistoryError> {
-    for (seq, node) in sql::departing(change.tx.conn(), change.share, change.seq).await? {
-        let mut chain = crate::tree::chain_of(change.tx, node).await?;
-        if let Some(node) = chain.pop() {
+    let departing = sql::departing(change.tx.conn(), change.share, change.seq).await?;
+    // With one question: there may be a hundred thousand of them.
+    let nodes: Vec<NodeId> = departing.iter().map(|(_, node)| *node).collect();
+    let above = trash::above(change.tx, &nodes).await?;
+    for (seq, node) in departing {
+        let mut chain = trash::chain(&above, node);
+        // What lay in a folder that is deleted has left with it.
+        let has_left = chain.iter().any(|node| above.get(&node.id).is_some_and(|(_, is_deleted)| *is_deleted));
+        if let Some(node) = chain.pop().filter(|_| !has_left) {
             change.depart(seq, &node, &chain).await?;
         }
     }
