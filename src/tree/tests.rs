@@ -27,16 +27,16 @@ use crate::ids::{ContentId, NodeId, UserId};
 use crate::path::{Name, RelPath};
 use crate::shares::{self, NewShare, Share};
 
-struct Room {
+pub(super) struct Room {
     _folder: tempfile::TempDir,
-    db: Db,
-    user: User,
-    shares: [Share; 2],
+    pub(super) db: Db,
+    pub(super) user: User,
+    pub(super) shares: [Share; 2],
     effective: acl::Effective,
 }
 
 impl Room {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = place::empty(folder.path()).await;
         let by = Administrator::of_the_site();
@@ -69,7 +69,7 @@ impl Room {
     }
 
     /// A permit of somebody who may do everything.
-    fn permit(&self, operation: Operation, item: &Located, destination: Option<&Located>) -> Permit {
+    pub(super) fn permit(&self, operation: Operation, item: &Located, destination: Option<&Located>) -> Permit {
         let mut scene = Scene::new();
         for (located, what, parent) in
             [(Some(item), Object::Item, Object::Parent), (destination, Object::Destination, Object::DestinationParent)]

@@ -11,6 +11,8 @@
 mod eyes;
 mod page;
 mod sql;
+#[cfg(test)]
+mod tests;
 pub mod token;
 
 use std::collections::BTreeSet;

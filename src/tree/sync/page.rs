@@ -1,6 +1,6 @@
 //! One page of what has changed: first from the rows of the log, then from what is seen otherwise than before.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::eyes::Eyes;
 use super::sql::{self, Entry, Left};
@@ -15,7 +15,10 @@ use crate::tree::{self, Kind, Node, TreeError};
 
 /// Rows of the log that one page looks at.
 const ROWS_MAX: usize = 5_000;
-/// Rows, and nodes, that are read at a time.
+/// Nodes that one page looks at of trees that have come, and of those that may be seen otherwise than before: whoever sees few of
+/// them gets a short page, and the token for the next one (RFC 6578 section 3.6).
+pub(super) const NODES_MAX: usize = 5_000;
+/// Rows that are read at a time, and nodes that are looked at though few answers are wanted.
 const BATCH: i64 = 500;
 
 /// What somebody wants to know.
@@ -98,6 +101,8 @@ struct Making<'a, R> {
     taken_again: Option<String>,
     next: Progress,
     more: bool,
+    /// Nodes that may still be looked at.
+    nodes_left: usize,
 }
 
 /// Whether a row has been told of as a whole.
@@ -105,6 +110,14 @@ enum Told {
     All,
     /// There is no room for the rest: [`Progress::row_after`].
     Until(Option<i64>),
+}
+
+/// Nodes that are looked at one after the other.
+enum Below<'r> {
+    /// These with everything below.
+    Trees(&'r [NodeId]),
+    /// The members of this one.
+    Members(NodeId),
 }
 
 impl<'a, R: Reads> Making<'a, R> {
@@ -127,6 +140,7 @@ impl<'a, R: Reads> Making<'a, R> {
             taken_again: None,
             next,
             more: false,
+            nodes_left: ask.limit.clamp(BATCH as usize, NODES_MAX),
         })
     }
 
@@ -171,14 +185,16 @@ impl<'a, R: Reads> Making<'a, R> {
     /// Ends the page in the middle of the log, in the row of that sequence or behind it. What came to its place by a later row is told of with that, when what lay there before is gone.
     async fn break_off(&mut self, seq: i64) -> Result<bool, TreeError> {
         self.more = true;
-        let came_later = sql::arrivals(self.tx.conn(), self.ask.share, seq).await?;
         let top = self.ask.way.len();
-        let is_early = |id: &NodeId| {
-            let chain = self.chain(*id).unwrap_or_default();
-            chain.iter().skip(top).any(|node| came_later.contains(&node.id))
-        };
-        let early: HashSet<NodeId> = self.here.iter().copied().filter(is_early).collect();
-        self.here.retain(|id| !early.contains(id));
+        let ids = |chain: Vec<Node>| chain.into_iter().skip(top).map(|node| node.id).collect();
+        let ways: Vec<(NodeId, Vec<NodeId>)> =
+            self.here.iter().filter_map(|id| Some((*id, ids(self.chain(*id)?)))).collect();
+        // Not all that came since: that may be the whole share.
+        let told: BTreeSet<NodeId> = ways.iter().flat_map(|(_, way)| way).copied().collect();
+        let came_later = sql::arrivals(self.tx.conn(), (self.ask.share, seq), told).await?;
+        for (id, _) in ways.iter().filter(|(_, way)| way.iter().any(|id| came_later.contains(id))) {
+            self.here.remove(id);
+        }
         Ok(true)
     }
 
@@ -223,30 +239,36 @@ impl<'a, R: Reads> Making<'a, R> {
         singles.extend(ways.iter().flatten().map(|node| node.id));
         singles.sort_unstable();
         singles.dedup();
-        loop {
-            let below = match trees {
-                [] => Vec::new(),
-                trees => sql::below(self.tx.conn(), trees, after, BATCH).await?,
-            };
-            let end = match below.last() {
-                Some(last) if below.len() as i64 == BATCH => last.0,
-                Some(_) | None => i64::MAX,
-            };
-            let mut ids: Vec<NodeId> = singles.iter().copied().filter(|id| id.0 > after && id.0 <= end).collect();
-            ids.extend(below);
-            ids.sort_unstable();
-            ids.dedup();
-            self.learn(&ids).await?;
-            for id in ids {
-                if !self.add(id, after) {
-                    return Ok(Told::Until(Some(after)));
-                }
-                after = id.0;
+        let (below, is_all) = match trees {
+            [] => (Vec::new(), true),
+            trees => self.some(Below::Trees(trees), after).await?,
+        };
+        let end = if is_all { i64::MAX } else { below.last().map_or(after, |last| last.0) };
+        let mut ids: Vec<NodeId> = singles.iter().copied().filter(|id| id.0 > after && id.0 <= end).collect();
+        ids.extend(below);
+        ids.sort_unstable();
+        ids.dedup();
+        self.learn(&ids).await?;
+        for id in ids {
+            if !self.add(id, after) {
+                return Ok(Told::Until(Some(after)));
             }
-            if end == i64::MAX {
-                return Ok(Told::All);
-            }
+            after = id.0;
         }
+        Ok(if is_all { Told::All } else { Told::Until(Some(after)) })
+    }
+
+    /// As many nodes from the ids after `after` on as may still be looked at, and whether these are all.
+    async fn some(&mut self, of: Below<'_>, after: i64) -> Result<(Vec<NodeId>, bool), TreeError> {
+        let limit = self.nodes_left as i64;
+        let ids = match of {
+            Below::Trees(roots) => sql::below(self.tx.conn(), roots, after, limit + 1).await?,
+            Below::Members(collection) => sql::members(self.tx.conn(), collection, after, limit + 1).await?,
+        };
+        let is_all = ids.len() <= self.nodes_left;
+        let ids: Vec<NodeId> = ids.into_iter().take(self.nodes_left).collect();
+        self.nodes_left -= ids.len();
+        Ok((ids, is_all))
     }
 
     /// Tells of a node, and of the collections on the way to it that have not been told of up to `after`, if it is seen. Gives whether there was
@@ -318,23 +340,20 @@ impl<'a, R: Reads> Making<'a, R> {
     async fn compare(&mut self) -> Result<(), TreeError> {
         let others = self.next.views.len() > 1;
         let roots = if others { self.differing().await? } else { Vec::new() };
-        while !roots.is_empty() {
-            let (after, collection) = (self.next.rights_after, self.collection());
-            let ids = if self.ask.deep {
-                sql::below(self.tx.conn(), &roots, after, BATCH).await?
-            } else {
-                sql::members(self.tx.conn(), collection, after, BATCH).await?
-            };
+        if !roots.is_empty() {
+            let of = if self.ask.deep { Below::Trees(&roots) } else { Below::Members(self.collection()) };
+            let (ids, is_all) = self.some(of, self.next.rights_after).await?;
             self.learn(&ids).await?;
-            for id in &ids {
-                if !self.compare_one(*id) {
+            for id in ids {
+                if !self.compare_one(id) {
                     self.more = true;
                     return Ok(());
                 }
                 self.next.rights_after = id.0;
             }
-            if (ids.len() as i64) < BATCH {
-                break;
+            if !is_all {
+                self.more = true;
+                return Ok(());
             }
         }
         self.next = Progress::at(self.next.seq, self.ask.now.1);

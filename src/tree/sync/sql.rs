@@ -73,10 +73,17 @@ pub(super) async fn entries(conn: &mut Conn, share: ShareId, after: i64, limit: 
     rows.iter().map(entry).collect()
 }
 
-/// The nodes that came to their places after that row: made, copied, moved, restored.
-pub(super) async fn arrivals(conn: &mut Conn, share: ShareId, after: i64) -> Result<HashSet<NodeId>> {
-    let ids = query_scalar("select node_id from change where share_id = ? and seq > ? and op in (1, 5, 6, 7)");
-    let ids: Vec<i64> = ids.bind(share.0).bind(after).fetch_all(conn).await?;
+/// Those of these nodes that came to their places after that row of that share's log: made, copied, moved, restored.
+pub(super) async fn arrivals(
+    conn: &mut Conn,
+    (share, after): (ShareId, i64),
+    nodes: impl IntoIterator<Item = NodeId>,
+) -> Result<HashSet<NodeId>> {
+    let ids = query_scalar(
+        "select distinct node_id from change
+         where share_id = ? and seq > ? and op in (1, 5, 6, 7) and node_id in (select value from json_each(?))",
+    );
+    let ids: Vec<i64> = ids.bind(share.0).bind(after).bind(list(nodes)).fetch_all(conn).await?;
     Ok(ids.into_iter().map(NodeId).collect())
 }
 
