@@ -3,6 +3,7 @@
 //! Members come from the database as whole pages inside one read transaction, so a listing is the state of one moment.
 
 mod changes;
+mod compact;
 mod entry;
 
 use std::collections::{HashMap, VecDeque};
@@ -34,7 +35,8 @@ use crate::tree::sync::view_id;
 use crate::tree::view::Filter;
 use crate::tree::{self, Node, TreeError, props};
 use changes::Following;
-use entry::{COMPACT_END, COMPACT_START, compact_entry, full_entry};
+use compact::{COMPACT_END, COMPACT_START, compact_entry};
+use entry::full_entry;
 
 /// So much is collected before it is sent.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -210,9 +212,6 @@ pub struct Listing {
     now: Moment,
 }
 
-/// What Windows reads of a listing as it is delivered (`FileAttributesLimitInBytes`).
-const WINDOWS_LISTING_BYTES_MAX: u64 = 1_000_000;
-
 /// Members, and where the next ones begin.
 type Page = (Vec<Node>, Option<Cursor>);
 
@@ -282,9 +281,9 @@ impl Listing {
     ) -> Result<Self, HttpError> {
         let mut listing = Self::new(x, asked, Some(tx), free_bytes(x)?);
         let href = x.href(node.is_collection());
-        listing.fit(&node, &href).await?;
         let cover = listing.cover_of(spot).await?;
         let seen = (&spot.reached, spot.reached.zone(spot.chain()));
+        listing.fit(seen, &node, &href).await?;
         listing.entry_with_rows(&href, &node, seen, &cover).await?;
         if depth != Depth::Zero && node.is_collection() {
             listing.enter(seen, node, href, depth == Depth::Infinity, cover);
@@ -312,12 +311,31 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Leaves the times out if Windows would not read to the end otherwise.
-    async fn fit(&mut self, node: &Node, href: &str) -> Result<(), HttpError> {
-        let Some(tx) = self.tx.as_mut().filter(|_| self.asked.compact && self.windows) else { return Ok(()) };
-        let (members, characters) = tree::list::extent(tx, node).await?;
-        self.asked.undated = entry::compact_bytes_at_most(members, characters, href) > WINDOWS_LISTING_BYTES_MAX;
-        Ok(())
+    /// The dead properties of these nodes, if they were asked for.
+    async fn dead_of(&mut self, nodes: &[Node]) -> Result<HashMap<NodeId, Vec<DeadProp>>, HttpError> {
+        let wanted = nodes.iter().filter(|node| self.asked.wants_dead(node));
+        let wanted: Vec<NodeId> = wanted.map(|node| node.id).collect();
+        let mut found: HashMap<NodeId, Vec<DeadProp>> = HashMap::new();
+        if let (false, Some(tx)) = (wanted.is_empty(), &mut self.tx) {
+            for (node, prop) in props::of(tx, &wanted).await? {
+                found.entry(node).or_default().push(prop);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes `href` that of a member of the collection at `above`.
+    fn name_href(&self, href: &mut String, above: &str, member: &Node) {
+        href.clear();
+        href.push_str(above);
+        if self.windows {
+            href.extend(encode_segment(&windows::told(&member.name)));
+        } else {
+            href.extend(encode_segment(&member.name));
+        }
+        if member.is_collection() {
+            href.push('/');
+        }
     }
 
     async fn cover_of(&mut self, spot: &Spot) -> Result<Cover, HttpError> {
@@ -463,11 +481,8 @@ impl Listing {
     /// Reads the next page of a collection's members.
     async fn load(&mut self, level: Level) -> Result<(), HttpError> {
         let (nodes, next) = self.members(&level).await?;
+        let dead = self.dead_of(&nodes).await?;
         let Some(tx) = &mut self.tx else { return Ok(()) };
-        let with_dead: Vec<NodeId> =
-            nodes.iter().filter(|node| self.asked.wants_dead(node)).map(|node| node.id).collect();
-        let dead = if with_dead.is_empty() { Vec::new() } else { props::of(tx, &with_dead).await? };
-        let dead = by_node(dead);
         let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
         let acl = match &level.cover.acl {
             Some(list) => Some((list.heritage(&level.href), Own::of(tx, &ids).await?)),
@@ -497,18 +512,10 @@ impl Listing {
     /// Writes a page; where each entry may be long, only until there is a chunk to be sent.
     fn write(&mut self, mut loaded: Box<Loaded>) {
         let in_pieces = self.asked.wants_acl();
-        let mut href = loaded.level.href.clone();
+        let mut href = String::new();
         while let Some(node) = loaded.nodes.next() {
             let level = &loaded.level;
-            href.truncate(level.href.len());
-            if self.windows {
-                href.extend(encode_segment(&windows::told(&node.name)));
-            } else {
-                href.extend(encode_segment(&node.name));
-            }
-            if node.is_collection() {
-                href.push('/');
-            }
+            self.name_href(&mut href, &level.href, &node);
             let dead = loaded.dead.remove(&node.id).unwrap_or_default();
             let own = loaded.locked.remove(&node.id).unwrap_or_default().into_iter().map(|lock| (lock, href.clone()));
             let locks: Vec<Located> = level.cover.locks.iter().cloned().chain(own).collect();
@@ -561,10 +568,7 @@ impl Listing {
             self.load_following(seen.0).await?;
         }
         self.load_versions(&[node.id]).await?;
-        let mut dead = Vec::new();
-        if let (true, Some(tx)) = (self.asked.wants_dead(node), &mut self.tx) {
-            dead = props::of(tx, &[node.id]).await?.into_iter().map(|(_, prop)| prop).collect();
-        }
+        let dead = self.dead_of(std::slice::from_ref(node)).await?.remove(&node.id).unwrap_or_default();
         // A share's root has no name of its own.
         let name = if node.name.is_empty() { seen.0.name() } else { &node.name };
         let about = About { seen: Some(seen), dead: &dead, locks: &cover.locks, acl: cover.acl.as_deref() };
@@ -654,7 +658,7 @@ impl Listing {
         }
         match &mut self.xml {
             Some(Xml::Full(w)) => full_entry(w, &self.asked, href, &resource),
-            Some(Xml::Compact(out)) => compact_entry(out, href, &resource, !self.asked.undated),
+            Some(Xml::Compact(out)) => compact_entry(out, href, node, dead, !self.asked.undated),
             None => {}
         }
     }
@@ -689,12 +693,4 @@ impl Xml {
 /// Bytes that the disk still takes: the finite number that a share without a quota tells (RFC 4331 section 3).
 fn free_bytes(x: &Exchange) -> Result<u64, HttpError> {
     Ok(x.app.blobs.free_bytes()?.saturating_sub(x.app.config.storage.min_free_bytes))
-}
-
-fn by_node(rows: Vec<(NodeId, DeadProp)>) -> HashMap<NodeId, Vec<DeadProp>> {
-    let mut by_node: HashMap<NodeId, Vec<DeadProp>> = HashMap::new();
-    for (node, prop) in rows {
-        by_node.entry(node).or_default().push(prop);
-    }
-    by_node
 }

@@ -70,10 +70,21 @@ fn unreadable(why: impl ToString) -> TreeError {
     TreeError::Db(DbError::Lost(format!("a listing can't be read: {}", why.to_string()).into()))
 }
 
-/// How many members a collection has, seen or not, and the characters of their names together.
-pub async fn extent(tx: &mut impl Reads, parent: &Node) -> Result<(u64, u64), TreeError> {
-    let (members, characters) = sql::extent(tx.conn(), parent.id).await?;
-    Ok((members.unsigned_abs(), characters.unsigned_abs()))
+/// How large a collection is, whoever sees of it what.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extent {
+    /// Its members.
+    pub members: u64,
+    /// The characters of their names together.
+    pub characters: u64,
+    /// Those with dead properties.
+    pub with_props: u64,
+}
+
+/// How large a collection is.
+pub async fn extent(tx: &mut impl Reads, parent: &Node) -> Result<Extent, TreeError> {
+    let [members, characters, with_props] = sql::extent(tx.conn(), parent.id).await?.map(i64::unsigned_abs);
+    Ok(Extent { members, characters, with_props })
 }
 
 /// How many nodes are seen at and below `root`; counts no further than `limit`.

@@ -262,13 +262,14 @@ pub(super) async fn count_below(conn: &mut Conn, root: NodeId, limit: i64) -> Re
     .await
 }
 
-/// How many members a collection has, and the characters of their names.
-pub(super) async fn extent(conn: &mut Conn, parent: NodeId) -> Result<(i64, i64)> {
-    let row = query("select count(*), cast(coalesce(sum(length(name)), 0) as bigint) from node where parent_id = ?")
-        .bind(parent.0)
-        .fetch_one(conn)
-        .await?;
-    Ok((row.try_get(0)?, row.try_get(1)?))
+/// How many members a collection has, the characters of their names, and how many have properties.
+pub(super) async fn extent(conn: &mut Conn, parent: NodeId) -> Result<[i64; 3]> {
+    let row = query(
+        "select count(*), cast(coalesce(sum(length(name)), 0) as bigint), cast(coalesce(sum(has_props), 0) as bigint)
+         from node where parent_id = ?",
+    );
+    let row = row.bind(parent.0).fetch_one(conn).await?;
+    Ok([row.try_get(0)?, row.try_get(1)?, row.try_get(2)?])
 }
 
 /// The bytes of a content that lies in the database, and its hash.

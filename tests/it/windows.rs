@@ -202,6 +202,30 @@ fn five_thousand_files_list_within_what_windows_reads() {
     assert!(small.at("/Projects/many/").value(&dav("getlastmodified")).ends_with(" GMT"));
 }
 
+/// Trap 34: each letter of such a name takes six bytes.
+#[test]
+fn names_in_cyrillic_list_within_what_windows_reads() {
+    let (site, ana) = share();
+    let folder = site.folder().join("many");
+    std::fs::create_dir(&folder).expect("the test owns the folder");
+    let file = |n: usize| folder.join(format!("{} {n:04}.doc", "\u{43f}".repeat(30)));
+    for n in 0..2_700 {
+        std::fs::write(file(n), "x").expect("the disk takes it");
+    }
+    // All of them are too many with their times, a fifth less are not.
+    for (into, files, dated) in [("/Projects/many", 2_700, false), ("/Projects/fewer", 2_200, true)] {
+        for n in files..2_700 {
+            std::fs::remove_file(file(n)).expect("the test owns the file");
+        }
+        ana.mkcol(into).status(201);
+        site.cli(&["import", folder.to_str().expect("a plain path"), into]).ok();
+        let listed = windows(ana.ask("PROPFIND", into).with("Depth", "1")).status(207);
+        assert!(listed.answer.body.len() <= 1_000_000, "{} bytes", listed.answer.body.len());
+        assert_eq!(listed.multistatus().responses.len(), files + 1);
+        assert_eq!(listed.text().matches("<getlastmodified>").count() > files, dated);
+    }
+}
+
 fn windows(request: Request<'_>) -> Reply {
     request.with("User-Agent", AGENT).with("translate", "f").with("Connection", "Keep-Alive").send()
 }

@@ -4,7 +4,7 @@ use super::super::acl::list_of;
 use super::super::lock::of_tree;
 use super::super::xml::QName;
 use super::super::{PREFIX, Spot};
-use super::{About, Asked, Exchange, Listing, Xml, by_node};
+use super::{About, Asked, Exchange, Listing, Xml};
 use crate::db::ReadTx;
 use crate::error::HttpError;
 use crate::guard::Reached;
@@ -12,7 +12,7 @@ use crate::ids::NodeId;
 use crate::locks::{self, Lock};
 use crate::path::Name;
 use crate::tree::sync::{self, Progress, Token, ViewId};
-use crate::tree::{self, Node, props};
+use crate::tree::{self, Node};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -62,13 +62,9 @@ impl Listing {
     /// These nodes, each with its URL and the way to it from the share's root.
     pub async fn changed(&mut self, reached: &Reached, nodes: Vec<(String, Vec<Node>)>) -> Result<(), HttpError> {
         let last = |chain: &[Node]| chain.last().expect("a way begins with the root").clone();
-        let with_dead = nodes.iter().map(|(_, chain)| last(chain)).filter(|node| self.asked.wants_dead(node));
-        let with_dead: Vec<NodeId> = with_dead.map(|node| node.id).collect();
-        let mut dead = HashMap::new();
-        if let (false, Some(tx)) = (with_dead.is_empty(), &mut self.tx) {
-            dead = by_node(props::of(tx, &with_dead).await?);
-        }
-        let ids: Vec<NodeId> = nodes.iter().filter_map(|(_, chain)| chain.last()).map(|node| node.id).collect();
+        let changed: Vec<Node> = nodes.iter().map(|(_, chain)| last(chain)).collect();
+        let mut dead = self.dead_of(&changed).await?;
+        let ids: Vec<NodeId> = changed.iter().map(|node| node.id).collect();
         self.load_versions(&ids).await?;
         let locks = self.locks_of(&nodes).await?;
         if self.asked.wants_quota() {
