@@ -36,7 +36,8 @@ pub struct Wanted {
 /// there is more, and the token from which to go on.
 ///
 /// Errors: 403 `supported-report` on a file, without `list` and `sync`, and `valid-sync-token` when the token was not given to
-/// this person for this collection, or so long ago that the changes since are not known any more.
+/// this person for this collection, or before `macos_litter` of the share was switched, or so long ago that the changes since are
+/// not known any more.
 pub async fn changes(x: &Exchange, mut tx: ReadTx, spot: &Spot, wanted: Wanted) -> Result<Reply, HttpError> {
     let node = spot.found()?.clone();
     if !node.is_collection() {
@@ -47,10 +48,15 @@ pub async fn changes(x: &Exchange, mut tx: ReadTx, spot: &Spot, wanted: Wanted) 
     let key = x.app.follow.key(&mut tx).await?;
     let view = spot.reached.view(&[]);
     let now = (&view, x.app.follow.remember(&x.app.db, &view, x.now).await?);
+    let sweeps_litter = spot.reached.measures().hides_litter();
     let progress = match &wanted.token {
         Some(text) => {
             let token = Token::open(key, text).ok_or_else(invalid)?;
             if (token.user, token.share, token.node) != (x.caller.user.id, node.share, node.id) {
+                return Err(invalid());
+            }
+            // The log doesn't have what the policy kept out of it, and doesn't say that it does so now.
+            if token.sweeps_litter != sweeps_litter {
                 return Err(invalid());
             }
             token.progress
@@ -69,10 +75,11 @@ pub async fn changes(x: &Exchange, mut tx: ReadTx, spot: &Spot, wanted: Wanted) 
         progress: &progress,
         views: &views,
         now,
-        sweeps_litter: spot.reached.measures().hides_litter(),
+        sweeps_litter,
     };
     let page = sync::page(&mut tx, &ask).await?.ok_or_else(invalid)?;
-    let token = Token { user: x.caller.user.id, share: node.share, node: node.id, progress: page.next };
+    let (user, progress) = (x.caller.user.id, page.next);
+    let token = Token { user, share: node.share, node: node.id, sweeps_litter, progress };
 
     let here = x.path.to_href(PREFIX, true);
     let href = |names: &mut dyn Iterator<Item = &str>, is_collection: bool| {

@@ -22,6 +22,7 @@ pub(super) struct Following {
     key: sync::token::Key,
     seq: i64,
     view: ViewId,
+    sweeps_litter: bool,
 }
 
 impl Listing {
@@ -119,16 +120,18 @@ impl Listing {
             let key = app.follow.key(tx).await?.clone();
             let view = app.follow.remember(&app.db, &reached.view(&[]), self.now).await?;
             let seq = sync::sequence(tx, share).await?;
-            self.following.insert(share, Following { key, seq, view });
+            let sweeps_litter = reached.measures().hides_litter();
+            self.following.insert(share, Following { key, seq, view, sweeps_litter });
         }
         Ok(())
     }
 
     /// The token of a collection.
     pub(super) fn token_of(&self, node: &Node) -> Option<String> {
-        let Following { key, seq, view } = self.following.get(&node.share)?;
+        let Following { key, seq, view, sweeps_litter } = self.following.get(&node.share)?;
         let progress = Progress::at(*seq, *view);
-        let token = Token { user: self.caller, share: node.share, node: node.id, progress };
+        let (user, sweeps_litter) = (self.caller, *sweeps_litter);
+        let token = Token { user, share: node.share, node: node.id, sweeps_litter, progress };
         node.is_collection().then(|| token.seal(key))
     }
 }

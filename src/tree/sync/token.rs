@@ -17,7 +17,7 @@ const SCHEME: &str = "urn:commonhold:sync:";
 /// Of what is written below.
 const FORM: u8 = 1;
 const SEAL_BYTES: usize = 16;
-const FIXED_BYTES: usize = 2 + 6 * 8;
+const FIXED_BYTES: usize = 3 + 6 * 8;
 
 /// Names a view: a hash of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +59,8 @@ pub struct Token {
     pub share: ShareId,
     /// The collection that it is about.
     pub node: NodeId,
+    /// Whether the log didn't tell of what macOS leaves in folders.
+    pub sweeps_litter: bool,
     /// How far.
     pub progress: Progress,
 }
@@ -101,7 +103,7 @@ impl Token {
     /// The token as it is given out; the same for the same state.
     pub fn seal(&self, key: &Key) -> String {
         let Progress { seq, row_after, rights_after, views } = &self.progress;
-        let mut bytes = vec![FORM, views.len() as u8];
+        let mut bytes = vec![FORM, views.len() as u8, u8::from(self.sweeps_litter)];
         for number in [self.user.0, self.share.0, self.node.0, *seq, row_after.unwrap_or(-1), *rights_after] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
@@ -133,7 +135,7 @@ impl Token {
             return None;
         }
         let number = |at: usize| {
-            let bytes: [u8; 8] = fixed[2 + at * 8..][..8].try_into().expect("eight of them are there");
+            let bytes: [u8; 8] = fixed[3 + at * 8..][..8].try_into().expect("eight of them are there");
             i64::from_be_bytes(bytes)
         };
         let views = views.chunks_exact(16).map(|id| ViewId(id.try_into().expect("sixteen of them"))).collect();
@@ -142,6 +144,7 @@ impl Token {
             user: UserId(number(0)),
             share: ShareId(number(1)),
             node: NodeId(number(2)),
+            sweeps_litter: fixed[2] != 0,
             progress: Progress { seq: number(3), row_after, rights_after: number(5), views },
         })
     }
@@ -191,14 +194,15 @@ mod tests {
     fn token() -> impl Strategy<Value = Token> {
         let progress =
             (0i64.., proptest::option::of(0i64..), 0i64.., proptest::collection::vec(any::<[u8; 16]>(), 0..=4));
-        (0i64.., 0i64.., 0i64.., progress).prop_map(|(user, share, node, (seq, row_after, rights_after, views))| {
-            Token {
+        (0i64.., 0i64.., 0i64.., any::<bool>(), progress).prop_map(
+            |(user, share, node, sweeps_litter, (seq, row_after, rights_after, views))| Token {
                 user: UserId(user),
                 share: ShareId(share),
                 node: NodeId(node),
+                sweeps_litter,
                 progress: Progress { seq, row_after, rights_after, views: views.into_iter().map(ViewId).collect() },
-            }
-        })
+            },
+        )
     }
 
     proptest! {
@@ -241,7 +245,7 @@ mod tests {
     fn a_token_tells_its_holder_nothing() {
         let token = |seq| {
             let progress = Progress::at(seq, ViewId::EVERYTHING);
-            Token { user: UserId(1), share: ShareId(2), node: NodeId(3), progress }.seal(&key(1))
+            Token { user: UserId(1), share: ShareId(2), node: NodeId(3), sweeps_litter: false, progress }.seal(&key(1))
         };
         let (one, other) = (token(7), token(8));
         assert_eq!(one, token(7), "nothing has changed");

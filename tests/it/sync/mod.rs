@@ -247,6 +247,29 @@ fn a_token_is_good_for_whom_and_what_it_was_given() {
     report(&ben, "/Projects", again.token.as_deref(), true, None).status(404);
 }
 
+/// What the log has kept to itself can't be told later, nor be taken back.
+#[test]
+fn whoever_follows_begins_anew_when_a_share_hides_what_macos_leaves_or_shows_it_again() {
+    let (site, ana, ben) = shared();
+    ana.put("/Projects/plan.pdf", "a plan").status(201);
+    ana.put("/Projects/._plan.pdf", "more of it").status(201);
+    let mut before = Follower::new(&ben, "/Projects", true);
+    assert_eq!(before.follow(None), [("/plan.pdf", 200), ("/._plan.pdf", 200)].map(told).into());
+    for word in ["hide", "keep"] {
+        site.cli(&["share", "set", "Projects", "--policy", &format!("macos_litter={word}")]).ok();
+        let refused = report(&ben, "/Projects", before.token.as_deref(), true, None);
+        refused.status(403).condition("valid-sync-token");
+        if word == "hide" {
+            ana.put("/Projects/._new.pdf", "nobody is told").status(201);
+        }
+        let mut again = Follower::new(&ben, "/Projects", true);
+        again.follow(None);
+        again.sees_what_is_listed();
+        before = again;
+    }
+    assert!(before.known().contains(&"/._new.pdf"), "which came while such files were hidden");
+}
+
 #[test]
 fn a_collection_says_from_where_on_it_can_be_followed() {
     let (site, ana, ben) = shared();
