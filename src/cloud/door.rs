@@ -12,7 +12,6 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 
-use crate::dav::PREFIX;
 use crate::error::{Condition, HttpError};
 use crate::path::{PathError, RelPath, decode_segment};
 use crate::reply::{Body, Reply};
@@ -27,19 +26,21 @@ pub struct Door {
     outside: String,
     /// The same segment by segment, decoded.
     segments: Vec<String>,
+    /// Where that is inside, with a slash at its end.
+    prefix: &'static str,
 }
 
 impl Door {
-    /// Of a request to `path`, whose first segments, so many, are not the tree's.
-    pub fn of(path: &str, above: usize) -> Self {
+    /// Of a request to `path`, whose first segments, so many, are what is `prefix` inside.
+    pub fn of(path: &str, above: usize, prefix: &'static str) -> Self {
         let cut = path.match_indices('/').map(|(at, _)| at).nth(above).unwrap_or(path.len());
         let outside = path[..cut].to_owned();
         let segments = outside.split('/').skip(1).map(|one| decode_segment(one).unwrap_or_default().into()).collect();
-        Self { outside, segments }
+        Self { outside, segments, prefix }
     }
 
     /// The part of a path that is below the door, with the slash before it; `None` when it leads elsewhere.
-    fn below<'p>(&self, path: &'p str) -> Option<&'p str> {
+    pub fn below<'p>(&self, path: &'p str) -> Option<&'p str> {
         let mut rest = path;
         for segment in &self.segments {
             rest = rest.strip_prefix('/')?;
@@ -59,7 +60,7 @@ impl Door {
             None => ("", url),
         };
         let below = self.below(path)?;
-        Some(format!("{origin}{}{below}", PREFIX.trim_end_matches('/')))
+        Some(format!("{origin}{}{below}", self.prefix.trim_end_matches('/')))
     }
 
     /// Turns a request inwards. Gives the path below the tree's root. Errors: 400 for a path that is none.
@@ -89,7 +90,7 @@ impl Door {
 
     /// A URL of ours as it is outside.
     fn outwards(&self, url: &str) -> Option<String> {
-        url.strip_prefix(PREFIX).map(|below| format!("{}/{below}", self.outside))
+        url.strip_prefix(self.prefix).map(|below| format!("{}/{below}", self.outside))
     }
 
     /// Turns a refusal outwards: the URLs of what stood in the way. That of the law's reason stays, since the audit reads it.
@@ -113,7 +114,7 @@ impl Door {
         if !matches!(method.as_str(), "PROPFIND" | "PROPPATCH" | "REPORT" | "LOCK") {
             return reply;
         }
-        let from = format!("{HREF}{PREFIX}");
+        let from = format!("{HREF}{}", self.prefix);
         let to = format!("{HREF}{}/", self.outside);
         let (mut head, body) = reply.into_parts();
         head.headers.remove(CONTENT_LENGTH);
@@ -203,7 +204,7 @@ mod tests {
 
     #[test]
     fn urls_go_in_and_come_out() {
-        let door = Door::of("/remote.php/dav/files/ana%20m/Projects/a%20b.txt", 4);
+        let door = Door::of("/remote.php/dav/files/ana%20m/Projects/a%20b.txt", 4, "/dav/");
         assert_eq!(door.outside, "/remote.php/dav/files/ana%20m");
         let inside = |url: &str| door.inside(url);
         assert_eq!(inside("/remote.php/dav/files/ana%20m/x"), Some("/dav/x".to_owned()));

@@ -1,7 +1,7 @@
 //! The doors by which the clients of Nextcloud and ownCloud come in, as they are.
 //!
 //! Here: which URL is which ([`Place`]); the same tree under their URLs ([`door`]); what they ask of a server besides ([`ocs`]); uploads in
-//! pieces ([`upload`]); a login on a page ([`login`]). No rule of its own: everything goes through the verbs of `dav/`, by the same guard. docs/clients/nextcloud.md.
+//! pieces ([`upload`]); what files were; a login on a page ([`login`]). No rule of its own: everything goes through the verbs of `dav/`, by the same guard. docs/clients/nextcloud.md.
 
 mod door;
 pub mod login;
@@ -15,12 +15,14 @@ use http::{Method, StatusCode};
 
 use crate::app::App;
 use crate::audit::{self, Record};
-use crate::dav::{self, Exchange};
+use crate::dav::headers::{Destination, Header};
+use crate::dav::versions::{self, Visit};
+use crate::dav::{self, Exchange, principals};
 use crate::db::WriteTx;
 use crate::error::HttpError;
 use crate::guard::Caller;
 use crate::net::RequestBody;
-use crate::path::{RelPath, decode_segment};
+use crate::path::{RelPath, decode_segment, encode_segment};
 use crate::reply::Reply;
 use crate::trail::Trace;
 use door::Door;
@@ -45,6 +47,18 @@ pub enum Place {
         above: usize,
         /// A user's name.
         user: Option<String>,
+    },
+    /// What files were, below this many segments of the path.
+    Versions {
+        /// Segments of the path that lead there.
+        above: usize,
+        /// A user's name.
+        user: String,
+    },
+    /// Where a version is moved to that is to be the present state again.
+    Restoring {
+        /// A user's name.
+        user: String,
     },
     /// The pieces of somebody's uploads: the segments below.
     Uploads {
@@ -92,6 +106,12 @@ pub fn place(path: &str) -> Option<Place> {
         ["dav", "files", user, ..] if !user.is_empty() => {
             Some(Place::Files { above: front + 4, user: Some((*user).to_owned()) })
         }
+        ["dav", "versions", user, "versions", _, ..] if !user.is_empty() => {
+            Some(Place::Versions { above: front + 5, user: (*user).to_owned() })
+        }
+        ["dav", "versions", user, "restore", _, ..] if !user.is_empty() => {
+            Some(Place::Restoring { user: (*user).to_owned() })
+        }
         ["dav", "uploads", user, below @ ..] if !user.is_empty() => {
             let below = below.iter().filter(|one| !one.is_empty()).map(|one| (*one).to_owned()).collect();
             Some(Place::Uploads { user: (*user).to_owned(), below })
@@ -106,7 +126,11 @@ impl Place {
         match self {
             Self::Status => true,
             Self::Files { .. } => method == Method::OPTIONS,
-            Self::Login(_) | Self::Ocs { .. } | Self::Uploads { .. } => false,
+            Self::Login(_)
+            | Self::Ocs { .. }
+            | Self::Versions { .. }
+            | Self::Restoring { .. }
+            | Self::Uploads { .. } => false,
         }
     }
 }
@@ -115,7 +139,12 @@ impl Place {
 pub fn open(place: &Place) -> Reply {
     match place {
         Place::Status => ocs::status(),
-        Place::Login(_) | Place::Ocs { .. } | Place::Files { .. } | Place::Uploads { .. } => {
+        Place::Login(_)
+        | Place::Ocs { .. }
+        | Place::Files { .. }
+        | Place::Versions { .. }
+        | Place::Restoring { .. }
+        | Place::Uploads { .. } => {
             let mut reply = crate::reply::empty(StatusCode::OK);
             dav::compliance(reply.headers_mut(), http::HeaderValue::from_static(dav::ALLOW_ANY));
             reply
@@ -136,11 +165,11 @@ pub async fn answer(
     head.extensions.insert(CameIn);
     match place {
         Place::Status => Ok(ocs::status()),
-        Place::Login(_) => Err(HttpError::not_found()),
+        Place::Login(_) | Place::Restoring { .. } => Err(HttpError::not_found()),
         Place::Ocs { version, about } => ocs::answer(&app, &caller, version, &about, head.uri.query()).await,
         Place::Files { above, user } => {
             confirm_own(&caller, user.as_deref())?;
-            let door = Door::of(head.uri.path(), above);
+            let door = Door::of(head.uri.path(), above, dav::PREFIX);
             let path = door.enter(&mut head)?;
             trace.leads_to(&path, &head);
             let method = head.method.clone();
@@ -150,12 +179,40 @@ pub async fn answer(
                 Err(error) => Err(door.leave_refused(error)),
             }
         }
+        Place::Versions { above, user } => {
+            confirm_own(&caller, Some(&user))?;
+            let visit = Visit { app, caller, head, trace };
+            of_versions(visit, above, &user, body).await
+        }
         Place::Uploads { user, below } => {
             confirm_own(&caller, Some(&user))?;
             let x = Exchange { app, caller, now: trace.at, head, path: RelPath::root(), trace };
             upload::answer(x, &below, body).await
         }
     }
+}
+
+/// What files were, by the URLs of their versions: read as at our own, and made the present state again by MOVE or COPY of a version into `restore/`.
+async fn of_versions(visit: Visit, above: usize, user: &str, body: RequestBody) -> Result<Reply, HttpError> {
+    let (path, method) = (visit.head.uri.path().to_owned(), visit.head.method.clone());
+    let door = Door::of(&path, above, versions::PREFIX);
+    let below = door.below(&path).ok_or_else(HttpError::not_found)?;
+    let answered = if matches!(method.as_str(), "MOVE" | "COPY") {
+        let destination = Destination::parse(&visit.head.headers)?
+            .ok_or_else(|| HttpError::bad_request("The header `Destination` is missing."))?;
+        let destination = destination.raw_path_if_ours(&principals::origins(&visit.app, &visit.head))?.to_owned();
+        match place(&destination) {
+            Some(Place::Restoring { user: named }) if named == user => versions::restore(visit, below).await,
+            _ => Err(HttpError::new(
+                StatusCode::FORBIDDEN,
+                "A version is moved or copied into `restore/` and nowhere else.",
+            )),
+        }
+    } else {
+        versions::handle(visit, below, body).await
+    };
+    let files = Door::of(&format!("/remote.php/dav/files/{}/", encode_segment(user)), 4, dav::PREFIX);
+    answered.map(|reply| door.leave(&method, reply)).map_err(|error| files.leave_refused(error))
 }
 
 /// Commits a step that changes nothing of the tree, with its record; `None` for one that is told with what it leads to.
@@ -191,6 +248,11 @@ mod tests {
         assert_eq!(place("/remote.php/dav/files/ana%40example.org"), files(4, Some("ana@example.org")));
         let about = "cloud/capabilities".to_owned();
         assert_eq!(place("/ocs/v2.php/cloud/capabilities"), Some(Place::Ocs { version: 2, about }));
+        let of_ana = Some(Place::Versions { above: 5, user: "ana".into() });
+        assert_eq!(place("/remote.php/dav/versions/ana/versions/17/3"), of_ana);
+        let restoring = Some(Place::Restoring { user: "ana".into() });
+        assert_eq!(place("/remote.php/dav/versions/ana/restore/3"), restoring);
+        assert_eq!(place("/remote.php/dav/versions/ana/versions"), None);
         let below = vec!["4711".to_owned(), ".file".to_owned()];
         assert_eq!(place("/remote.php/dav/uploads/ana/4711/.file"), Some(Place::Uploads { user: "ana".into(), below }));
         for other in
@@ -202,7 +264,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_path_panics(path in "(/index.php)?/(remote.php|ocs/v1.php|dav)?(/(dav|files|uploads|webdav|%[0-9A-F]{0,2}|[a-z.]{0,4})){0,9}") {
+        fn no_path_panics(path in "(/index.php)?/(remote.php|ocs/v1.php|dav)?(/(dav|files|uploads|versions|restore|webdav|%[0-9A-F]{0,2}|[a-z.]{0,4})){0,9}") {
             let _ = place(&path);
         }
     }

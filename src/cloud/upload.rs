@@ -153,7 +153,7 @@ async fn put_together(x: Exchange, upload: &str, body: RequestBody) -> Result<Re
         return Err(HttpError::bad_request("The header `Destination` leads to no file."));
     };
     super::confirm_own(&caller, named.as_deref())?;
-    let door = Door::of(&destination, above);
+    let door = Door::of(&destination, above, dav::PREFIX);
     head.uri = http::Uri::try_from(&destination)
         .map_err(|_| HttpError::bad_request("The header `Destination` is malformed."))?;
     let path = door.enter(&mut head)?;

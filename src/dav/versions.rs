@@ -18,15 +18,18 @@ use super::bodies::PropfindBody;
 use super::conditions::{Conditions, Reading};
 use super::headers::{ByteRange, Depth, Header, HttpDate};
 use super::xml::{QName, XmlWriter};
-use super::{Exchange, PREFIX as DAV_PREFIX, get, options, principals, props, small_body};
+use super::{
+    Deed, Exchange, PREFIX as DAV_PREFIX, Spot, get, lock, options, principals, props, refused, shielded, small_body,
+};
 use crate::app::App;
 use crate::clock::Moment;
 use crate::db::Reads;
 use crate::error::{Condition, HttpError};
 use crate::guard::{self, Caller};
-use crate::history::HistoryError;
 use crate::history::revision::{self, Revision};
+use crate::history::{Authority, HistoryError};
 use crate::ids::NodeId;
+use crate::locks::Keys;
 use crate::net::RequestBody;
 use crate::path::{Name, RelPath};
 use crate::reply::{self, Reply};
@@ -85,6 +88,43 @@ pub async fn handle(visit: Visit, below: &str, body: RequestBody) -> Result<Repl
         }
         _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "This server does not know the method.")),
     }
+}
+
+/// Gives a file the content again that it had in a version; its present one is kept. In: perhaps the tokens of locks. Out: 204, also when it is
+/// the present state already. None of our own URLs does this: a client that knows versions by RFC 3253 has no verb for it without version control.
+///
+/// Errors: 404 as for reading; 403 without `write` and `read` on the file; 423; 507 over the quota.
+pub async fn restore(visit: Visit, below: &str) -> Result<Reply, HttpError> {
+    let (file, number) = parse(below).ok_or_else(HttpError::not_found)?;
+    let number = number.ok_or_else(HttpError::not_found)?;
+    let (_, path) = file_of(&mut visit.app.db.read().await?, &visit, file).await?;
+    let Visit { app, caller, head, trace } = visit;
+    trace.leads_to(&path, &head);
+    let x = Arc::new(Exchange { app, caller, now: trace.at, head, path, trace });
+    shielded(&x, move |x| bring_back(x, file, number)).await
+}
+
+async fn bring_back(x: Arc<Exchange>, file: NodeId, number: i64) -> Result<Reply, HttpError> {
+    let conditions = Conditions::parse(&x.head.headers)?;
+    let mut tx = x.app.db.write().await?;
+    let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
+    let spot = Spot::to_change(&mut tx, &access, &x.path).await?;
+    // It may have been moved a moment ago, and another thing be there.
+    let node = spot.found().ok().filter(|node| node.id == file).ok_or_else(HttpError::not_found)?;
+    let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
+    let permit = guard::permit(Operation::RestoreRevision, &scene).map_err(|denial| refused(&denial, &x.path))?;
+    let former = revision::find(&mut tx, file, number).await.map_err(absent)?;
+    let tokens = conditions.tokens();
+    let keys = Keys { user: x.caller.user.id, tokens: &tokens };
+    lock::confirm(&mut tx, &spot, spot.located.chain(), keys, &x).await?;
+    let deed = Deed { note: Some(format!("revision {number} again")), ..Deed::new(node, StatusCode::NO_CONTENT) };
+    if !former.present {
+        let mut change = x.change(&mut tx, &spot);
+        let by = Authority::Permit(&permit);
+        revision::restore(&mut change, by, node, spot.located.ancestors(), &former).await.map_err(absent)?;
+    }
+    x.commit(tx, deed).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
 /// Which file, and which state of it; none: its history.

@@ -373,3 +373,45 @@ fn clients_that_wait_for_a_login_give_way_to_those_of_their_own_address_only() {
     waits(&first, 404);
     waits(&other, 200);
 }
+
+#[test]
+fn what_a_file_was_is_listed_and_made_the_present_again() {
+    let (site, ana, ben) = shared();
+    ana.put("/Projects/a.txt", "one").status(201);
+    ana.put("/Projects/a.txt", "two").status(204);
+    let told = ana.propfind("/Projects/a.txt", Depth::Zero, &asking_for(&[&oc("fileid")])).multistatus().only().clone();
+    let history = |who: &str| format!("/remote.php/dav/versions/{who}/versions/{}", told.value(&oc("fileid")));
+    let listed = ana.raw("PROPFIND", &history("ana")).with("Depth", "1").send().status(207);
+    let listed = Multistatus::parse(listed.text());
+    let hrefs: Vec<&String> = listed.responses.keys().collect();
+    assert_eq!(
+        hrefs,
+        [&format!("{}/", history("ana")), &format!("{}/1", history("ana")), &format!("{}/2", history("ana"))]
+    );
+    ana.raw("GET", &format!("{}/1", history("ana"))).send().status(200).body("one");
+    ben.raw("GET", &format!("{}/1", history("ana"))).send().status(404);
+
+    let restore = |who: &Client, name: &str, number: u32, to: &str| {
+        let to = format!("http://{}/remote.php/dav/{to}", who.host());
+        who.raw("MOVE", &format!("{}/{number}", history(name))).with("Destination", to).send()
+    };
+    restore(&ben, "ben", 1, "versions/ben/restore/a").status(403).condition("need-privileges");
+    restore(&ana, "ana", 1, "files/ana/Projects/a.txt").status(403);
+    restore(&ana, "ana", 1, "versions/ben/restore/a").status(403);
+    restore(&ana, "ana", 7, "versions/ana/restore/a").status(404);
+    let lock = ana.ask("LOCK", "/Projects/a.txt").xml(LOCK).send().status(200).header("lock-token").to_owned();
+    let refused = restore(&ana, "ana", 1, "versions/ana/restore/a").status(423);
+    assert!(refused.text().contains("href>/remote.php/dav/files/ana/Projects/a.txt<"), "{}", refused.told());
+    ana.ask("UNLOCK", "/Projects/a.txt").with("Lock-Token", lock).send().status(204);
+    ana.get("/Projects/a.txt").status(200).body("two");
+
+    restore(&ana, "ana", 1, "versions/ana/restore/a").status(204);
+    ben.get("/Projects/a.txt").status(200).body("one");
+    // What it was before is kept, and what it is already stays.
+    restore(&ana, "ana", 3, "versions/ana/restore/a").status(204);
+    ana.raw("GET", &format!("{}/2", history("ana"))).send().status(200).body("two");
+    ana.raw("GET", &format!("{}/4", history("ana"))).send().status(404);
+    let audit = site.cli(&["audit", "--verb", "MOVE", "--json"]).ok().stdout;
+    assert!(audit.contains("revision 1 again") && audit.contains("/Projects/a.txt"), "{audit}");
+    site.is_consistent();
+}
