@@ -19,6 +19,8 @@ use crate::db::DbError;
 use crate::directory::DirectoryError;
 use crate::grants::GrantError;
 use crate::guard::Refused;
+use crate::history::HistoryError;
+use crate::locks::LockError;
 use crate::path::PathError;
 use crate::tree::TreeError;
 use crate::uploads::UploadError;
@@ -364,6 +366,23 @@ impl From<UploadError> for HttpError {
             }
             UploadError::BadName => Self::bad_request(error.to_string()),
             UploadError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<HistoryError> for HttpError {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::NoSuchRevision(_) | HistoryError::NotInTrash => Self::not_found(),
+            HistoryError::InTheWay(_)
+            | HistoryError::NoFreeName(_)
+            | HistoryError::Present(_)
+            | HistoryError::Kept(_)
+            | HistoryError::NotThereYet
+            | HistoryError::Future => Self::new(StatusCode::CONFLICT, error.to_string()),
+            HistoryError::BadLabel => Self::bad_request(error.to_string()),
+            HistoryError::Lock(LockError::Locked(_)) => Self::new(StatusCode::LOCKED, error.to_string()),
+            HistoryError::Tree(error) | HistoryError::Lock(LockError::Tree(error)) => error.into(),
         }
     }
 }

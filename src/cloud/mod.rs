@@ -1,7 +1,7 @@
 //! The doors by which the clients of Nextcloud and ownCloud come in, as they are.
 //!
 //! Here: which URL is which ([`Place`]); the same tree under their URLs ([`door`]); what they ask of a server besides ([`ocs`]); uploads in
-//! pieces ([`upload`]); what files were; a login on a page ([`login`]). No rule of its own: everything goes through the verbs of `dav/`, by the same guard. docs/clients/nextcloud.md.
+//! pieces ([`upload`]); what files were and what was deleted; a login on a page ([`login`]). No rule of its own: everything goes through the verbs of `dav/`, by the same guard. docs/clients/nextcloud.md.
 
 mod door;
 pub mod login;
@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::audit::{self, Record};
 use crate::dav::headers::{Destination, Header};
 use crate::dav::versions::{self, Visit};
-use crate::dav::{self, Exchange, principals};
+use crate::dav::{self, Exchange, principals, trash};
 use crate::db::WriteTx;
 use crate::error::HttpError;
 use crate::guard::Caller;
@@ -55,10 +55,19 @@ pub enum Place {
         /// A user's name.
         user: String,
     },
-    /// Where a version is moved to that is to be the present state again.
+    /// What was deleted, below this many segments of the path.
+    Trash {
+        /// Segments of the path that lead there.
+        above: usize,
+        /// A user's name.
+        user: String,
+    },
+    /// Where a version is moved to that is to be the present state again, and a deleted thing that is to come back.
     Restoring {
         /// A user's name.
         user: String,
+        /// Which of both.
+        from_trash: bool,
     },
     /// The pieces of somebody's uploads: the segments below.
     Uploads {
@@ -110,7 +119,13 @@ pub fn place(path: &str) -> Option<Place> {
             Some(Place::Versions { above: front + 5, user: (*user).to_owned() })
         }
         ["dav", "versions", user, "restore", _, ..] if !user.is_empty() => {
-            Some(Place::Restoring { user: (*user).to_owned() })
+            Some(Place::Restoring { user: (*user).to_owned(), from_trash: false })
+        }
+        ["dav", "trashbin", user, "trash", ..] if !user.is_empty() => {
+            Some(Place::Trash { above: front + 5, user: (*user).to_owned() })
+        }
+        ["dav", "trashbin", user, "restore", _, ..] if !user.is_empty() => {
+            Some(Place::Restoring { user: (*user).to_owned(), from_trash: true })
         }
         ["dav", "uploads", user, below @ ..] if !user.is_empty() => {
             let below = below.iter().filter(|one| !one.is_empty()).map(|one| (*one).to_owned()).collect();
@@ -129,6 +144,7 @@ impl Place {
             Self::Login(_)
             | Self::Ocs { .. }
             | Self::Versions { .. }
+            | Self::Trash { .. }
             | Self::Restoring { .. }
             | Self::Uploads { .. } => false,
         }
@@ -143,6 +159,7 @@ pub fn open(place: &Place) -> Reply {
         | Place::Ocs { .. }
         | Place::Files { .. }
         | Place::Versions { .. }
+        | Place::Trash { .. }
         | Place::Restoring { .. }
         | Place::Uploads { .. } => {
             let mut reply = crate::reply::empty(StatusCode::OK);
@@ -184,6 +201,10 @@ pub async fn answer(
             let visit = Visit { app, caller, head, trace };
             of_versions(visit, above, &user, body).await
         }
+        Place::Trash { above, user } => {
+            confirm_own(&caller, Some(&user))?;
+            of_trash(Visit { app, caller, head, trace }, above, &user, body).await
+        }
         Place::Uploads { user, below } => {
             confirm_own(&caller, Some(&user))?;
             let x = Exchange { app, caller, now: trace.at, head, path: RelPath::root(), trace };
@@ -197,22 +218,52 @@ async fn of_versions(visit: Visit, above: usize, user: &str, body: RequestBody) 
     let (path, method) = (visit.head.uri.path().to_owned(), visit.head.method.clone());
     let door = Door::of(&path, above, versions::PREFIX);
     let below = door.below(&path).ok_or_else(HttpError::not_found)?;
-    let answered = if matches!(method.as_str(), "MOVE" | "COPY") {
-        let destination = Destination::parse(&visit.head.headers)?
-            .ok_or_else(|| HttpError::bad_request("The header `Destination` is missing."))?;
-        let destination = destination.raw_path_if_ours(&principals::origins(&visit.app, &visit.head))?.to_owned();
-        match place(&destination) {
-            Some(Place::Restoring { user: named }) if named == user => versions::restore(visit, below).await,
-            _ => Err(HttpError::new(
-                StatusCode::FORBIDDEN,
-                "A version is moved or copied into `restore/` and nowhere else.",
-            )),
-        }
-    } else {
-        versions::handle(visit, below, body).await
+    let answered = match method.as_str() {
+        "MOVE" | "COPY" => match confirm_restoring(&visit, user, false) {
+            Ok(()) => versions::restore(visit, below).await,
+            Err(error) => Err(error),
+        },
+        _ => versions::handle(visit, below, body).await,
     };
+    left(&door, user, &method, answered)
+}
+
+/// What was deleted: PROPFIND lists it, MOVE into `restore/` brings a thing back, DELETE purges it.
+async fn of_trash(visit: Visit, above: usize, user: &str, body: RequestBody) -> Result<Reply, HttpError> {
+    let (path, method) = (visit.head.uri.path().to_owned(), visit.head.method.clone());
+    let door = Door::of(&path, above, trash::PREFIX);
+    let name = door.below(&path).ok_or_else(HttpError::not_found)?.trim_matches('/');
+    let answered = match (method.as_str(), name) {
+        ("PROPFIND", "") => trash::list(visit, body).await,
+        ("MOVE", name) if !name.is_empty() => match confirm_restoring(&visit, user, true) {
+            Ok(()) => trash::restore(visit, name).await,
+            Err(error) => Err(error),
+        },
+        ("DELETE", name) if !name.is_empty() => trash::purge(visit, name).await,
+        ("PROPFIND" | "GET" | "HEAD", _) => Err(HttpError::not_found()),
+        _ => Err(HttpError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "What was deleted is listed, brought back or purged, a thing at a time.",
+        )),
+    };
+    left(&door, user, &method, answered)
+}
+
+/// Errors: 403 when the `Destination` isn't the place to which this one moves what is to come back.
+fn confirm_restoring(visit: &Visit, user: &str, from_trash: bool) -> Result<(), HttpError> {
+    let destination = Destination::parse(&visit.head.headers)?
+        .ok_or_else(|| HttpError::bad_request("The header `Destination` is missing."))?;
+    let destination = destination.raw_path_if_ours(&principals::origins(&visit.app, &visit.head))?.to_owned();
+    if place(&destination) == Some(Place::Restoring { user: user.to_owned(), from_trash }) {
+        return Ok(());
+    }
+    Err(HttpError::new(StatusCode::FORBIDDEN, "This is moved into `restore/` and nowhere else."))
+}
+
+/// An answer as it is outside; what is refused is about a place of the tree.
+fn left(door: &Door, user: &str, method: &Method, answered: Result<Reply, HttpError>) -> Result<Reply, HttpError> {
     let files = Door::of(&format!("/remote.php/dav/files/{}/", encode_segment(user)), 4, dav::PREFIX);
-    answered.map(|reply| door.leave(&method, reply)).map_err(|error| files.leave_refused(error))
+    answered.map(|reply| door.leave(method, reply)).map_err(|error| files.leave_refused(error))
 }
 
 /// Commits a step that changes nothing of the tree, with its record; `None` for one that is told with what it leads to.
@@ -250,8 +301,13 @@ mod tests {
         assert_eq!(place("/ocs/v2.php/cloud/capabilities"), Some(Place::Ocs { version: 2, about }));
         let of_ana = Some(Place::Versions { above: 5, user: "ana".into() });
         assert_eq!(place("/remote.php/dav/versions/ana/versions/17/3"), of_ana);
-        let restoring = Some(Place::Restoring { user: "ana".into() });
+        let restoring = Some(Place::Restoring { user: "ana".into(), from_trash: false });
         assert_eq!(place("/remote.php/dav/versions/ana/restore/3"), restoring);
+        let of_ana = Some(Place::Trash { above: 5, user: "ana".into() });
+        assert_eq!(place("/remote.php/dav/trashbin/ana/trash"), of_ana);
+        assert_eq!(place("/remote.php/dav/trashbin/ana/trash/17"), of_ana);
+        let restoring = Some(Place::Restoring { user: "ana".into(), from_trash: true });
+        assert_eq!(place("/remote.php/dav/trashbin/ana/restore/a.txt"), restoring);
         assert_eq!(place("/remote.php/dav/versions/ana/versions"), None);
         let below = vec!["4711".to_owned(), ".file".to_owned()];
         assert_eq!(place("/remote.php/dav/uploads/ana/4711/.file"), Some(Place::Uploads { user: "ana".into(), below }));
@@ -264,7 +320,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_path_panics(path in "(/index.php)?/(remote.php|ocs/v1.php|dav)?(/(dav|files|uploads|versions|restore|webdav|%[0-9A-F]{0,2}|[a-z.]{0,4})){0,9}") {
+        fn no_path_panics(path in "(/index.php)?/(remote.php|ocs/v1.php|dav)?(/(dav|files|uploads|versions|trashbin|restore|webdav|%[0-9A-F]{0,2}|[a-z.]{0,4})){0,9}") {
             let _ = place(&path);
         }
     }

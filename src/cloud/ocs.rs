@@ -65,7 +65,7 @@ fn capabilities() -> Value {
         "capabilities": {
             "core": { "pollinterval": 60, "webdav-root": "remote.php/webdav" },
             "dav": { "chunking": "1.0" },
-            "files": { "bigfilechunking": true, "undelete": false, "versioning": true },
+            "files": { "bigfilechunking": true, "undelete": true, "versioning": true },
         },
     })
 }

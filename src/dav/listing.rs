@@ -19,7 +19,7 @@ use super::headers::Depth;
 use super::lock::of_tree;
 use super::props::{Live, Resource, Room};
 use super::xml::{QName, RawXml, XmlWriter};
-use super::{Exchange, PREFIX, Spot, acl, principals, versions};
+use super::{Exchange, PREFIX, Spot, acl, principals};
 use crate::app::App;
 use crate::clock::Moment;
 use crate::db::ReadTx;
@@ -579,7 +579,7 @@ impl Listing {
     /// What number the present state of each of these has, if that was asked for.
     async fn load_versions(&mut self, nodes: &[NodeId]) -> Result<(), HttpError> {
         if let (true, Some(tx)) = (self.asked.wants_versions(), &mut self.tx) {
-            self.versions = revision::present(tx, nodes).await.map_err(versions::absent)?.into_iter().collect();
+            self.versions = revision::present(tx, nodes).await?.into_iter().collect();
         }
         Ok(())
     }

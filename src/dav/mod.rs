@@ -31,6 +31,7 @@ mod put;
 mod report;
 mod sync;
 mod taken;
+pub mod trash;
 pub mod versions;
 pub mod xml;
 

@@ -26,8 +26,8 @@ use crate::clock::Moment;
 use crate::db::Reads;
 use crate::error::{Condition, HttpError};
 use crate::guard::{self, Caller};
+use crate::history::Authority;
 use crate::history::revision::{self, Revision};
-use crate::history::{Authority, HistoryError};
 use crate::ids::NodeId;
 use crate::locks::Keys;
 use crate::net::RequestBody;
@@ -41,7 +41,7 @@ pub const PREFIX: &str = "/versions/";
 /// What can be done here.
 const ALLOW_HERE: HeaderValue = HeaderValue::from_static("OPTIONS, GET, HEAD, PROPFIND");
 
-/// Named properties of all versions together in one answer, which is made at once.
+/// Named properties of all that is told of together in one answer, which is made at once.
 const ANSWER_PROPERTIES_MAX: usize = 200_000;
 
 /// The URL of a file's history.
@@ -113,7 +113,7 @@ async fn bring_back(x: Arc<Exchange>, file: NodeId, number: i64) -> Result<Reply
     let node = spot.found().ok().filter(|node| node.id == file).ok_or_else(HttpError::not_found)?;
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     let permit = guard::permit(Operation::RestoreRevision, &scene).map_err(|denial| refused(&denial, &x.path))?;
-    let former = revision::find(&mut tx, file, number).await.map_err(absent)?;
+    let former = revision::find(&mut tx, file, number).await?;
     let tokens = conditions.tokens();
     let keys = Keys { user: x.caller.user.id, tokens: &tokens };
     lock::confirm(&mut tx, &spot, spot.located.chain(), keys, &x).await?;
@@ -121,7 +121,7 @@ async fn bring_back(x: Arc<Exchange>, file: NodeId, number: i64) -> Result<Reply
     if !former.present {
         let mut change = x.change(&mut tx, &spot);
         let by = Authority::Permit(&permit);
-        revision::restore(&mut change, by, node, spot.located.ancestors(), &former).await.map_err(absent)?;
+        revision::restore(&mut change, by, node, spot.located.ancestors(), &former).await?;
     }
     x.commit(tx, deed).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
@@ -158,18 +158,6 @@ async fn file_of(tx: &mut impl Reads, visit: &Visit, file: NodeId) -> Result<(No
     Ok((node.clone(), path))
 }
 
-/// A path that is none of ours, or a state that there isn't.
-pub fn absent(error: HistoryError) -> HttpError {
-    match error {
-        HistoryError::NoSuchRevision(_) => HttpError::not_found(),
-        HistoryError::Tree(error) => error.into(),
-        other => {
-            tracing::error!(%other, "a version could not be read");
-            HttpError::internal()
-        }
-    }
-}
-
 /// In: perhaps a range and conditions. Out: 200, 206, 304. The bytes never change under such a URL.
 async fn read(visit: Visit, below: &str) -> Result<Reply, HttpError> {
     let conditions = Conditions::parse(&visit.head.headers)?;
@@ -181,7 +169,7 @@ async fn read(visit: Visit, below: &str) -> Result<Reply, HttpError> {
         let text = "A history is listed with PROPFIND; its versions can be had one by one.";
         return Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, text));
     };
-    let revision = revision::find(&mut tx, file, number).await.map_err(absent)?;
+    let revision = revision::find(&mut tx, file, number).await?;
     drop(tx);
     let state = Node { content: Some(revision.content), size: revision.size, modified: revision.modified, ..node };
     let Visit { app, caller, head, trace } = visit;
@@ -204,7 +192,7 @@ async fn propfind(visit: Visit, below: &str, body: RequestBody) -> Result<Reply,
         Some(number) => revision::around(&mut tx, file, number).await,
         None => revision::list(&mut tx, file).await,
     };
-    let (revisions, oldest) = (revisions.map_err(absent)?, revision::oldest(&mut tx, file).await.map_err(absent)?);
+    let (revisions, oldest) = (revisions?, revision::oldest(&mut tx, file).await?);
     if number.is_none() && depth != Depth::Zero {
         confirm_length(revisions.len(), &asked)?;
     }
@@ -227,7 +215,7 @@ async fn propfind(visit: Visit, below: &str, body: RequestBody) -> Result<Reply,
 
 /// The report `version-tree` (RFC 3253 section 3.7): each version of the file, the newest first.
 pub async fn tree_of(tx: &mut impl Reads, node: &Node, props: Option<Vec<QName>>) -> Result<Reply, HttpError> {
-    let revisions = revision::list(tx, node.id).await.map_err(absent)?;
+    let revisions = revision::list(tx, node.id).await?;
     let mut w = XmlWriter::new(&QName::dav("multistatus"), &[("C", NS)]);
     let asked = props.map_or(PropfindBody::Empty, PropfindBody::Prop);
     confirm_length(revisions.len(), &asked)?;
@@ -237,14 +225,14 @@ pub async fn tree_of(tx: &mut impl Reads, node: &Node, props: Option<Vec<QName>>
 }
 
 /// Bounds what the answer takes. Errors: 403 `number-of-matches-within-limits` beyond [`ANSWER_PROPERTIES_MAX`].
-fn confirm_length(versions: usize, asked: &PropfindBody) -> Result<(), HttpError> {
+pub(super) fn confirm_length(things: usize, asked: &PropfindBody) -> Result<(), HttpError> {
     let names = match asked {
         PropfindBody::Prop(names) | PropfindBody::AllProp { include: names } => names.len(),
         PropfindBody::Empty | PropfindBody::PropName => 0,
     };
-    if versions.saturating_mul(names) > ANSWER_PROPERTIES_MAX {
+    if things.saturating_mul(names) > ANSWER_PROPERTIES_MAX {
         let text = format!(
-            "{versions} versions with {names} properties each are too much for one answer; ask for fewer properties."
+            "{things} resources with {names} properties each are too much for one answer; ask for fewer properties."
         );
         return Err(HttpError::new(StatusCode::FORBIDDEN, text).with(Condition::NumberOfMatchesWithinLimits));
     }

@@ -415,3 +415,75 @@ fn what_a_file_was_is_listed_and_made_the_present_again() {
     assert!(audit.contains("revision 1 again") && audit.contains("/Projects/a.txt"), "{audit}");
     site.is_consistent();
 }
+
+/// What somebody finds in his trash: where each thing lay, and by which URL it is known there.
+fn trash_of(who: &Client, name: &str) -> Vec<(String, String)> {
+    const NC: &str = "{http://nextcloud.org/ns}";
+    let [location, file] = ["trashbin-original-location", "trashbin-filename"].map(|local| format!("{NC}{local}"));
+    let asked = asking_for(&[&location, &file, &format!("{NC}trashbin-deletion-time"), &oc("fileid")]);
+    let list = format!("/remote.php/dav/trashbin/{name}/trash");
+    let listed = who.raw("PROPFIND", &list).with("Depth", "1").xml(&asked).send().status(207);
+    let mut listed = Multistatus::parse(listed.text()).responses;
+    assert!(listed.remove(&format!("{list}/")).is_some(), "the list itself");
+    let mut found: Vec<(String, String)> = Vec::new();
+    for (href, told) in listed {
+        let place = told.value(&location);
+        assert!(place.ends_with(told.value(&file)) && told.value(&format!("{NC}trashbin-deletion-time")).len() > 9);
+        found.push((place.to_owned(), href));
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn what_was_deleted_is_listed_brought_back_and_purged() {
+    let site = Site::start();
+    let [ana, ben, eva] = site.team("Projects", [("ana", "collaborator"), ("ben", "viewer"), ("eva", "co-owner")]);
+    ana.mkcol("/Projects/plans").status(201);
+    for (path, content) in [("/Projects/plans/a.txt", "one"), ("/Projects/b.txt", "two"), ("/Home/own.txt", "mine")] {
+        ana.put(path, content).status(201);
+        ana.delete(path).status(204);
+    }
+    ana.delete("/Projects/plans").status(204);
+    let places = |found: &[(String, String)]| found.iter().map(|(place, _)| place.clone()).collect::<Vec<_>>();
+    let found = trash_of(&ana, "ana");
+    assert_eq!(places(&found), ["Home/own.txt", "Projects/b.txt", "Projects/plans", "Projects/plans/a.txt"]);
+    assert_eq!(places(&trash_of(&eva, "eva")), places(&found)[1..]);
+    assert_eq!(trash_of(&ben, "ben"), []);
+    ben.raw("PROPFIND", "/remote.php/dav/trashbin/ana/trash").with("Depth", "1").send().status(404);
+
+    let number = |place: usize| found[place].1.trim_matches('/').rsplit('/').next().unwrap().to_owned();
+    let asked = |method: &str, who: &Client, name: &str, place: usize, to: &str| {
+        let to = format!("http://{}/remote.php/dav/{to}", who.host());
+        let thing = format!("/remote.php/dav/trashbin/{name}/trash/{}", number(place));
+        who.raw(method, &thing).with("Destination", to).send()
+    };
+    asked("MOVE", &ben, "ben", 1, "trashbin/ben/restore/b.txt").status(403);
+    asked("MOVE", &ben, "ben", 0, "trashbin/ben/restore/own.txt").status(404);
+    asked("MOVE", &ana, "ana", 1, "files/ana/Projects/b.txt").status(403);
+    asked("DELETE", &ana, "ana", 1, "").status(403).condition("need-privileges");
+    asked("GET", &ana, "ana", 1, "").status(404);
+    let lock =
+        eva.ask("LOCK", "/Projects").with("Depth", "0").xml(LOCK).send().status(200).header("lock-token").to_owned();
+    let refused = asked("MOVE", &ana, "ana", 1, "trashbin/ana/restore/b.txt").status(423);
+    assert!(refused.text().contains("href>/remote.php/dav/files/ana/Projects/<"), "{}", refused.told());
+    eva.ask("UNLOCK", "/Projects").with("Lock-Token", lock).send().status(204);
+    assert_eq!(trash_of(&ana, "ana"), found);
+
+    // The folder that it lay in is made again, and so the folder comes back beside that one.
+    asked("MOVE", &ana, "ana", 3, "trashbin/ana/restore/a.txt").status(201);
+    ben.get("/Projects/plans/a.txt").status(200).body("one");
+    asked("MOVE", &ana, "ana", 2, "trashbin/ana/restore/plans").status(201);
+    assert_eq!(
+        ben.list("/Projects", Depth::One).paths(),
+        ["/Projects/", "/Projects/plans (restored)/", "/Projects/plans/"]
+    );
+    asked("MOVE", &ana, "ana", 2, "trashbin/ana/restore/plans").status(404);
+    asked("DELETE", &eva, "eva", 1, "").status(204);
+    assert_eq!(places(&trash_of(&ana, "ana")), ["Home/own.txt"]);
+    for (verb, note) in [("MOVE", "as `plans (restored)`"), ("DELETE", "purged 1 items, 3 bytes")] {
+        let audit = site.cli(&["audit", "--verb", verb, "--json"]).ok().stdout;
+        assert!(audit.contains(note), "{audit}");
+    }
+    site.is_consistent();
+}

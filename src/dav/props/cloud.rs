@@ -9,7 +9,7 @@ use crate::guard;
 use crate::tree::Node;
 
 /// Their namespace.
-pub(super) const NS: &str = "http://owncloud.org/ns";
+pub(in crate::dav) const NS: &str = "http://owncloud.org/ns";
 
 /// Known by these clients whatever else has that id on another site.
 pub(super) fn id(resource: &Resource<'_>) -> String {
