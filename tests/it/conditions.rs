@@ -155,6 +155,21 @@ fn an_if_header_with_etags_guards_a_save() {
     ana.get("/Projects/a.txt").status(200).body("mine");
 }
 
+/// Trap 50: Joplin's tag without quotes, which nothing has; any other is refused as before.
+#[test]
+fn the_tag_that_joplin_sends_keeps_nothing_from_being_done() {
+    let (_site, ana) = one_file();
+    let ask = |method: &str, path: &str, tag: &str| ana.ask(method, path).with("If-None-Match", tag).send();
+    ask("MKCOL", "/Projects/locks/", "JoplinIgnore-4711").status(201);
+    ask("PROPFIND", "/Projects/a.txt", "JoplinIgnore-0").status(207);
+    ask("PUT", "/Projects/a.txt", "JoplinIgnore-99999").status(204);
+    for other in ["JoplinIgnore-", "JoplinIgnore-1a", "JoplinIgnore-1, abc", "Joplin-1"] {
+        ask("DELETE", "/Projects/a.txt", other).status(400);
+    }
+    ana.ask("DELETE", "/Projects/a.txt").with("If-Match", "JoplinIgnore-1").send().status(400);
+    ask("DELETE", "/Projects/a.txt", "JoplinIgnore-1").status(204);
+}
+
 /// Trap 2: what can't be read is refused, never taken for absent.
 #[test]
 fn malformed_headers_are_400_and_change_nothing() {

@@ -49,8 +49,17 @@ impl Header for IfNoneMatch {
     const IS_LIST: bool = true;
 
     fn from_text(text: &str) -> Result<Self, Flaw> {
-        EntityTags::from_text(text).map(Self)
+        let tags = joplins_tag(text).map_or_else(|| EntityTags::from_text(text), |tag| Ok(EntityTags::List(vec![tag])));
+        tags.map(Self)
     }
+}
+
+/// Joplin sends `JoplinIgnore-12345`, with another number each time, in every request but GET and HEAD, so that no cache of iOS answers:
+/// a tag without quotes that no resource has (`WebDavApi.ts` of its library).
+fn joplins_tag(text: &str) -> Option<EntityTag> {
+    let number = text.strip_prefix("JoplinIgnore-")?;
+    let is_his = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    if is_his { EntityTag::strong(text) } else { None }
 }
 
 /// A date of HTTP, whole seconds between 1970 and 9999. Comparing file times as this type, and not as `SystemTime`, keeps
