@@ -54,6 +54,8 @@ pub enum Condition {
     NoConflictingLock(Vec<String>),
     /// The token names no lock on the resource.
     LockTokenMatchesRequestUri,
+    /// No collection of such a type can be made here (RFC 5689 section 3.3).
+    ValidResourcetype,
     /// The resource has no such report (RFC 3253 section 3.6).
     SupportedReport,
     /// A report would tell of too much (RFC 3744 section 9).
@@ -95,6 +97,7 @@ impl Condition {
             Self::LockTokenSubmitted(_) => "lock-token-submitted",
             Self::NoConflictingLock(_) => "no-conflicting-lock",
             Self::LockTokenMatchesRequestUri => "lock-token-matches-request-uri",
+            Self::ValidResourcetype => "valid-resourcetype",
             Self::SupportedReport => "supported-report",
             Self::ValidSyncToken => "valid-sync-token",
             Self::NumberOfMatchesWithinLimits => "number-of-matches-within-limits",

@@ -40,6 +40,7 @@ pub fn error_body(error: &HttpError) -> bytes::Bytes {
             | Condition::QuotaNotExceeded
             | Condition::SufficientDiskSpace
             | Condition::LockTokenMatchesRequestUri
+            | Condition::ValidResourcetype
             | Condition::SupportedReport
             | Condition::ValidSyncToken
             | Condition::NumberOfMatchesWithinLimits

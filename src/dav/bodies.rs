@@ -116,6 +116,13 @@ pub struct PropertyUpdate {
 }
 
 impl PropertyUpdate {
+    /// The names of the properties that it is about, each once.
+    pub fn names(&self) -> Vec<&QName> {
+        let mut seen = HashSet::new();
+        let names = self.ops.iter().map(|(PropOp::Set { name, .. } | PropOp::Remove(name))| name);
+        names.filter(|name| seen.insert(*name)).collect()
+    }
+
     /// Parses the body of a PROPPATCH.
     ///
     /// Errors: `Xml`, `WrongRoot`, `TooManyProperties`, `PropertyTooLong`; `Contents` if there is no `set` and no `remove`,
@@ -203,10 +210,10 @@ impl LockBody {
 /// What an extended MKCOL makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MkcolBody {
-    /// The types of the new collection, `{DAV:}collection` among them; empty when the body says nothing about it.
-    pub resource_types: Vec<QName>,
-    /// The other properties to set, in document order.
-    pub properties: Vec<(QName, RawXml)>,
+    /// The types of the new collection; `None` when the body says nothing about it.
+    pub resource_types: Option<Vec<QName>>,
+    /// The other properties, all of them to be set.
+    pub properties: PropertyUpdate,
 }
 
 impl MkcolBody {
@@ -217,22 +224,26 @@ impl MkcolBody {
     pub fn parse(body: &[u8]) -> Result<Self, BodyError> {
         let document = Document::parse(body)?;
         let root = root_named(&document, "mkcol")?;
-        let mut mkcol = Self { resource_types: Vec::new(), properties: Vec::new() };
+        let mut resource_types = None;
+        let mut ops = Vec::new();
         let mut has_steps = false;
         for set in root.dav_children("set") {
             has_steps = true;
             for property in properties_of(set)? {
                 if property.name().is_dav("resourcetype") {
-                    mkcol.resource_types = property_names(property)?;
+                    resource_types = Some(property_names(property)?);
                     continue;
                 }
-                if mkcol.properties.len() == PROPERTIES_MAX {
+                if ops.len() == PROPERTIES_MAX {
                     return Err(BodyError::TooManyProperties);
                 }
-                mkcol.properties.push((property.name().clone(), value_of(property)?));
+                ops.push(PropOp::Set { name: property.name().clone(), value: value_of(property)? });
             }
         }
-        if has_steps { Ok(mkcol) } else { Err(BodyError::Contents("`mkcol` holds `set`")) }
+        if !has_steps {
+            return Err(BodyError::Contents("`mkcol` holds `set`"));
+        }
+        Ok(Self { resource_types, properties: PropertyUpdate { ops } })
     }
 }
 
@@ -475,9 +486,9 @@ mod tests {
         let body = "<D:set><D:prop><D:resourcetype><D:collection/><x:calendar/></D:resourcetype><x:a>1</x:a></D:prop></D:set>\
                     <D:set><D:prop><x:b/></D:prop></D:set>";
         let parsed = mkcol(body).unwrap();
-        assert_eq!(parsed.resource_types, [QName::dav("collection"), x("calendar")]);
-        let value = |text: &str| RawXml::from_text(text);
-        assert_eq!(parsed.properties, [(x("a"), value("1")), (x("b"), value(""))]);
+        assert_eq!(parsed.resource_types, Some(vec![QName::dav("collection"), x("calendar")]));
+        assert_eq!(parsed.properties.ops, [set("a", "1"), set("b", "")]);
+        assert_eq!(mkcol("<D:set><D:prop/></D:set>").unwrap().resource_types, None);
         assert!(is_wrong(mkcol("")) && is_wrong(mkcol("<D:set/>")));
     }
 

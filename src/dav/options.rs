@@ -17,7 +17,7 @@ pub const ALLOW_ANY: &str =
     "OPTIONS, GET, HEAD, PROPFIND, PUT, MKCOL, PROPPATCH, DELETE, COPY, MOVE, LOCK, UNLOCK, REPORT, ACL";
 
 /// What is announced is what is there (RFC 4918 section 18).
-const DAV_CLASSES: &str = "1, 2, 3, access-control";
+const DAV_CLASSES: &str = "1, 2, 3, access-control, extended-mkcol";
 
 /// The headers that say what kind of server this is, and `allow`.
 pub fn compliance(headers: &mut HeaderMap, allow: HeaderValue) {

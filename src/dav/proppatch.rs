@@ -43,19 +43,23 @@ async fn patch(x: Arc<Exchange>, update: Arc<PropertyUpdate>) -> Result<Reply, H
     let tokens = conditions.tokens();
     lock::confirm(&mut tx, &spot, spot.located.chain(), Keys { user: x.caller.user.id, tokens: &tokens }, &x).await?;
     let href = x.href(node.is_collection());
-    if update.ops.iter().any(|op| is_protected(name_of(op))) {
+    if changes_protected(&update) {
         return Ok(multistatus(&href, &update, Outcome::Refused));
     }
     let (patches, times) = instructions(&update);
     tx.protect().await?;
-    let limits = &x.app.config.dav;
-    let bounds = Bounds { count_max: limits.dead_properties_max, bytes_max: limits.dead_properties_bytes_max };
     let mut change = x.change(&mut tx, &spot);
-    if !change.patch_props(&permit, node, spot.located.ancestors(), &patches, times, bounds).await? {
+    if !change.patch_props(&permit, node, spot.located.ancestors(), &patches, times, bounds(&x)).await? {
         return Ok(multistatus(&href, &update, Outcome::TooMany));
     }
     x.commit(tx, Deed::new(node, StatusCode::MULTI_STATUS)).await?;
     Ok(multistatus(&href, &update, Outcome::Done))
+}
+
+/// How many dead properties a resource may have.
+pub(super) fn bounds(x: &Exchange) -> Bounds {
+    let limits = &x.app.config.dav;
+    Bounds { count_max: limits.dead_properties_max, bytes_max: limits.dead_properties_bytes_max }
 }
 
 /// The permit: `write`, or the creation lease of whoever has just made the file.
@@ -69,10 +73,9 @@ fn permit(x: &Exchange, spot: &Spot) -> Result<Permit, HttpError> {
     guard::permit(Operation::Proppatch, &scene).map_err(|denial| refused(&denial, &x.path))
 }
 
-fn name_of(op: &PropOp) -> &QName {
-    match op {
-        PropOp::Set { name, .. } | PropOp::Remove(name) => name,
-    }
+/// Whether it would change what only the server can.
+pub(super) fn changes_protected(update: &PropertyUpdate) -> bool {
+    update.names().into_iter().any(is_protected)
 }
 
 /// A live property is the server's; of them only the display name can be set, and is then kept like a dead one.
@@ -81,7 +84,7 @@ fn is_protected(name: &QName) -> bool {
 }
 
 /// What the tree is to do. Windows' times are those of the file too.
-fn instructions(update: &PropertyUpdate) -> (Vec<Patch>, Times) {
+pub(super) fn instructions(update: &PropertyUpdate) -> (Vec<Patch>, Times) {
     let mut times = Times::default();
     let mut patches = Vec::with_capacity(update.ops.len());
     for op in &update.ops {
@@ -111,54 +114,58 @@ fn date(value: &RawXml) -> Option<Moment> {
     httpdate::parse_http_date(value.as_text()?.trim()).ok().map(Moment::from)
 }
 
+/// What came of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     Done,
+    /// Some are the server's to change.
     Refused,
     TooMany,
 }
 
 /// The answer: properties of one outcome together, each name once.
 fn multistatus(href: &str, update: &PropertyUpdate, outcome: Outcome) -> Reply {
-    let mut names: Vec<&QName> = Vec::new();
-    for op in &update.ops {
-        let name = name_of(op);
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    let (protected, others): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| is_protected(name));
     let mut w = XmlWriter::new(&QName::dav("multistatus"), &[]);
     w.start(&QName::dav("response"));
     w.element(&QName::dav("href"), href);
-    let groups = match outcome {
-        Outcome::Done => vec![(others, "HTTP/1.1 200 OK", None)],
-        Outcome::TooMany => vec![(others, "HTTP/1.1 507 Insufficient Storage", None)],
-        Outcome::Refused => vec![
-            (protected, "HTTP/1.1 403 Forbidden", Some(Condition::CannotModifyProtectedProperty)),
-            (others, "HTTP/1.1 424 Failed Dependency", None),
-        ],
-    };
-    for (names, status, condition) in groups {
-        if names.is_empty() && outcome == Outcome::Refused {
-            continue;
-        }
-        w.start(&QName::dav("propstat"));
-        w.start(&QName::dav("prop"));
-        for name in names {
-            w.empty(name);
-        }
-        w.end();
-        w.element(&QName::dav("status"), status);
-        if let Some(condition) = condition {
-            w.start(&QName::dav("error"));
-            w.empty(&QName::dav(condition.name()));
-            w.end();
-        }
-        w.end();
-    }
+    propstats(&mut w, update, outcome);
     let mut reply = Reply::new(Body::bytes(w.finish()));
     *reply.status_mut() = StatusCode::MULTI_STATUS;
     reply.headers_mut().insert(CONTENT_TYPE, XML_TYPE);
     reply
+}
+
+/// A `propstat` for each outcome that some of the properties have.
+pub(super) fn propstats(w: &mut XmlWriter, update: &PropertyUpdate, outcome: Outcome) {
+    let (protected, others): (Vec<_>, Vec<_>) = update.names().into_iter().partition(|name| is_protected(name));
+    match outcome {
+        Outcome::Done => propstat(w, &others, StatusCode::OK, None),
+        Outcome::TooMany => propstat(w, &others, StatusCode::INSUFFICIENT_STORAGE, None),
+        Outcome::Refused => {
+            let condition = Some(Condition::CannotModifyProtectedProperty);
+            if !protected.is_empty() {
+                propstat(w, &protected, StatusCode::FORBIDDEN, condition);
+            }
+            if !others.is_empty() {
+                propstat(w, &others, StatusCode::FAILED_DEPENDENCY, None);
+            }
+        }
+    }
+}
+
+/// One `propstat` (RFC 4918 section 14.22).
+pub(super) fn propstat(w: &mut XmlWriter, names: &[&QName], status: StatusCode, condition: Option<Condition>) {
+    w.start(&QName::dav("propstat"));
+    w.start(&QName::dav("prop"));
+    for name in names {
+        w.empty(name);
+    }
+    w.end();
+    w.element(&QName::dav("status"), &format!("HTTP/1.1 {status}"));
+    if let Some(condition) = condition {
+        w.start(&QName::dav("error"));
+        w.empty(&QName::dav(condition.name()));
+        w.end();
+    }
+    w.end();
 }

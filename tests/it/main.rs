@@ -38,6 +38,7 @@ mod lock_model;
 mod lock_races;
 mod locks;
 mod migrate;
+mod mkcol;
 mod model;
 mod names;
 mod object_store;

@@ -72,6 +72,34 @@ impl Change<'_> {
     ) -> Result<bool, TreeError> {
         require(permit, Permission::Write, node.id);
         self.touch();
+        let is_within = self.set_props(node, patches, times, bounds).await?;
+        self.next_seq(&node.name);
+        self.log(Op::Props, (node.id, node.parent, &node.name), 0, ancestors).await?;
+        Ok(is_within)
+    }
+
+    /// Gives a collection that this very change has made its first properties. `permit` allows `create` on its parent.
+    ///
+    /// Gives `false` as [`Change::patch_props`] does.
+    pub async fn first_props(
+        &mut self,
+        permit: &Permit,
+        made: &Node,
+        patches: &[Patch],
+        times: Times,
+        bounds: Bounds,
+    ) -> Result<bool, TreeError> {
+        require(permit, Permission::Create, made.parent.expect("what was made is a member"));
+        self.set_props(made, patches, times, bounds).await
+    }
+
+    async fn set_props(
+        &mut self,
+        node: &Node,
+        patches: &[Patch],
+        times: Times,
+        bounds: Bounds,
+    ) -> Result<bool, TreeError> {
         for patch in patches {
             match patch {
                 Patch::Set(p) => {
@@ -84,8 +112,6 @@ impl Change<'_> {
             sql::set_times(self.tx.conn(), node.id, times.modified, times.created).await?;
         }
         let (count, bytes) = sql::count_props(self.tx.conn(), node.id).await?;
-        self.next_seq(&node.name);
-        self.log(Op::Props, (node.id, node.parent, &node.name), 0, ancestors).await?;
         Ok(count as usize <= bounds.count_max && bytes as usize <= bounds.bytes_max)
     }
 }
