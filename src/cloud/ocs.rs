@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::dav::headers::ChecksumAlgorithm;
 use crate::error::HttpError;
 use crate::guard::Caller;
 use crate::reply::{self, Reply, escaped};
@@ -60,9 +61,12 @@ pub async fn answer(app: &App, caller: &Caller, ocs: u8, about: &str, query: Opt
 
 fn capabilities() -> Value {
     let [major, minor, micro] = VERSION;
+    let names = ChecksumAlgorithm::ALL.map(|(name, _)| name);
+    let preferred = names[0];
     json!({
         "version": { "major": major, "minor": minor, "micro": micro, "string": version(), "edition": "", "extendedSupport": false },
         "capabilities": {
+            "checksums": { "supportedTypes": names, "preferredUploadType": preferred },
             "core": { "pollinterval": 60, "webdav-root": "remote.php/webdav" },
             "dav": { "chunking": "1.0" },
             "files": { "bigfilechunking": true, "undelete": true, "versioning": true },

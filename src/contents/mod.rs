@@ -11,5 +11,13 @@ mod sql;
 
 pub(crate) use sql::named;
 
+use crate::db::{DbError, Reads};
+use crate::ids::ContentId;
+
+/// The checksums that came along with these contents and were found right, as `SHA1:...`.
+pub async fn checksums(tx: &mut impl Reads, contents: &[ContentId]) -> Result<Vec<(ContentId, String)>, DbError> {
+    sql::checksums(tx.conn(), contents).await
+}
+
 #[cfg(test)]
 mod tests;

@@ -242,6 +242,13 @@ pub(super) async fn delete_damage(conn: &mut Conn, content: ContentId) -> Result
     Ok(done.execute(conn).await?.rows_affected() > 0)
 }
 
+/// The checksums that are kept of these contents.
+pub(super) async fn checksums(conn: &mut Conn, contents: &[ContentId]) -> Result<Vec<(ContentId, String)>> {
+    let kept = about_these!("select content_id, checksum from content_checksum where content_id in ", "");
+    let rows = kept.bind(list(contents)).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((content(row)?, row.try_get(1)?))).collect()
+}
+
 /// Whether these are the hashes that are kept of a content's chunks.
 pub(super) async fn has_sums(conn: &mut Conn, content: ContentId, sums: &[u8]) -> Result<bool> {
     for (part, expected) in sums.chunks(PART_BYTES).enumerate() {

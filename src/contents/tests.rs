@@ -98,7 +98,8 @@ async fn every_table_that_names_contents_is_looked_at() {
     .fetch_all(site.read().await.conn())
     .await
     .unwrap();
-    let expected = ["content_inline", "content_sums", "damage", "gc", "node", "revision", "upload_part"];
+    let expected =
+        ["content_checksum", "content_inline", "content_sums", "damage", "gc", "node", "revision", "upload_part"];
     assert_eq!(tables.into_iter().collect::<BTreeSet<_>>(), expected.map(str::to_owned).into());
 }
 

@@ -27,6 +27,7 @@ use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
 
+use super::checksum::Proof;
 use super::{broken_body, idle};
 use crate::blobs::{Sealed, Staged};
 use crate::error::HttpError;
@@ -64,6 +65,8 @@ pub struct Upload {
     pub bytes_max: u64,
     /// How many the quota has room for, as it was when the upload began.
     pub room: Option<u64>,
+    /// What their checksum must be.
+    pub proof: Option<Box<Proof>>,
     /// Commits them: the only moment at which anything changes.
     pub commit: Box<dyn FnOnce(Sealed) -> Step<Node> + Send + Sync>,
 }
@@ -260,6 +263,9 @@ impl Receiving {
         if let Some(available) = upload.room.filter(|room| self.taken > *room) {
             return Err(self.errand.fail(TreeError::OverQuota { wanted: self.taken, available }));
         }
+        if let Some(proof) = &mut upload.proof {
+            proof.update(&bytes);
+        }
         upload.staged.write(bytes).await.map_err(|error| self.errand.fail(error))
     }
 }
@@ -303,6 +309,9 @@ impl DavFile for Receiving {
             let Some(upload) = self.upload.take() else { return Ok(()) };
             if upload.expected.is_some_and(|expected| self.taken != expected) {
                 return Err(self.errand.fail(wrong_length()));
+            }
+            if let Some(proof) = upload.proof {
+                proof.confirm().map_err(|error| self.errand.fail(error))?;
             }
             let sealed = upload.staged.finish().await.map_err(|error| self.errand.fail(error))?;
             match (upload.commit)(sealed).await {

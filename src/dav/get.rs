@@ -15,7 +15,8 @@ use super::conditions::{Conditions, Reading, View};
 use super::headers::{ByteRange, EntityTag, Extent, Header, HttpDate, IfRange};
 use super::{Exchange, Spot, is_head, page, refused};
 use crate::blobs::{BlobError, INLINE_BYTES_MAX};
-use crate::contents::proof;
+use crate::cloud::CameIn;
+use crate::contents::{self, proof};
 use crate::error::HttpError;
 use crate::guard::{self, Place};
 use crate::path::RelPath;
@@ -105,6 +106,14 @@ pub(super) async fn file(x: &Exchange, node: &Node, range: Option<ByteRange>) ->
     if !is_head(&x.head) {
         *answer.body_mut() = body(x, node, part).await?;
         x.trace.hands_out(node.share, node.id);
+    }
+    if x.head.extensions.get::<CameIn>().is_some()
+        && part.is_none()
+        && let Some(content) = node.content
+        && let Some((_, checksum)) = contents::checksums(&mut x.app.db.read().await?, &[content]).await?.pop()
+    {
+        let checksum = HeaderValue::try_from(checksum).expect("a checksum is ASCII");
+        answer.headers_mut().insert(HeaderName::from_static("oc-checksum"), checksum);
     }
     validators(answer.headers_mut(), node);
     harmless(answer.headers_mut(), &x.path);

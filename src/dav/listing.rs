@@ -5,6 +5,7 @@
 mod changes;
 mod compact;
 mod entry;
+mod extras;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -25,7 +26,6 @@ use crate::clock::Moment;
 use crate::db::ReadTx;
 use crate::error::HttpError;
 use crate::guard::{Access, OTHERS, Reached, Zone};
-use crate::history::revision;
 use crate::ids::{NodeId, ShareId, UserId};
 use crate::locks::{self, Lock};
 use crate::path::{encode_segment, windows};
@@ -37,6 +37,7 @@ use crate::tree::{self, Node, TreeError, props};
 use changes::Following;
 use compact::{COMPACT_END, COMPACT_START, compact_entry};
 use entry::full_entry;
+use extras::Extras;
 
 /// So much is collected before it is sent.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -104,6 +105,10 @@ impl Asked {
         self.body == PropfindBody::PropName || self.live.iter().any(|(_, live)| *live == Some(Live::CheckedIn))
     }
 
+    fn wants_checksums(&self) -> bool {
+        self.body == PropfindBody::PropName || self.live.iter().any(|(_, live)| *live == Some(Live::CloudChecksums))
+    }
+
     fn wants_etag(&self) -> bool {
         self.live.iter().any(|(_, live)| *live == Some(Live::Etag))
     }
@@ -129,7 +134,7 @@ impl Asked {
     /// Whether the answer about this resource alone needs more than its row.
     pub fn needs_rows(&self, node: &Node, has_locks: bool) -> bool {
         (node.is_collection() && self.wants_quota())
-            || (!node.is_collection() && self.wants_versions())
+            || (!node.is_collection() && (self.wants_versions() || self.wants_checksums()))
             || self.wants_acl()
             || self.wants_sync()
             || self.wants_dead(node)
@@ -196,8 +201,7 @@ pub struct Listing {
     /// From where on shares can be followed, if asked for.
     following: HashMap<ShareId, Following>,
     app: Arc<App>,
-    /// The numbers of the present states of the files of a page.
-    versions: HashMap<NodeId, i64>,
+    extras: Extras,
     /// The entity tag of the collections above all shares, if asked for.
     stand_in: Option<String>,
     /// Bytes that a share without a quota may still take.
@@ -249,7 +253,7 @@ impl Listing {
             rooms: HashMap::new(),
             following: HashMap::new(),
             app: Arc::clone(&x.app),
-            versions: HashMap::new(),
+            extras: Extras::default(),
             stand_in: None,
             free_bytes,
             top: None,
@@ -494,7 +498,7 @@ impl Listing {
         if self.asked.wants_sync() {
             self.load_following(&level.reached).await?;
         }
-        self.load_versions(&ids).await?;
+        self.load_extras(nodes.iter()).await?;
         let locked = self.locks_on(&ids).await?;
         if let Some(next) = &next
             && let Some(mut tx) = self.tx.take()
@@ -567,20 +571,12 @@ impl Listing {
         if self.asked.wants_sync() {
             self.load_following(seen.0).await?;
         }
-        self.load_versions(&[node.id]).await?;
+        self.load_extras([node].into_iter()).await?;
         let dead = self.dead_of(std::slice::from_ref(node)).await?.remove(&node.id).unwrap_or_default();
         // A share's root has no name of its own.
         let name = if node.name.is_empty() { seen.0.name() } else { &node.name };
         let about = About { seen: Some(seen), dead: &dead, locks: &cover.locks, acl: cover.acl.as_deref() };
         self.entry(href, Some(node), name, about);
-        Ok(())
-    }
-
-    /// What number the present state of each of these has, if that was asked for.
-    async fn load_versions(&mut self, nodes: &[NodeId]) -> Result<(), HttpError> {
-        if let (true, Some(tx)) = (self.asked.wants_versions(), &mut self.tx) {
-            self.versions = revision::present(tx, nodes).await?.into_iter().collect();
-        }
         Ok(())
     }
 
@@ -630,7 +626,8 @@ impl Listing {
         let effective = seen.zip(node).map(|((reached, zone), node)| reached.effective(zone, node.id));
         let above = seen.zip(node).and_then(|((reached, zone), node)| reached.above(zone, node));
         let share = seen.map(|(reached, _)| &*reached.share);
-        let version = node.and_then(|node| self.versions.get(&node.id).copied());
+        let version = node.and_then(|node| self.extras.version(node));
+        let checksum = node.and_then(|node| self.extras.checksum(node));
         let (caller, me, now) = (self.caller, self.me.as_str(), self.now);
         let token = node.and_then(|node| self.token_of(node));
         let sync_token = token.as_deref();
@@ -649,6 +646,7 @@ impl Listing {
             site,
             sync_token,
             version,
+            checksum,
             caller,
             me,
             now,

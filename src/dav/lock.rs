@@ -21,7 +21,6 @@ use super::{
 use crate::db::{Reads, WriteTx};
 use crate::error::{Condition, HttpError};
 use crate::guard::{self, Access, Reached, Taking};
-use crate::ids::ContentId;
 use crate::locks::{self, Keys, Lock, LockError, Refusal, Release, Wish};
 use crate::net::RequestBody;
 use crate::reply::{self, Body, Reply};
@@ -111,13 +110,7 @@ async fn take(x: &Exchange, info: &LockInfo) -> Result<Reply, HttpError> {
         confirm(&mut tx, &spot, &chain, keys, x).await?;
         // The file comes before its lock, and the lock may be refused.
         tx.protect().await?;
-        let empty = Fresh {
-            id: ContentId::fresh(),
-            size: 0,
-            hash: *blake3::hash(b"").as_bytes(),
-            inline: Some(Default::default()),
-            sums: Vec::new(),
-        };
+        let empty = Fresh::small(Default::default());
         let mut change = x.change(&mut tx, &spot);
         chain.push(change.create_file(&permit, spot.located.ancestors(), name, &empty, None).await?);
     }

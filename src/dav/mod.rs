@@ -8,6 +8,7 @@
 pub mod acl;
 mod answers;
 pub mod bodies;
+mod checksum;
 mod conditions;
 mod copy_move;
 mod delete;

@@ -86,11 +86,13 @@ pub enum Live {
     CloudPermissions,
     /// Bytes of a file.
     CloudSize,
+    /// What its client said the bytes of a file are.
+    CloudChecksums,
 }
 
 impl Live {
     /// Every one, with its local name; those of RFC 4918 itself come with `allprop`, the others only when asked for.
-    const ALL: [(Self, &'static str); 29] = [
+    const ALL: [(Self, &'static str); 30] = [
         (Self::CreationDate, "creationdate"),
         (Self::DisplayName, "displayname"),
         (Self::ContentLength, "getcontentlength"),
@@ -120,12 +122,15 @@ impl Live {
         (Self::CloudFileId, "fileid"),
         (Self::CloudPermissions, "permissions"),
         (Self::CloudSize, "size"),
+        (Self::CloudChecksums, "checksums"),
     ];
 
     fn namespace(self) -> &'static str {
         match self {
             Self::CTag => NS_CALENDAR_SERVER,
-            Self::CloudId | Self::CloudFileId | Self::CloudPermissions | Self::CloudSize => cloud::NS,
+            Self::CloudId | Self::CloudFileId | Self::CloudPermissions | Self::CloudSize | Self::CloudChecksums => {
+                cloud::NS
+            }
             _ => DAV,
         }
     }
@@ -172,7 +177,8 @@ impl Live {
             | Self::CloudId
             | Self::CloudFileId
             | Self::CloudPermissions
-            | Self::CloudSize => false,
+            | Self::CloudSize
+            | Self::CloudChecksums => false,
         }
     }
 
@@ -224,6 +230,8 @@ pub struct Resource<'a> {
     pub sync_token: Option<&'a str>,
     /// The number of a file's present state, if asked for.
     pub version: Option<i64>,
+    /// The checksum that came along with a file's content, if asked for.
+    pub checksum: Option<&'a str>,
     /// Who asks: tokens are shown to their holder only.
     pub caller: UserId,
     /// The caller's URL as a principal.
@@ -260,6 +268,7 @@ impl Resource<'_> {
             Live::Etag => self.node.is_some() || self.stand_in.is_some(),
             Live::CloudId | Live::CloudFileId | Live::CloudPermissions => true,
             Live::CloudSize => !self.is_collection(),
+            Live::CloudChecksums => self.checksum.is_some(),
             Live::ContentLength | Live::ContentType | Live::VersionHistory => !self.is_collection(),
             Live::CheckedIn => self.version.is_some(),
             Live::QuotaAvailable | Live::QuotaUsed => self.room.is_some() && self.is_collection(),
@@ -337,6 +346,11 @@ impl Resource<'_> {
             Live::CloudFileId => w.element(name, &cloud::file_id(self)),
             Live::CloudPermissions => w.element(name, &cloud::permissions(self)),
             Live::CloudSize => w.element(name, &self.node.map_or(0, |node| node.size).to_string()),
+            Live::CloudChecksums => {
+                w.start(name);
+                w.element(&QName::fixed(cloud::NS, "checksum"), self.checksum.unwrap_or_default());
+                w.end();
+            }
             Live::Etag if self.node.is_none() => w.dav("getetag", self.stand_in.unwrap_or_default()),
             Live::CreationDate | Live::ContentLength | Live::ContentType | Live::Etag | Live::LastModified => {
                 let Some(node) = self.node else { return };

@@ -11,10 +11,11 @@ use headers::{ContentLength, HeaderMapExt};
 use http::header::{CONTENT_ENCODING, EXPECT, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
+use super::checksum::Proof;
 use super::conditions::{Conditions, View};
 use super::engine::{self, Errand, Upload};
 use super::get::validators;
-use super::headers::{ExpectedLength, Header, OcMtime, has_content_range};
+use super::headers::{Checksum, ExpectedLength, Header, OcChecksum, OcMtime, has_content_range};
 use super::props::cloud;
 use super::{Deed, Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded_briefly, taken};
 use crate::clock::Moment;
@@ -35,9 +36,9 @@ const EARLY_BYTES_MIN: u64 = 64 * 1024;
 const COLLISIONS_MAX: u32 = 999;
 
 /// In: a path whose parent exists, the bytes; Content-Length or chunked (then X-Expected-Entity-Length counts);
-/// X-OC-Mtime sets the time. Out: 201 new, 204 over; ETag and Last-Modified of what was stored.
+/// X-OC-Mtime sets the time, OC-Checksum says what the bytes must be. Out: 201 new, 204 over; ETag and Last-Modified of what was stored.
 ///
-/// Errors: 400 malformed, another length than announced, or Content-Range; 403 at the top level or without `create`
+/// Errors: 400 malformed, another length or checksum than announced, or Content-Range; 403 at the top level or without `create`
 /// (new) or `write` (over), or an extension that is not taken; 405 a collection; 409 the parent is missing; 412; 413; 507.
 pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let terms = Terms::parse(&x)?;
@@ -54,17 +55,19 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let commits = Arc::clone(&x);
     let created = Arc::new(AtomicBool::new(false));
     let new = Arc::clone(&created);
-    let (expected, has_mtime) = (terms.expected, terms.modified.is_some());
+    let (expected, has_mtime, checksum) = (terms.expected, terms.modified.is_some(), terms.checksum.clone());
     let upload = Upload {
         staged: x.app.blobs.stage(),
         expected,
         bytes_max: promised.bytes_max,
         room: promised.room,
+        proof: checksum.map(|expected| Box::new(Proof::of(expected))),
         commit: Box::new(move |sealed| {
             // From here on the transaction decides, and counts the bytes itself.
             drop(promised.reservation);
             Box::pin(async move {
-                let save = Arc::new((terms, Fresh::from(sealed), new));
+                let checksum = terms.checksum.as_ref().map(ToString::to_string);
+                let save = Arc::new((terms, Fresh { checksum, ..Fresh::from(sealed) }, new));
                 shielded_briefly(&commits, move |x| commit(x, Arc::clone(&save))).await
             })
         }),
@@ -120,6 +123,7 @@ struct Terms {
     conditions: Conditions,
     expected: Option<u64>,
     modified: Option<Moment>,
+    checksum: Option<Checksum>,
 }
 
 impl Terms {
@@ -139,6 +143,7 @@ impl Terms {
             conditions: Conditions::parse(headers)?,
             expected: expected_length(headers)?,
             modified: OcMtime::parse(headers)?.map(|header| Moment::from(header.0)),
+            checksum: OcChecksum::parse(headers)?.map(|header| header.0),
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::directory::policy::{self, Policy, Said};
 use crate::directory::tests::site::{NOW, TestSite};
 use crate::directory::{DirectoryName, Principal, group, organization, user};
 use crate::grants::{self, Authority, NewGrant};
-use crate::ids::{ContentId, UserId};
+use crate::ids::UserId;
 use crate::path::Name;
 use crate::shares::{self, NewShare, RuleChange, Share, home};
 use crate::tree::change::{Change, Fresh};
@@ -176,9 +176,7 @@ async fn furnish(site: &TestSite, share: &Share, by: UserId) {
         if path.len() < 3 {
             change.create_collection(&permit, located.ancestors(), &name).await.unwrap();
         } else {
-            let hash = *blake3::hash(b"").as_bytes();
-            let empty =
-                Fresh { id: ContentId::fresh(), size: 0, hash, inline: Some(Default::default()), sums: Vec::new() };
+            let empty = Fresh::small(Default::default());
             change.create_file(&permit, located.ancestors(), &name, &empty, None).await.unwrap();
         }
         tx.commit().await.unwrap();

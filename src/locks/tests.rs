@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use commonhold_acl::{Channel, Effective, Object, Operation, Permit, Scene};
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +12,6 @@ use crate::directory::policy::{self, Measure};
 use crate::directory::tests::site::{NOW, TestSite};
 use crate::directory::user::User;
 use crate::guard::{self, Caller, Guard};
-use crate::ids::ContentId;
 use crate::jobs::{self, Pace, sweep_once};
 use crate::path::Name;
 use crate::shares::{self, NewShare, Settings, Share};
@@ -108,9 +106,7 @@ impl Person<'_> {
 
     async fn make(&self, tx: &mut WriteTx, file: &str, size: usize) {
         let at = self.room.at(tx, &[file]).await;
-        let bytes = Bytes::from(vec![7; size]);
-        let hash = *blake3::hash(&bytes).as_bytes();
-        let content = Fresh { id: ContentId::fresh(), size: size as u64, hash, inline: Some(bytes), sums: Vec::new() };
+        let content = Fresh::small(vec![7; size].into());
         let permit = self.permit(Operation::PutNew, &at);
         let mut change = Change::begin(tx, &at, self.user.id, NOW);
         change.create_file(&permit, at.ancestors(), &name(file), &content, None).await.unwrap();
@@ -313,13 +309,7 @@ async fn a_file_that_was_written_stays_when_the_lock_that_made_it_ends() {
     // As a MOVE onto it writes: by its size alone it shows.
     let saved = room.at(&mut tx, &["saved.txt"]).await;
     let permit = ana.permit(Operation::PutOver, &saved);
-    let content = Fresh {
-        id: ContentId::fresh(),
-        size: 2,
-        hash: *blake3::hash(b"hi").as_bytes(),
-        inline: Some("hi".into()),
-        sums: Vec::new(),
-    };
+    let content = Fresh::small("hi".into());
     let mut change = Change::begin(&mut tx, &saved, ana.user.id, NOW);
     change.write_file(&permit, saved.node().unwrap(), saved.ancestors(), &content, None, false).await.unwrap();
     tx.commit().await.unwrap();

@@ -83,6 +83,17 @@ pub struct Fresh {
     pub inline: Option<Bytes>,
     /// The hashes of its chunks, if it has several.
     pub sums: Vec<u8>,
+    /// The checksum that came along with it and was found right, as its client wrote it.
+    pub checksum: Option<String>,
+}
+
+impl Fresh {
+    /// A content that is small enough to lie in the database.
+    pub fn small(bytes: Bytes) -> Self {
+        let hash = *blake3::hash(&bytes).as_bytes();
+        let size = bytes.len() as u64;
+        Self { id: ContentId::fresh(), size, hash, inline: Some(bytes), sums: Vec::new(), checksum: None }
+    }
 }
 
 impl From<Sealed> for Fresh {
@@ -92,7 +103,7 @@ impl From<Sealed> for Fresh {
             Place::File(blob) => (ContentId(uuid::Uuid::from_bytes(*blob.as_bytes())), None),
         };
         let Sums { hash, chunks } = sealed.sums;
-        Self { id, size: sealed.size, hash, inline, sums: chunks }
+        Self { id, size: sealed.size, hash, inline, sums: chunks, checksum: None }
     }
 }
 

@@ -420,6 +420,15 @@ fn bind_content<'q>(query: Query<'q>, fresh: &'q Fresh, now: Moment) -> Query<'q
 pub(super) async fn insert_content(conn: &mut Conn, fresh: &Fresh, now: Moment) -> Result<()> {
     let statement = if fresh.inline.is_some() { content!(inline) } else { content!(in_store) };
     bind_content(query(statement), fresh, now).execute(conn).await?;
+    insert_proofs(conn, fresh).await
+}
+
+/// What proves a new content's bytes. Its own row is there.
+async fn insert_proofs(conn: &mut Conn, fresh: &Fresh) -> Result<()> {
+    if let Some(checksum) = &fresh.checksum {
+        let insert = query("insert into content_checksum (content_id, checksum) values (?, ?)");
+        insert.bind(fresh.id.0.as_bytes().as_slice()).bind(checksum).execute(conn).await?;
+    }
     insert_sums(conn, fresh.id, &fresh.sums).await
 }
 
@@ -475,7 +484,7 @@ pub(super) async fn create_file(
         .bind(&by.client);
     // All rows, not the first one: that would leave the statements behind it undone.
     let rows = bind_journal(query, j, None).fetch_all(conn).await?;
-    insert_sums(conn, fresh.id, &fresh.sums).await?;
+    insert_proofs(conn, fresh).await?;
     rows.first().expect("a new row returns its id").try_get(0).map(NodeId)
 }
 

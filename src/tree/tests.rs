@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use commonhold_acl::{self as acl, Channel, Landing, Object, Operation, Permit, Scene};
 
 use super::assembly::{self, Order};
@@ -127,14 +126,7 @@ const BOUNDS: Bounds = Bounds { count_max: 100, bytes_max: 10_000 };
 type Model = BTreeMap<String, Option<ContentId>>;
 
 fn fresh(size: u64) -> Fresh {
-    let bytes = Bytes::from(vec![7; usize::try_from(size).unwrap()]);
-    Fresh {
-        id: ContentId::fresh(),
-        size,
-        hash: *blake3::hash(&bytes).as_bytes(),
-        inline: Some(bytes),
-        sums: Vec::new(),
-    }
+    Fresh::small(vec![7; usize::try_from(size).unwrap()].into())
 }
 
 /// A small generator, so that a failing run can be repeated by its seed.

@@ -12,6 +12,7 @@ mod administrators;
 mod audit;
 mod backup;
 mod channels;
+mod checksums;
 mod cli;
 mod cloud;
 mod conditions;

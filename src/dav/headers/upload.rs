@@ -3,6 +3,7 @@
 //! Not here: comparing them with what arrived (PUT's matter). No RFC: the first is Finder's, the others are those of the
 //! ownCloud and Nextcloud clients and of rclone.
 
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use data_encoding::HEXLOWER_PERMISSIVE;
@@ -72,10 +73,16 @@ pub enum ChecksumAlgorithm {
 }
 
 impl ChecksumAlgorithm {
+    /// All of them, by their names; the first is what clients shall take that ask.
+    pub const ALL: [(&'static str, Self); 4] =
+        [("SHA1", Self::Sha1), ("SHA256", Self::Sha256), ("MD5", Self::Md5), ("ADLER32", Self::Adler32)];
+
     fn named(name: &str) -> Option<Self> {
-        [("MD5", Self::Md5), ("SHA1", Self::Sha1), ("SHA256", Self::Sha256), ("ADLER32", Self::Adler32)]
-            .into_iter()
-            .find_map(|(known, algorithm)| name.eq_ignore_ascii_case(known).then_some(algorithm))
+        Self::ALL.into_iter().find_map(|(known, algorithm)| name.eq_ignore_ascii_case(known).then_some(algorithm))
+    }
+
+    fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, algorithm)| *algorithm == self).map_or("", |(name, _)| name)
     }
 
     fn digest_bytes(self) -> usize {
@@ -95,6 +102,12 @@ pub struct Checksum {
     pub algorithm: ChecksumAlgorithm,
     /// As many bytes as the algorithm gives.
     pub digest: Vec<u8>,
+}
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.algorithm.name(), HEXLOWER_PERMISSIVE.encode(&self.digest))
+    }
 }
 
 /// `OC-Checksum`: `SHA1:2fd4e1c6…`. An algorithm we can't verify is an error and not passed over: the client would believe
@@ -150,7 +163,9 @@ mod tests {
         let md5 = Checksum { algorithm: ChecksumAlgorithm::Md5, digest: vec![0xab; 16] };
         assert_eq!(one(&format!("md5:{}", "aB".repeat(16))), Ok(OcChecksum(md5)));
         for (name, bytes) in [("SHA1", 20), ("SHA256", 32), ("ADLER32", 4)] {
-            assert_eq!(one::<OcChecksum>(&format!("{name}:{}", "00".repeat(bytes))).unwrap().0.digest.len(), bytes);
+            let text = format!("{name}:{}", "0a".repeat(bytes));
+            let checksum = one::<OcChecksum>(&text).unwrap().0;
+            assert_eq!((checksum.digest.len(), checksum.to_string()), (bytes, text));
             assert!(is_malformed::<OcChecksum>(&format!("{name}:{}", "00".repeat(bytes + 1))));
         }
         for bad in ["SHA1", "SHA1:", "SHA1:xyz", "CRC32:00000000", ":00", "ADLER32:0000000"] {

@@ -65,8 +65,7 @@ impl Listing {
         let last = |chain: &[Node]| chain.last().expect("a way begins with the root").clone();
         let changed: Vec<Node> = nodes.iter().map(|(_, chain)| last(chain)).collect();
         let mut dead = self.dead_of(&changed).await?;
-        let ids: Vec<NodeId> = changed.iter().map(|node| node.id).collect();
-        self.load_versions(&ids).await?;
+        self.load_extras(changed.iter()).await?;
         let locks = self.locks_of(&nodes).await?;
         if self.asked.wants_quota() {
             self.load_room(reached.share.id).await?;

@@ -1,0 +1,5 @@
+-- Checksums of whole contents as clients sent them along and the bytes proved them right: `SHA1:...`.
+create table content_checksum (
+    content_id bytea primary key references content (id) on delete cascade,
+    checksum   text collate "C" not null
+);
