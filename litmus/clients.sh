@@ -3,7 +3,7 @@
 # Exit status 0: every step of every client went as said.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-[ $# -gt 0 ] || set -- curl davfs2 gio git joplin kio nextcloud npm-webdav pywebdav rclone
+[ $# -gt 0 ] || set -- curl davfs2 gio git joplin kio nextcloud npm-webdav pywebdav rclone tus
 
 status=0
 for client in "$@"; do

@@ -1,6 +1,6 @@
 //! From a request to the surface that answers it: who asks (`auth`), where (the path), and every error's answer.
 //!
-//! `/dav/` is the tree, `/principals/` people and groups, `/versions/` what files were. `/` and `*` answer OPTIONS and PROPFIND too, because Windows and Office walk there from the root;
+//! `/dav/` is the tree, `/principals/` people and groups, `/versions/` what files were, `/tus/` uploads that can be resumed. `/` and `*` answer OPTIONS and PROPFIND too, because Windows and Office walk there from the root;
 //! `/health` is for whoever watches the server, `/connect` for people who don't know yet how to open their shares.
 
 use std::convert::Infallible;
@@ -35,6 +35,7 @@ use crate::path::{Prefixed, RelPath, split_prefix, windows};
 use crate::reply::{self, Reply};
 use crate::telemetry::RequestId;
 use crate::trail::Trace;
+use crate::tus;
 
 /// The challenge of a 401. Basic only; browsers and Windows send the password as UTF-8 then (RFC 7617 section 2.1).
 const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Basic realm="Commonhold", charset="UTF-8""#);
@@ -70,6 +71,7 @@ async fn answer(app: Arc<App>, request: Request<RequestBody>) -> Reply {
     let tls = head.extensions.get::<Via>().is_some_and(|via| via.tls);
     let span = tracing::debug_span!("request", %id, method = %head.method, path = trace.path_text());
     let wants_page = dav::wants_page(&head.headers);
+    let resumable = tus::is_spoken(&head);
     let routed = route(Arc::clone(&app), Arc::clone(&trace), head, body);
     let routed = match AssertUnwindSafe(routed).catch_unwind().instrument(span.clone()).await {
         Ok(routed) => routed,
@@ -80,6 +82,9 @@ async fn answer(app: Arc<App>, request: Request<RequestBody>) -> Reply {
     };
     app.trail.answered(&trace, routed.as_ref().map_err(|refusal| &refusal.error));
     let mut reply = routed.unwrap_or_else(|refusal| refusal.into_reply(wants_page));
+    if resumable {
+        tus::answered(&mut reply);
+    }
     span.in_scope(|| {
         if reply.status().is_server_error() {
             tracing::warn!(%id, status = reply.status().as_u16(), "answered with an error");
@@ -172,10 +177,19 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
             return Box::pin(log_client_in(&app, &trace, step, (head, body))).await;
         }
         if place.is_open(&head.method) {
-            return Ok(cloud::open(&place));
+            return Ok(cloud::open(&place, &app.config.limits));
         }
         let caller = log_in(&app, &trace, &head).await?;
         return Ok(Box::pin(cloud::answer(app, trace, caller, place, (head, body))).await?);
+    }
+    if let Some(id) = tus::id(path) {
+        if head.method == Method::OPTIONS {
+            return Ok(tus::open_options(&app.config.limits));
+        }
+        let id = id.to_owned();
+        let caller = log_in(&app, &trace, &head).await?;
+        let x = Exchange { app, caller, now: trace.at, head, path: RelPath::root(), trace };
+        return Ok(Box::pin(tus::answer(x, &id, body)).await?);
     }
     let at_top = matches!(path, "/" | "*");
     let place = split_prefix(path, PREFIX);
@@ -208,6 +222,7 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
     if head.method == Method::OPTIONS && (anonymous || at_top) {
         let mut reply = reply::empty(StatusCode::OK);
         dav::compliance(reply.headers_mut(), HeaderValue::from_static(dav::ALLOW_ANY));
+        tus::announce(reply.headers_mut(), &app.config.limits);
         return Ok(reply);
     }
     let is_read = matches!(head.method, Method::GET | Method::HEAD);
@@ -228,6 +243,9 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
         Prefixed::Root | Prefixed::Redirect | Prefixed::Outside => RelPath::root(),
     };
     let path = if windows::asks(&head.headers) { path.meant_by_windows().map_err(HttpError::from)? } else { path };
+    if tus::begins(&head) {
+        return Ok(Box::pin(tus::begin(Exchange { app, caller, now: trace.at, head, path, trace }, body)).await?);
+    }
     trace.leads_to(&path, &head);
     Ok(dav::handle(Exchange { app, caller, now: trace.at, head, path, trace }, body).await?)
 }

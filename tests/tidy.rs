@@ -107,12 +107,10 @@ const RULES: &[Rule] = &[
     },
     Rule {
         what: "a request's change is committed together with its record",
-        holds_in: &["src/dav", "src/cloud"],
+        holds_in: &["src/dav", "src/cloud", "src/tus"],
         words: &["tx.commit("],
-        except: &[
-            ("src/dav/mod.rs", "`Exchange::commit` appends the record and commits; there is no other way"),
-            ("src/cloud/mod.rs", "`commit` does the same for what changes nothing of the tree"),
-        ],
+        // What changes nothing of the tree is committed by `trail::commit`.
+        except: &[("src/dav/mod.rs", "`Exchange::commit` appends the record and commits; there is no other way")],
     },
     Rule {
         what: "domain rooms know no HTTP and no surface",

@@ -3,7 +3,7 @@
 
 use commonhold::dav::headers::{
     Depth, ExpectedLength, Header, IfMatch, IfModifiedSince, IfNoneMatch, IfRange, IfUnmodifiedSince, LockToken,
-    OcChecksum, OcMtime, Overwrite, Timeout,
+    OcChecksum, OcMtime, Overwrite, Timeout, UploadChecksum, UploadLength, UploadMetadata, UploadOffset,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let [which, cut, value @ ..] = data else { return };
     let (first, second) = value.split_at(usize::from(*cut).min(value.len()));
-    match which % 13 {
+    match which % 17 {
         0 => parse::<Depth>(first, second),
         1 => parse::<Overwrite>(first, second),
         2 => parse::<Timeout>(first, second),
@@ -24,6 +24,10 @@ fuzz_target!(|data: &[u8]| {
         9 => parse::<OcChecksum>(first, second),
         10 => parse::<OcMtime>(first, second),
         11 => parse::<ExpectedLength>(first, second),
+        12 => parse::<UploadChecksum>(first, second),
+        13 => parse::<UploadLength>(first, second),
+        14 => parse::<UploadMetadata>(first, second),
+        15 => parse::<UploadOffset>(first, second),
         _ => {
             if let Ok(IfModifiedSince(date)) = IfModifiedSince::from_text(&String::from_utf8_lossy(value)) {
                 assert_eq!(IfModifiedSince::from_text(&date.to_string()), Ok(IfModifiedSince(date)));

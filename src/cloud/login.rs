@@ -23,7 +23,7 @@ use crate::guard::Caller;
 use crate::net::RequestBody;
 use crate::path::decode_segment;
 use crate::reply::{self, Reply, escaped};
-use crate::trail::Trace;
+use crate::trail::{self, Trace};
 
 /// Where clients begin; below it they ask, and people log in.
 pub(super) const PATH: &str = "/login/v2";
@@ -92,7 +92,7 @@ async fn begin(app: &Arc<App>, trace: &Trace, head: &Parts) -> Result<Reply, Htt
     let begun = dav::to_its_end(&app.db, async move {
         let mut tx = db.write().await?;
         let begun = login_flow::begin(&mut tx, &agent, address, now).await?;
-        super::commit(tx, None).await?;
+        trail::commit(tx, None).await?;
         Ok(begun)
     });
     let begun =
@@ -116,7 +116,7 @@ async fn poll(app: &Arc<App>, trace: &Trace, head: &Parts, body: RequestBody) ->
         let Granted { user, device, .. } = &granted;
         let actor = Actor { id: Some(user.id), name: Line::name(&user.name), ..record.actor.clone() };
         let note = Some(Line::note(&format!("registered the device `{device}` and gave it an app password")));
-        super::commit(tx, Some(Record { actor, note, status: Some(200), path: None, ..record })).await?;
+        trail::commit(tx, Some(Record { actor, note, status: Some(200), path: None, ..record })).await?;
         Ok(Some(granted))
     });
     let Some(Granted { user, secret, .. }) = granted.await? else { return Err(HttpError::not_found()) };
@@ -156,7 +156,7 @@ pub async fn grant(app: &Arc<App>, trace: &Trace, caller: &Caller, token: &str) 
             false => (Outcome::Refused, 404, "no client waited for this login any more"),
         };
         let note = Some(Line::note(note));
-        super::commit(tx, Some(Record { outcome, note, status: Some(status), path: None, ..record })).await?;
+        trail::commit(tx, Some(Record { outcome, note, status: Some(status), path: None, ..record })).await?;
         Ok(waits)
     });
     let granted = granted.await?;

@@ -14,17 +14,17 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 
 use crate::app::App;
-use crate::audit::{self, Record};
+use crate::config::Limits;
 use crate::dav::headers::{Destination, Header};
 use crate::dav::versions::{self, Visit};
 use crate::dav::{self, Exchange, principals, trash};
-use crate::db::WriteTx;
 use crate::error::HttpError;
 use crate::guard::Caller;
 use crate::net::RequestBody;
 use crate::path::{RelPath, decode_segment, encode_segment};
 use crate::reply::Reply;
 use crate::trail::Trace;
+use crate::tus;
 use door::Door;
 
 /// What a URL of theirs leads to.
@@ -152,7 +152,7 @@ impl Place {
 }
 
 /// What everybody may know.
-pub fn open(place: &Place) -> Reply {
+pub fn open(place: &Place, limits: &Limits) -> Reply {
     match place {
         Place::Status => ocs::status(),
         Place::Login(_)
@@ -164,6 +164,9 @@ pub fn open(place: &Place) -> Reply {
         | Place::Uploads { .. } => {
             let mut reply = crate::reply::empty(StatusCode::OK);
             dav::compliance(reply.headers_mut(), http::HeaderValue::from_static(dav::ALLOW_ANY));
+            if matches!(place, Place::Files { .. }) {
+                tus::announce(reply.headers_mut(), limits);
+            }
             reply
         }
     }
@@ -188,10 +191,14 @@ pub async fn answer(
             confirm_own(&caller, user.as_deref())?;
             let door = Door::of(head.uri.path(), above, dav::PREFIX);
             let path = door.enter(&mut head)?;
-            trace.leads_to(&path, &head);
             let method = head.method.clone();
-            let x = Exchange { app, caller, now: trace.at, head, path, trace };
-            match dav::handle(x, body).await {
+            let answered = if tus::begins(&head) {
+                tus::begin(Exchange { app, caller, now: trace.at, head, path, trace }, body).await
+            } else {
+                trace.leads_to(&path, &head);
+                dav::handle(Exchange { app, caller, now: trace.at, head, path, trace }, body).await
+            };
+            match answered {
                 Ok(reply) => Ok(door.leave(&method, reply)),
                 Err(error) => Err(door.leave_refused(error)),
             }
@@ -264,14 +271,6 @@ fn confirm_restoring(visit: &Visit, user: &str, from_trash: bool) -> Result<(), 
 fn left(door: &Door, user: &str, method: &Method, answered: Result<Reply, HttpError>) -> Result<Reply, HttpError> {
     let files = Door::of(&format!("/remote.php/dav/files/{}/", encode_segment(user)), 4, dav::PREFIX);
     answered.map(|reply| door.leave(method, reply)).map_err(|error| files.leave_refused(error))
-}
-
-/// Commits a step that changes nothing of the tree, with its record; `None` for one that is told with what it leads to.
-async fn commit(mut tx: WriteTx, record: Option<Record>) -> Result<(), HttpError> {
-    if let Some(record) = record {
-        audit::append(&mut tx, &record).await?;
-    }
-    Ok(tx.commit().await?)
 }
 
 /// Below a name is what its bearer sees, and nobody else has a door there.

@@ -2,11 +2,8 @@
 //!
 //! The MOVE is a PUT of all pieces to its `Destination`: the same guard, conditions, quota and record.
 
-use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use http::header::{CONTENT_LENGTH, HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
@@ -15,17 +12,16 @@ use super::door::Door;
 use super::{Place, place};
 use crate::app::App;
 use crate::audit::Record;
-use crate::blobs::{BlobError, INLINE_BYTES_MAX};
-use crate::contents::proof;
 use crate::dav::headers::{Destination, Header, Overwrite};
 use crate::dav::{self, Exchange, principals};
-use crate::db::DbError;
 use crate::error::HttpError;
 use crate::ids::UserId;
 use crate::net::RequestBody;
+use crate::pieces::{self, Room};
 use crate::reply::{self, Reply};
+use crate::trail;
 use crate::tree::change::Fresh;
-use crate::uploads::{self, Part, UploadError};
+use crate::uploads;
 
 /// The name whose MOVE puts the pieces together.
 const WHOLE: &str = ".file";
@@ -36,6 +32,8 @@ const WHOLE: &str = ".file";
 /// `OC-Total-Length` says; those of PUT.
 pub async fn answer(x: Exchange, below: &[String], body: RequestBody) -> Result<Reply, HttpError> {
     let below: Vec<&str> = below.iter().map(String::as_str).collect();
+    // Others have names that no client can choose.
+    below.first().map_or(Ok(()), |upload| uploads::confirm_name(upload))?;
     match (x.head.method.as_str(), below.as_slice()) {
         ("MKCOL", [upload]) => {
             let (db, user, now) = (x.app.db.clone(), x.caller.user.id, x.now);
@@ -43,7 +41,7 @@ pub async fn answer(x: Exchange, below: &[String], body: RequestBody) -> Result<
             dav::to_its_end(&db.clone(), async move {
                 let mut tx = db.write().await?;
                 uploads::begin(&mut tx, user, &upload, now).await?;
-                super::commit(tx, Some(record)).await
+                trail::commit(tx, Some(record)).await
             })
             .await?;
             x.trace.is_recorded();
@@ -78,7 +76,7 @@ async fn end(app: &Arc<App>, user: UserId, upload: &str, record: Option<Record>)
     dav::to_its_end(&db.clone(), async move {
         let mut tx = db.write().await?;
         let found = uploads::end(&mut tx, user, &upload).await?;
-        super::commit(tx, record.filter(|_| found)).await?;
+        trail::commit(tx, record.filter(|_| found)).await?;
         Ok(found)
     })
     .await
@@ -90,27 +88,13 @@ async fn take(x: Exchange, upload: &str, piece: &str, mut body: RequestBody) -> 
     uploads::confirm_name(piece)?;
     let user = x.caller.user.id;
     let others = uploads::beside(&mut x.app.db.read().await?, (user, upload), piece, x.now).await?;
-    let (file_max, pieces_max) = (x.app.config.limits.upload_bytes_max, x.app.config.limits.pieces_bytes_max);
-    let of_person = pieces_max.saturating_sub(others.of_person);
-    let room = file_max.saturating_sub(others.of_upload).min(of_person);
-    let no_room = || match room == of_person {
-        true => UploadError::TooManyBytes(pieces_max).into(),
-        false => dav::too_large(file_max),
-    };
+    let room = Room::beside(&x.app, others);
     let announced: Option<u64> = x.head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let min_free = x.app.config.storage.min_free_bytes;
-    if announced.unwrap_or(0) > room {
-        return Err(no_room());
-    }
-    if x.app.blobs.free_bytes()? < announced.unwrap_or(0).saturating_add(min_free) {
-        return Err(BlobError::Full.into());
-    }
+    room.confirm_announced(&x.app, announced.unwrap_or(0))?;
     let mut staged = x.app.blobs.stage();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(dav::broken_body)?.into_data() else { continue };
-        if staged.size() + data.len() as u64 > room {
-            return Err(no_room());
-        }
+        room.confirm(staged.size() + data.len() as u64)?;
         staged.write(data).await?;
     }
     if announced.is_some_and(|bytes| bytes != staged.size()) {
@@ -118,11 +102,12 @@ async fn take(x: Exchange, upload: &str, piece: &str, mut body: RequestBody) -> 
     }
     let content = Fresh::from(staged.finish().await?);
     let (db, now) = (x.app.db.clone(), x.now);
+    let pieces_max = x.app.config.limits.pieces_bytes_max;
     let (upload, piece, etag) = (upload.to_owned(), piece.to_owned(), format!("\"{}\"", content.id));
     dav::to_its_end(&db.clone(), async move {
         let mut tx = db.write().await?;
         uploads::add(&mut tx, (user, &upload), &piece, &content, pieces_max, now).await?;
-        super::commit(tx, None).await
+        trail::commit(tx, None).await
     })
     .await?;
     // The audit tells of the file that is made of all pieces, not of each of them.
@@ -166,7 +151,7 @@ async fn put_together(x: Exchange, upload: &str, body: RequestBody) -> Result<Re
     }
     head.headers.insert(CONTENT_LENGTH, bytes.into());
     trace.leads_to(&path, &head);
-    let body = body.instead(read(Arc::clone(&app), parts));
+    let body = body.instead(pieces::read(Arc::clone(&app), parts));
     let y = Exchange { app: Arc::clone(&app), caller, now, head, path, trace };
     let reply = dav::handle(y, body).await.map_err(|error| door.leave_refused(error))?;
     // The file is made, whatever becomes of the pieces: those that stay are given up by themselves.
@@ -174,38 +159,4 @@ async fn put_together(x: Exchange, upload: &str, body: RequestBody) -> Result<Re
         tracing::warn!(status = error.status.as_u16(), why = %error.text, "the pieces of a file that was made are still there");
     }
     Ok(door.leave(&Method::PUT, reply))
-}
-
-/// The bytes of the pieces, one after the other.
-fn read(app: Arc<App>, parts: Vec<Part>) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send {
-    let pieces = stream::iter(parts).then(move |part| {
-        let app = Arc::clone(&app);
-        async move {
-            if part.size <= INLINE_BYTES_MAX as u64
-                && let Some(bytes) = app.tree.inline_bytes(&app.db, part.content).await.map_err(unreadable)?
-            {
-                return Ok(stream::iter([Ok(bytes)]).boxed());
-            }
-            let about = "a piece of an upload".to_owned();
-            let stores = (&app.db, &app.blobs);
-            let read = proof::read(stores, (part.content, part.size), 0..part.size, about);
-            Ok::<_, io::Error>(Box::pin(read).await.map_err(unreadable)?.map_err(told_better).boxed())
-        }
-    });
-    pieces.try_flatten()
-}
-
-/// The same for what breaks off in the middle, where the store's own error is inside.
-fn told_better(error: io::Error) -> io::Error {
-    match error.downcast::<BlobError>() {
-        // The log names it already.
-        Ok(BlobError::Damaged { .. }) => unreadable(HttpError::damaged()),
-        Ok(error) => unreadable(error),
-        Err(error) => error.downcast::<DbError>().map_or_else(|error| error, unreadable),
-    }
-}
-
-/// What the answer is when a piece can't be read, as [`dav::broken_body`] finds it in the error of a body.
-fn unreadable(error: impl Into<HttpError>) -> io::Error {
-    io::Error::other(error.into())
 }

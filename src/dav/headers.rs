@@ -9,6 +9,7 @@ pub mod destination;
 pub mod etag;
 pub mod range;
 pub(super) mod scan;
+pub mod tus;
 pub mod upload;
 pub mod webdav;
 
@@ -20,6 +21,7 @@ pub use conditional::{HttpDate, IfMatch, IfModifiedSince, IfNoneMatch, IfRange, 
 pub use destination::{Destination, Origin};
 pub use etag::EntityTag;
 pub use range::{ByteRange, Extent, has_content_range};
+pub use tus::{UploadChecksum, UploadLength, UploadMetadata, UploadOffset};
 pub use upload::{Checksum, ChecksumAlgorithm, ExpectedLength, OcChecksum, OcMtime};
 pub use webdav::{Depth, LockToken, Overwrite, Timeout};
 
@@ -187,6 +189,10 @@ pub(super) mod tests {
                 never_panics::<ExpectedLength>(value);
                 never_panics::<OcMtime>(value);
                 never_panics::<OcChecksum>(value);
+                never_panics::<UploadLength>(value);
+                never_panics::<UploadOffset>(value);
+                never_panics::<UploadMetadata>(value);
+                never_panics::<UploadChecksum>(value);
             }
         }
     }

@@ -8,7 +8,7 @@
 pub mod acl;
 mod answers;
 pub mod bodies;
-mod checksum;
+pub mod checksum;
 mod conditions;
 mod copy_move;
 mod delete;
@@ -64,6 +64,7 @@ pub use answers::{blockers_body, error_body, error_page, propfind_top};
 pub use engine::too_large;
 pub use options::{ALLOW_ANY, compliance};
 pub use page::{plain as page_headers, wanted as wants_page};
+pub use put::{Announced, confirm_welcome};
 
 /// Where the tree begins in URLs. No dot in it: Office opens read-only below one.
 pub const PREFIX: &str = "/dav/";
@@ -235,6 +236,14 @@ pub fn broken_body(error: BodyError) -> HttpError {
             }
         },
     }
+}
+
+/// Goes on with what a request began, to its end, whatever becomes of the connection: for what also waits for the client, which the writer's thread
+/// must not do.
+pub async fn outliving<T: Send + 'static>(
+    work: impl Future<Output = Result<T, HttpError>> + Send + 'static,
+) -> Result<T, HttpError> {
+    tokio::spawn(work).await.unwrap_or_else(broken_down)
 }
 
 /// Runs a change of the server's own books to its end, whatever becomes of the connection.

@@ -11,6 +11,7 @@ use super::{Exchange, Spot};
 use crate::error::HttpError;
 use crate::guard::{self, Place};
 use crate::reply::{self, Reply};
+use crate::tus;
 
 /// Every verb that this server knows.
 pub const ALLOW_ANY: &str =
@@ -31,6 +32,7 @@ pub fn compliance(headers: &mut HeaderMap, allow: HeaderValue) {
 pub async fn options(x: Exchange) -> Result<Reply, HttpError> {
     let mut answer = reply::empty(StatusCode::OK);
     compliance(answer.headers_mut(), allowed(&x).await?);
+    tus::announce(answer.headers_mut(), &x.app.config.limits);
     Ok(answer)
 }
 

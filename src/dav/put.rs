@@ -29,6 +29,7 @@ use crate::reply::{self, Reply};
 use crate::tree::change::Fresh;
 use crate::tree::reservation::{self, Reservation};
 use crate::tree::{self, Node};
+use crate::uploads::announced;
 
 /// Bodies from this size on are refused before they are sent, as far as conditions and locks go.
 const EARLY_BYTES_MIN: u64 = 64 * 1024;
@@ -87,6 +88,19 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
         answer.headers_mut().insert(HeaderName::from_static("x-oc-mtime"), HeaderValue::from_static("accepted"));
     }
     Ok(answer)
+}
+
+/// An extension of the PUT of an upload that was announced: its id. In the transaction that makes the file it is said to be made.
+#[derive(Debug, Clone)]
+pub struct Announced(pub Arc<str>);
+
+/// The same courtesy before there is a body at all, for an upload whose length the headers say: it would be accepted as it is now.
+///
+/// Errors: those of PUT that don't depend on the bytes.
+pub async fn confirm_welcome(x: &Exchange) -> Result<(), HttpError> {
+    let terms = Terms::parse(x)?;
+    Box::pin(early(x, &terms)).await?;
+    confirm_room(x, terms.expected)
 }
 
 /// The courtesy of refusing before the body is sent what would be refused afterwards.
@@ -234,6 +248,10 @@ async fn commit(x: Arc<Exchange>, save: Arc<(Terms, Fresh, Arc<AtomicBool>)>) ->
     }
     let name = name_of(&x);
     taken::confirm(&spot.reached, name.as_str(), content.size)?;
+    if let Some(Announced(upload)) = x.head.extensions.get() {
+        tx.protect().await?;
+        announced::mark_made(&mut tx, x.caller.user.id, upload, x.now).await?;
+    }
     let ancestors = spot.located.ancestors();
     let mut change = x.saving(&mut tx, &spot);
     let node = match over {

@@ -20,11 +20,12 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use tokio::sync::{Notify, mpsc};
 
-use crate::audit::{Actor, Line, Outcome, Record};
+use crate::audit::{self, Actor, Line, Outcome, Record};
 use crate::auth::{self, How};
 use crate::clock::Moment;
 use crate::cloud::login;
 use crate::dav::PREFIX;
+use crate::db::WriteTx;
 use crate::error::{Denied, HttpError};
 use crate::guard::{Caller, HOME, OTHERS};
 use crate::ids::{NodeId, ShareId};
@@ -243,6 +244,14 @@ fn device(how: &How) -> Option<Line> {
         How::Password => None,
         How::AppPassword { label, .. } => Some(Line::name(label)),
     }
+}
+
+/// Commits a step that changes nothing of the tree, with its record; `None` for one that is told with what it leads to.
+pub async fn commit(mut tx: WriteTx, record: Option<Record>) -> Result<(), HttpError> {
+    if let Some(record) = record {
+        audit::append(&mut tx, &record).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// Something that is recorded behind the answer.

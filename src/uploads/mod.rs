@@ -1,8 +1,10 @@
 //! Uploads in pieces: what has come of a file before it is one. Pieces are contents like any other, named by rows of their own, so they survive a
 //! restart and may come to any server; what nobody finishes ends by itself.
 //!
-//! Not here: who may make which file of them; that is decided when it is made, as for any PUT. Knows no HTTP.
+//! Of some the file is told before its bytes come ([`announced`]). Not here: who may make which file of them; that is decided when it is made, as for
+//! any PUT. Knows no HTTP.
 
+pub mod announced;
 mod sql;
 
 use std::time::Duration;
@@ -55,6 +57,9 @@ pub enum UploadError {
     /// All pieces of a person would be more bytes than they may be.
     #[error("what somebody has on its way in pieces is {0} bytes at the most")]
     TooManyBytes(u64),
+    /// The bytes that come are not those behind the ones that are there.
+    #[error("the upload goes on at byte {0}")]
+    Elsewhere(u64),
     /// A name that is none.
     #[error("the name of an upload or a piece is 1 to {NAME_CHARS_MAX} letters, digits, dots and dashes")]
     BadName,
@@ -91,17 +96,33 @@ pub async fn add(
 ) -> Result<(), UploadError> {
     confirm_name(name)?;
     let id = sql::find(tx.conn(), user, upload, now).await?.ok_or(UploadError::NoSuchUpload)?;
-    if sql::count_parts(tx.conn(), id).await? >= PARTS_MAX as i64 {
+    let others = sql::bytes_beside(tx.conn(), user, (id, name)).await?;
+    confirm_piece(tx, id, others, content.size, bytes_max).await?;
+    tx.protect().await?;
+    keep(tx, id, name, content, now).await
+}
+
+/// Confirms that one more piece is not too much.
+async fn confirm_piece(
+    tx: &mut WriteTx,
+    upload: i64,
+    others: Beside,
+    bytes: u64,
+    bytes_max: u64,
+) -> Result<(), UploadError> {
+    if sql::count_parts(tx.conn(), upload).await? >= PARTS_MAX as i64 {
         return Err(UploadError::TooManyParts);
     }
-    let others = sql::bytes_beside(tx.conn(), user, (id, name)).await?;
-    if others.of_person.saturating_add(content.size) > bytes_max {
+    if others.of_person.saturating_add(bytes) > bytes_max {
         return Err(UploadError::TooManyBytes(bytes_max));
     }
-    tx.protect().await?;
+    Ok(())
+}
+
+async fn keep(tx: &mut WriteTx, upload: i64, name: &str, content: &Fresh, now: Moment) -> Result<(), UploadError> {
     insert_content(tx, content, now).await?;
-    sql::put_part(tx.conn(), id, name, (content.id, content.size)).await?;
-    Ok(sql::prolong(tx.conn(), id, now.plus(KEPT)).await?)
+    sql::put_part(tx.conn(), upload, name, (content.id, content.size)).await?;
+    Ok(sql::prolong(tx.conn(), upload, now.plus(KEPT)).await?)
 }
 
 /// Bytes that have come beside one piece.

@@ -1,5 +1,6 @@
 //! The statements of uploads in pieces.
 
+use super::announced::{Announced, Announcement};
 use super::{Beside, Part};
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, Row, query, query_scalar};
@@ -7,8 +8,15 @@ use crate::ids::{ContentId, UserId};
 
 type Result<T> = std::result::Result<T, DbError>;
 
+/// Those that no file has been made of.
 pub(super) async fn count(conn: &mut Conn, user: UserId) -> Result<i64> {
-    query_scalar("select count(*) from upload where user_id = ?").bind(user.0).fetch_one(conn).await
+    query_scalar(
+        "select count(*) from upload left join upload_file on upload_file.upload_id = upload.id
+         where upload.user_id = ? and coalesce(upload_file.made, 0) = 0",
+    )
+    .bind(user.0)
+    .fetch_one(conn)
+    .await
 }
 
 /// Whether the name was free.
@@ -71,6 +79,55 @@ pub(super) async fn put_part(
 
 pub(super) async fn prolong(conn: &mut Conn, upload: i64, expires: Moment) -> Result<()> {
     query("update upload set expires_at = ? where id = ?").bind(expires.0).bind(upload).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn insert_announced(conn: &mut Conn, upload: i64, told: &Announcement) -> Result<()> {
+    query("insert into upload_file (upload_id, size, path, terms, told, made) values (?, ?, ?, ?, ?, 0)")
+        .bind(upload)
+        .bind(told.size.cast_signed())
+        .bind(&told.path)
+        .bind(&told.terms)
+        .bind(&told.told)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn announced(conn: &mut Conn, user: UserId, name: &str, now: Moment) -> Result<Option<Announced>> {
+    let row = query(
+        "select upload_file.size, upload_file.path, upload_file.terms, upload_file.told, upload_file.made, upload.expires_at,
+                coalesce((select cast(sum(upload_part.size) as bigint) from upload_part
+                          where upload_part.upload_id = upload.id), 0)
+         from upload join upload_file on upload_file.upload_id = upload.id
+         where upload.user_id = ? and upload.name = ? and upload.expires_at > ?",
+    )
+    .bind(user.0)
+    .bind(name)
+    .bind(now.0)
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let size = row.try_get::<i64>(0)?.unsigned_abs();
+    let (path, terms, told) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let is_made = row.try_get::<i64>(4)? != 0;
+    let came = row.try_get::<i64>(6)?.unsigned_abs();
+    Ok(Some(Announced {
+        announcement: Announcement { size, path, terms, told },
+        offset: if is_made { size } else { came },
+        is_made,
+        expires: Moment(row.try_get(5)?),
+    }))
+}
+
+/// Whether it was not made before.
+pub(super) async fn mark_made(conn: &mut Conn, upload: i64) -> Result<bool> {
+    let done = query("update upload_file set made = 1 where upload_id = ? and made = 0").bind(upload).execute(conn);
+    Ok(done.await?.rows_affected() == 1)
+}
+
+pub(super) async fn delete_parts(conn: &mut Conn, upload: i64) -> Result<()> {
+    query("delete from upload_part where upload_id = ?").bind(upload).execute(conn).await?;
     Ok(())
 }
 

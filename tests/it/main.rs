@@ -64,6 +64,7 @@ mod site;
 mod site_roles;
 mod sync;
 mod tree_model;
+mod tus;
 mod uploads;
 mod verify;
 mod windows;

@@ -77,7 +77,7 @@ impl ChecksumAlgorithm {
     pub const ALL: [(&'static str, Self); 4] =
         [("SHA1", Self::Sha1), ("SHA256", Self::Sha256), ("MD5", Self::Md5), ("ADLER32", Self::Adler32)];
 
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find_map(|(known, algorithm)| name.eq_ignore_ascii_case(known).then_some(algorithm))
     }
 
@@ -85,7 +85,7 @@ impl ChecksumAlgorithm {
         Self::ALL.into_iter().find(|(_, algorithm)| *algorithm == self).map_or("", |(name, _)| name)
     }
 
-    fn digest_bytes(self) -> usize {
+    pub(super) fn digest_bytes(self) -> usize {
         match self {
             Self::Md5 => 16,
             Self::Sha1 => 20,
@@ -95,7 +95,7 @@ impl ChecksumAlgorithm {
     }
 }
 
-/// A checksum over a whole file.
+/// A checksum over a whole file, or over a piece of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checksum {
     /// How it was made.

@@ -40,6 +40,60 @@ fn an_upload_in_pieces_leaves_records_of_what_was_done() {
 }
 
 #[test]
+fn an_upload_that_can_be_resumed_leaves_records_of_what_was_done() {
+    let site = Site::start_alone();
+    let [ana] = site.team("Projects", [("ana", "co-owner")]);
+    let tus = |method: &str, target: &str| ana.raw(method, target).with("Tus-Resumable", "1.0.0");
+    let begin = |size: &str| {
+        let post =
+            tus("POST", "/dav/Projects/").with("Upload-Length", size).with("Upload-Metadata", "filename YS50eHQ=");
+        post.send().status(201).header("location").to_owned()
+    };
+    let patch = |url: &str, offset: &str, status: u16| {
+        let patch =
+            tus("PATCH", url).with("Upload-Offset", offset).with("Content-Type", "application/offset+octet-stream");
+        patch.body("one").send().status(status);
+    };
+    let url = begin("6");
+    patch(&url, "0", 204);
+    patch(&url, "0", 409);
+    patch(&url, "3", 204);
+    let given_up = begin("6");
+    tus("DELETE", &given_up).send().status(204);
+    tus("DELETE", &given_up).send().status(404);
+    begin("0");
+    // Bytes that came along and were others than announced.
+    tus("POST", "/dav/Projects/")
+        .with("Upload-Length", "3")
+        .with("Upload-Metadata", "filename YS50eHQ=")
+        .with("Content-Type", "application/offset+octet-stream")
+        .with("Upload-Checksum", "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=")
+        .body("one")
+        .send()
+        .status(460);
+    let found = records_once(&site, &["--user", "ana"], 10);
+    let by = "by ana over webdav (drive)";
+    let mut lines: Vec<String> = found.iter().map(|record| format!("{} {}", record["outcome"], told(record))).collect();
+    lines.sort();
+    let done = r#""done""#;
+    assert_eq!(
+        lines,
+        [
+            format!("{done} DELETE 204 {given_up} {by}"),
+            format!("{done} LOGIN - - {by}"),
+            format!("{done} PATCH 201 /Projects/a.txt {by}"),
+            format!("{done} POST 201 /Projects/a.txt {by}"),
+            format!("{done} POST 201 /Projects/a.txt {by}"),
+            format!("{done} POST 201 /Projects/a.txt {by}"),
+            format!("{done} POST 204 /Projects/a.txt {by}"),
+            format!(r#""refused" DELETE 404 {given_up} {by}"#),
+            format!(r#""refused" PATCH 409 /Projects/a.txt {by}"#),
+            format!(r#""refused" POST 460 /Projects/a.txt {by}"#),
+        ]
+    );
+}
+
+#[test]
 fn what_the_clients_of_other_servers_do_has_its_place_in_the_tree() {
     let site = Site::start_alone();
     let [ana] = site.team("Projects", [("ana", "co-owner")]);

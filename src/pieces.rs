@@ -1,0 +1,87 @@
+//! Pieces of uploads as every door takes them that has uploads in pieces (`cloud/`, `tus/`): how much may come, and the bytes of all as the body of
+//! the PUT that makes the file, so that guard, conditions, quota and record are those of any PUT.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+
+use crate::app::App;
+use crate::blobs::{BlobError, INLINE_BYTES_MAX};
+use crate::contents::proof;
+use crate::dav;
+use crate::db::DbError;
+use crate::error::HttpError;
+use crate::uploads::{Beside, Part, UploadError};
+
+/// How many bytes may come of a piece.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    bytes: u64,
+    file_max: u64,
+    /// What all pieces of the person may have, if that is what bounds this one.
+    pieces_max: Option<u64>,
+}
+
+impl Room {
+    /// Beside what has come.
+    pub fn beside(app: &App, others: Beside) -> Self {
+        let (file_max, pieces_max) = (app.config.limits.upload_bytes_max, app.config.limits.pieces_bytes_max);
+        let of_person = pieces_max.saturating_sub(others.of_person);
+        let bytes = file_max.saturating_sub(others.of_upload).min(of_person);
+        Self { bytes, file_max, pieces_max: (bytes == of_person).then_some(pieces_max) }
+    }
+
+    /// Confirms that so many bytes may come. Errors: 413, 507.
+    pub fn confirm(&self, bytes: u64) -> Result<(), HttpError> {
+        match self.pieces_max {
+            _ if bytes <= self.bytes => Ok(()),
+            Some(pieces_max) => Err(UploadError::TooManyBytes(pieces_max).into()),
+            None => Err(dav::too_large(self.file_max)),
+        }
+    }
+
+    /// The same before any has come, of so many that were announced; the store has room for them, too.
+    pub fn confirm_announced(&self, app: &App, bytes: u64) -> Result<(), HttpError> {
+        self.confirm(bytes)?;
+        if app.blobs.free_bytes()? < bytes.saturating_add(app.config.storage.min_free_bytes) {
+            return Err(BlobError::Full.into());
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of the pieces, one after the other.
+pub fn read(app: Arc<App>, parts: Vec<Part>) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let pieces = stream::iter(parts).then(move |part| {
+        let app = Arc::clone(&app);
+        async move {
+            if part.size <= INLINE_BYTES_MAX as u64
+                && let Some(bytes) = app.tree.inline_bytes(&app.db, part.content).await.map_err(unreadable)?
+            {
+                return Ok(stream::iter([Ok(bytes)]).boxed());
+            }
+            let about = "a piece of an upload".to_owned();
+            let stores = (&app.db, &app.blobs);
+            let read = proof::read(stores, (part.content, part.size), 0..part.size, about);
+            Ok::<_, io::Error>(Box::pin(read).await.map_err(unreadable)?.map_err(told_better).boxed())
+        }
+    });
+    pieces.try_flatten()
+}
+
+/// The same for what breaks off in the middle, where the store's own error is inside.
+fn told_better(error: io::Error) -> io::Error {
+    match error.downcast::<BlobError>() {
+        // The log names it already.
+        Ok(BlobError::Damaged { .. }) => unreadable(HttpError::damaged()),
+        Ok(error) => unreadable(error),
+        Err(error) => error.downcast::<DbError>().map_or_else(|error| error, unreadable),
+    }
+}
+
+/// What the answer is when a piece can't be read, as [`dav::broken_body`] finds it in the error of a body.
+fn unreadable(error: impl Into<HttpError>) -> io::Error {
+    io::Error::other(error.into())
+}
