@@ -1,15 +1,16 @@
 //! The conditions of a request, held against the state that it would change.
 //!
 //! Here: `If-Match`, `If-None-Match`, `If-Modified-Since`, `If-Unmodified-Since` (RFC 9110 section 13) and `If` (RFC 4918
-//! section 10.4), parsed once, evaluated inside the transaction of the verb. A resource that the caller may not see counts
+//! section 10.4, with the tokens of RFC 6578 section 5), parsed once, evaluated inside the transaction of the verb. A resource that the caller may not see counts
 //! as one that isn't there, so that no condition tells of it.
 
+use commonhold_acl::Permission;
 use http::HeaderMap;
 
 use super::headers::{EntityTag, Header, HttpDate, IfMatch, IfModifiedSince, IfNoneMatch, IfUnmodifiedSince};
 use super::if_header::{IfHeader, ResourceState};
 use super::lock::of_tree;
-use super::{PREFIX, Spot};
+use super::{Exchange, PREFIX, Spot};
 use crate::clock::Moment;
 use crate::db::Reads;
 use crate::error::HttpError;
@@ -18,6 +19,7 @@ use crate::ids::UserId;
 use crate::locks;
 use crate::path::{Prefixed, RelPath, split_prefix};
 use crate::tree::Node;
+use crate::tree::sync::{self, Follow, Token};
 
 /// The conditions of one request.
 #[derive(Debug, Default)]
@@ -38,6 +40,15 @@ pub struct View<'a> {
     pub user: UserId,
     /// When.
     pub now: Moment,
+    /// What opens the tokens of collections that he follows.
+    pub follow: &'a Follow,
+}
+
+impl<'a> View<'a> {
+    /// Of the caller of a request, who reaches `access`.
+    pub fn of(x: &'a Exchange, access: &'a Access) -> Self {
+        Self { access, user: x.caller.user.id, now: x.now, follow: &x.app.follow }
+    }
 }
 
 /// The state of one resource, as far as the caller may know it.
@@ -157,17 +168,19 @@ impl Conditions {
         with_all: bool,
     ) -> Result<(), HttpError> {
         let Some(header) = &self.if_header else { return Ok(()) };
+        let opened = opened(tx, view, header).await?;
         let mut own = state(tx, view, target).await?;
         if with_all && target.located.has_locks() {
             let held = locks::held(tx, target.reached.share.id, view.user, view.now).await.map_err(of_tree)?;
             own.tokens = locks::tokens_of(&held, view.user);
         }
+        own.tokens.extend(unchanged(tx, view, target, &opened).await?);
         let mut named: Vec<(&str, State)> = Vec::new();
         for list in header.lists() {
             if let Some(resource) = list.resource.as_deref()
                 && !named.iter().any(|(known, _)| *known == resource)
             {
-                named.push((resource, state_of(tx, view, resource).await?));
+                named.push((resource, state_of(tx, view, resource, &opened).await?));
             }
         }
         let nothing = State { etag: None, tokens: Vec::new() };
@@ -198,7 +211,12 @@ async fn state(tx: &mut impl Reads, view: &View<'_>, spot: &Spot) -> Result<Stat
 
 /// The state of the resource that a tagged list names; nothing when it isn't ours, isn't there, or isn't for the caller
 /// to see.
-async fn state_of(tx: &mut impl Reads, view: &View<'_>, resource: &str) -> Result<State, HttpError> {
+async fn state_of(
+    tx: &mut impl Reads,
+    view: &View<'_>,
+    resource: &str,
+    opened: &[(&str, Token)],
+) -> Result<State, HttpError> {
     let nothing = State { etag: None, tokens: Vec::new() };
     let path = match resource.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
@@ -206,8 +224,47 @@ async fn state_of(tx: &mut impl Reads, view: &View<'_>, resource: &str) -> Resul
     };
     let Prefixed::Below(raw) = split_prefix(path, PREFIX) else { return Ok(nothing) };
     let Ok(path) = RelPath::parse_request_target(raw) else { return Ok(nothing) };
-    match Spot::locate(tx, view.access, &path).await? {
-        Some(spot) => state(tx, view, &spot).await,
-        None => Ok(nothing),
+    let Some(spot) = Spot::locate(tx, view.access, &path).await? else { return Ok(nothing) };
+    let mut state = state(tx, view, &spot).await?;
+    state.tokens.extend(unchanged(tx, view, &spot, opened).await?);
+    Ok(state)
+}
+
+/// The tokens of the header that say how far somebody follows a collection, as sent and opened.
+async fn opened<'h>(
+    tx: &mut impl Reads,
+    view: &View<'_>,
+    header: &'h IfHeader,
+) -> Result<Vec<(&'h str, Token)>, HttpError> {
+    let mut opened = Vec::new();
+    for text in header.tokens().filter(|text| Token::is_one(text)) {
+        let key = view.follow.key(tx).await?;
+        opened.extend(Token::open(key, text).map(|token| (text, token)));
     }
+    Ok(opened)
+}
+
+/// Those of them that are states of the collection at `spot`: given to this caller for it, with nothing in it changed since, nor
+/// what he sees of the share.
+async fn unchanged(
+    tx: &mut impl Reads,
+    view: &View<'_>,
+    spot: &Spot,
+    opened: &[(&str, Token)],
+) -> Result<Vec<String>, HttpError> {
+    let mut tokens = Vec::new();
+    if opened.is_empty() {
+        return Ok(tokens);
+    }
+    let Some(node) = spot.visible().filter(|node| node.is_collection()) else { return Ok(tokens) };
+    let may_follow = [Permission::List, Permission::Sync].into_iter().all(|need| spot.effective().allows(need));
+    let sees = sync::view_id(&spot.reached.view(&[]));
+    let sweeps_litter = spot.reached.measures().hides_litter();
+    for (text, token) in opened {
+        let is_his = (token.user, token.sweeps_litter) == (view.user, sweeps_litter) && may_follow;
+        if is_his && sync::is_present(tx, token, node, sees).await? {
+            tokens.push((*text).to_owned());
+        }
+    }
+    Ok(tokens)
 }

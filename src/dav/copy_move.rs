@@ -173,7 +173,7 @@ async fn transfer(x: Arc<Exchange>, way: Way, copied: Option<Arc<Assembly>>) -> 
     if matches!(way, Way::Move { shallow: true }) && source.is_collection() {
         return Err(HttpError::bad_request("A collection is moved with Depth: infinity only."));
     }
-    let view = View { access: &access, user: x.caller.user.id, now: x.now };
+    let view = View::of(&x, &access);
     match way {
         Way::Copy { .. } => conditions.confirm_change(&mut tx, &view, &from).await?,
         Way::Move { .. } => conditions.confirm_move(&mut tx, &view, &from).await?,

@@ -33,7 +33,7 @@ pub async fn delete(x: Arc<Exchange>) -> Result<Reply, HttpError> {
     if node.is_collection() && !matches!(depth, None | Some(Depth::Infinity)) {
         return Err(HttpError::bad_request("A collection is deleted with Depth: infinity only."));
     }
-    let view = View { access: &access, user: x.caller.user.id, now: x.now };
+    let view = View::of(&x, &access);
     conditions.confirm_change(&mut tx, &view, &spot).await?;
     let tokens = conditions.tokens();
     lock::confirm_taking(&mut tx, &spot, Keys { user: x.caller.user.id, tokens: &tokens }, &x).await?;

@@ -52,7 +52,7 @@ pub async fn get(x: Exchange) -> Result<Reply, HttpError> {
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     guard::permit(operation, &scene).map_err(|denial| refused(&denial, &x.path))?;
     if conditions.has_if() {
-        let view = View { access: &access, user: x.caller.user.id, now: x.now };
+        let view = View::of(&x, &access);
         conditions.confirm_if(&mut x.app.db.read().await?, &view, &spot, true).await?;
     }
     let reading = conditions.reading(node)?;

@@ -71,7 +71,7 @@ async fn take(x: &Exchange, info: &LockInfo) -> Result<Reply, HttpError> {
     let name = x.path.name().expect("the root was refused");
     let mut tx = x.app.db.write().await?;
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
-    let view = View { access: &access, user: x.caller.user.id, now: x.now };
+    let view = View::of(x, &access);
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(&x.path))?;
     let unmapped = spot.located.node().is_none();
     let leased = spot.leased(x);
@@ -144,7 +144,7 @@ async fn refresh(x: &Exchange) -> Result<Reply, HttpError> {
     }
     let mut tx = x.app.db.write().await?;
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
-    let view = View { access: &access, user: x.caller.user.id, now: x.now };
+    let view = View::of(x, &access);
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
     let node = spot.found_or_leased(x)?;
     let operation = if node.is_collection() { Operation::LockFolder } else { Operation::LockFile };

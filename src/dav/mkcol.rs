@@ -140,7 +140,7 @@ async fn make(x: Arc<Exchange>, wanted: Option<Arc<MkcolBody>>) -> Result<Made, 
         return Err(taken());
     }
     super::taken::confirm_name(&spot.reached, name)?;
-    let view = View { access: &access, user: x.caller.user.id, now: x.now };
+    let view = View::of(&x, &access);
     conditions.confirm_change(&mut tx, &view, &spot).await?;
     let tokens = conditions.tokens();
     let keys = Keys { user: x.caller.user.id, tokens: &tokens };

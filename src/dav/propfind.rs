@@ -59,7 +59,7 @@ pub async fn propfind(x: Exchange, body: RequestBody) -> Result<Reply, HttpError
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
     let node = spot.found()?;
     if !conditions.is_empty() {
-        let view = View { access: &access, user: x.caller.user.id, now: x.now };
+        let view = View::of(&x, &access);
         conditions.confirm_if(&mut tx, &view, &spot, true).await?;
     }
     let enters = depth != Depth::Zero && node.is_collection();

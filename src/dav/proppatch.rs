@@ -38,7 +38,7 @@ async fn patch(x: Arc<Exchange>, update: Arc<PropertyUpdate>) -> Result<Reply, H
     let spot = Spot::to_change(&mut tx, &access, &x.path).await?;
     let node = spot.found_or_leased(&x)?;
     let permit = permit(&x, &spot)?;
-    let view = View { access: &access, user: x.caller.user.id, now: x.now };
+    let view = View::of(&x, &access);
     conditions.confirm_change(&mut tx, &view, &spot).await?;
     let tokens = conditions.tokens();
     lock::confirm(&mut tx, &spot, spot.located.chain(), Keys { user: x.caller.user.id, tokens: &tokens }, &x).await?;

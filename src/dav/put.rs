@@ -296,7 +296,7 @@ async fn confirm(
     access: &Access,
     spot: &Spot,
 ) -> Result<(), HttpError> {
-    let view = View { access, user: x.caller.user.id, now: x.now };
+    let view = View::of(x, access);
     conditions.confirm_change(tx, &view, spot).await?;
     let tokens = conditions.tokens();
     let keys = Keys { user: x.caller.user.id, tokens: &tokens };

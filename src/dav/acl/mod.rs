@@ -51,7 +51,7 @@ async fn replace(x: Arc<Exchange>, body: Arc<AclBody>) -> Result<Reply, HttpErro
     let node = spot.found()?;
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     let permit = guard::permit(Operation::Acl, &scene).map_err(|denial| refused(&denial, &x.path))?;
-    let view = View { access: &access, user: x.caller.user.id, now: x.now };
+    let view = View::of(&x, &access);
     conditions.confirm_change(&mut tx, &view, &spot).await?;
     let tokens = conditions.tokens();
     lock::confirm(&mut tx, &spot, spot.located.chain(), Keys { user: x.caller.user.id, tokens: &tokens }, &x).await?;

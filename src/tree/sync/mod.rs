@@ -24,8 +24,8 @@ pub use eyes::Eyes;
 pub use page::{Ask, Gone, Page, page};
 pub use token::{Progress, Token, ViewId};
 
-use super::TreeError;
 use super::view::View;
+use super::{Node, TreeError};
 use crate::clock::Moment;
 use crate::db::{Db, DbError, Reads};
 use crate::ids::ShareId;
@@ -112,6 +112,19 @@ pub async fn sequence(tx: &mut impl Reads, share: ShareId) -> Result<i64, TreeEr
 pub async fn reaches_back(tx: &mut impl Reads, share: ShareId, seq: i64) -> Result<bool, TreeError> {
     let last = sequence(tx, share).await?;
     Ok(seq <= last && (seq == last || sql::first(tx.conn(), share).await?.is_some_and(|first| first <= seq + 1)))
+}
+
+/// Whether nothing in the collection `node` has changed since the token was given to somebody who sees what `sees`
+/// names. Others' changes elsewhere in the share make no difference.
+pub async fn is_present(tx: &mut impl Reads, token: &Token, node: &Node, sees: ViewId) -> Result<bool, TreeError> {
+    let Token { share, node: id, progress, .. } = token;
+    // Whoever has pages left to fetch has not been told all.
+    let all_told = *progress == Progress::at(progress.seq, sees);
+    // The ancestors of whatever changes get its sequence. A token of a future that a backup has undone is beyond all numbers.
+    Ok((*share, *id) == (node.share, node.id)
+        && all_told
+        && node.seq <= progress.seq
+        && reaches_back(tx, *share, progress.seq).await?)
 }
 
 /// Forgets some of what is older than [`LOG_KEPT_DAYS`] at `now`. Gives whether there is more.

@@ -115,6 +115,11 @@ impl Token {
         format!("{SCHEME}{}", BASE64URL_NOPAD.encode(&sealed))
     }
 
+    /// Whether a text looks like one, whoever made it.
+    pub fn is_one(text: &str) -> bool {
+        text.starts_with(SCHEME)
+    }
+
     /// Opens a token. `None`: it wasn't given by this site.
     pub fn open(key: &Key, text: &str) -> Option<Self> {
         let sealed = text.trim().strip_prefix(SCHEME)?;

@@ -322,3 +322,71 @@ fn properties_are_told_as_a_listing_tells_them() {
     assert!(changed.value(&dav("lockdiscovery")).contains("ana"));
     assert!(changed.value(&dav("checked-in")).contains("/versions/"));
 }
+
+/// RFC 6578 section 5: a token in `If` is a state of its collection, as long as nothing in it has changed.
+#[test]
+fn a_change_may_hang_on_a_folder_being_as_it_was_when_it_was_followed() {
+    let site = Site::start();
+    let [ana, ben] = site.team("Projects", [("ana", "co-owner"), ("ben", "editor")]);
+    for folder in ["/Projects/plans", "/Projects/plans/old", "/Projects/more"] {
+        ana.mkcol(folder).status(201);
+    }
+    let token = |who: &Client, folder: &str| {
+        let mut follower = Follower::new(who, folder, true);
+        follower.follow(None);
+        follower.token.expect("it was given")
+    };
+    let put = |value: &str| ben.ask("PUT", "/Projects/plans/a.txt").with("If", value).body("1").send();
+    let on = |folder: &str, token: &str| format!("</dav{folder}/> (<{token}>)");
+    let bens = token(&ben, "/Projects/plans");
+    let (anas, above) = (token(&ana, "/Projects/plans"), token(&ben, "/Projects"));
+    for other in [
+        on("/Projects/plans", &anas),
+        on("/Projects/plans", &above),
+        on("/Projects", &bens),
+        on("/Projects/plans", &bens[..bens.len() - 1]),
+        on("/Projects/plans", "urn:commonhold:sync:AAAA"),
+        on("/Projects/nothing", &bens),
+        format!("(<{bens}>)"),
+        format!("</dav/Projects/plans/> (Not <{bens}>)"),
+    ] {
+        put(&other).status(412);
+    }
+    // What others do elsewhere in the share makes no difference to the folder, but to the one above both.
+    ana.put("/Projects/more/b.txt", "two").status(201);
+    put(&on("/Projects", &above)).status(412);
+    put(&on("/Projects/plans", &bens)).status(201);
+    put(&on("/Projects/plans", &bens)).status(412);
+    put(&format!("</dav/Projects/plans/> (Not <{bens}>)")).status(204);
+
+    // The property's token is as good. A property of a member counts, and whatever happens at any depth.
+    let listed = ben.propfind("/Projects/plans", Depth::Zero, &asking_for(&[&dav("sync-token")])).multistatus();
+    let before = on("/Projects/plans", listed.only().value(&dav("sync-token")));
+    put(&before).status(204);
+    for change in ["property", "deep", "gone"] {
+        let before = on("/Projects/plans", &token(&ben, "/Projects/plans"));
+        match change {
+            "property" => ana.set("/Projects/plans/a.txt", r#"<colour xmlns="urn:example">red</colour>"#).status(207),
+            "deep" => ana.put("/Projects/plans/old/c.txt", "three").status(201),
+            _ => ana.rename("/Projects/plans/old/c.txt", "/Projects/c.txt").status(201),
+        };
+        put(&before).status(412);
+    }
+    ana.get("/Projects/plans/a.txt").status(200).body("1");
+
+    // Rights that have changed show another folder.
+    let before = on("/Projects/plans", &token(&ben, "/Projects/plans"));
+    site.cli(&["grant", "add", "/Projects/plans/old", "--user", "ben", "--deny", EVERYTHING]).ok();
+    put(&before).status(412);
+    // In a request to the folder itself no tag is needed, also where somebody holds a lock.
+    let lock = r#"<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>"#;
+    ana.ask("LOCK", "/Projects/more/b.txt").xml(lock).send().status(200);
+    let before = format!("(<{}>)", token(&ben, "/Projects/plans"));
+    let moved = |value: &str| ben.ask("MOVE", "/Projects/plans").to("/Projects/Done").with("If", value).send();
+    ana.put("/Projects/plans/d.txt", "four").status(201);
+    moved(&before).status(412);
+    moved(&format!("(<{}>)", token(&ben, "/Projects/plans"))).status(201);
+    let present = format!("(<{}>)", token(&ana, "/Projects/Done"));
+    ana.ask("DELETE", "/Projects/Done").with("If", &present).send().status(204);
+    site.is_consistent();
+}
