@@ -160,6 +160,12 @@ impl RelPath {
             && self.segments.iter().zip(&other.segments).all(|(ours, theirs)| ours.key() == theirs.key())
     }
 
+    /// Whether both name the same place, and write its last name in other letters or in the other Unicode form.
+    pub fn respells(&self, other: &Self) -> bool {
+        let names = (self.name().map(Name::as_str), other.name().map(Name::as_str));
+        self.starts_with(other) && other.starts_with(self) && names.0 != names.1
+    }
+
     /// Whether the path was written with a `/` at its end; always so for the root.
     pub fn trailing_slash(&self) -> bool {
         self.trailing_slash

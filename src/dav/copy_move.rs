@@ -102,7 +102,9 @@ async fn assemble(x: &Exchange) -> Result<Assembly, Unmade> {
     }
 }
 
-/// In: a path, Destination, Overwrite (default T), Depth infinity. Out and errors: as [`copy`], and 403 for a share.
+/// In: a path, Destination, Overwrite (default T), Depth infinity. Out and errors: as [`copy`], and 403 for a share. Onto itself in
+/// other letters or in the other Unicode form it is a rename
+/// (docs/decisions/0020-a-name-in-other-letters.md).
 pub async fn relocate(x: Arc<Exchange>) -> Result<Reply, HttpError> {
     let shallow = match Depth::parse(&x.head.headers)? {
         None | Some(Depth::Infinity) => false,
@@ -138,11 +140,9 @@ async fn transfer(x: Arc<Exchange>, way: Way, copied: Option<Arc<Assembly>>) -> 
     let conditions = Conditions::parse(&x.head.headers)?;
     let overwrite = Overwrite::parse(&x.head.headers)?.is_none_or(|header| header.0);
     let destination = destination(&x)?;
-    if x.path.starts_with(&destination) || destination.starts_with(&x.path) {
-        return Err(HttpError::new(
-            StatusCode::FORBIDDEN,
-            "The destination is the resource itself, or lies above or below it.",
-        ));
+    let respelled = matches!(way, Way::Move { .. }) && destination.respells(&x.path);
+    if !respelled && (x.path.starts_with(&destination) || destination.starts_with(&x.path)) {
+        return Err(onto_itself());
     }
     let name = destination.name().expect("the root lies above every path").clone();
 
@@ -153,7 +153,14 @@ async fn transfer(x: Arc<Exchange>, way: Way, copied: Option<Arc<Assembly>>) -> 
     if guard::is_fixed(&destination) || (from.located.is_root() && matches!(way, Way::Move { .. })) {
         return Err(root_is_fixed());
     }
-    let to = Spot::locate(&mut tx, &access, &destination).await?.ok_or_else(unmapped)?;
+    if respelled && source.name == name.as_str() {
+        return Err(onto_itself());
+    }
+    let mut to = Spot::locate(&mut tx, &access, &destination).await?.ok_or_else(unmapped)?;
+    if respelled {
+        // What is met there is the source, which is nothing to replace.
+        to = Spot::new(&to.reached, Arc::new(to.located.without_its_node(&name)));
+    }
     to.visible_parent().ok_or_else(unmapped)?;
     let landing = landing(source, &to);
     let refuse = |refusal: Refused| match refusal.denial {
@@ -220,12 +227,12 @@ async fn transfer(x: Arc<Exchange>, way: Way, copied: Option<Arc<Assembly>>) -> 
             change.adopt(&permit, source, (&from.located, sweeps_litter), &target).await?
         }
     };
-    // A lock stays at its URL, but an editor that moves a document aside for a moment is still saving it.
+    // A lock stays at its URL, which in another spelling is the same one. And an editor that moves a document aside for a moment is still saving it.
     let aside = landing == Landing::Free
         && (placed.id, placed.parent) == (source.id, source.parent)
         && !source.is_collection()
         && is_save_scratch(name.as_str());
-    if matches!(way, Way::Move { .. }) && !aside {
+    if matches!(way, Way::Move { .. }) && !aside && !respelled {
         locks::left_behind(&mut tx, source).await.map_err(lock::of_tree)?;
     }
     if let (Landing::Replaces, Some(gone)) = (landing, to.located.node()) {
@@ -234,6 +241,11 @@ async fn transfer(x: Arc<Exchange>, way: Way, copied: Option<Arc<Assembly>>) -> 
     let status = if replaced { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
     x.commit(tx, Deed::new(&placed, status)).await?;
     Ok(Step::Done(reply::empty(status)))
+}
+
+fn onto_itself() -> HttpError {
+    let text = "The destination is the resource itself, or lies above or below it.";
+    HttpError::new(StatusCode::FORBIDDEN, text)
 }
 
 fn unmapped() -> HttpError {

@@ -151,6 +151,11 @@ impl Located {
         if self.missing.len() == 1 { self.missing.first() } else { None }
     }
 
+    /// The same path as it would be if its last node weren't there, with `name` as the name that leads nowhere.
+    pub fn without_its_node(&self, name: &Name) -> Self {
+        Self { chain: self.ancestors().to_vec(), missing: vec![name.clone()], share: self.share }
+    }
+
     /// What the share holds and may hold.
     pub fn usage(&self) -> Usage {
         self.share.usage

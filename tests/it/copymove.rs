@@ -58,11 +58,11 @@ fn nothing_is_copied_or_moved_onto_itself_its_ancestor_or_its_descendant() {
             ("/Projects", "/Projects/a"),
             ("/Projects", "/Projects/new"),
             // The same places in other letters, and in the other Unicode form.
-            ("/Projects/a", "/Projects/A"),
-            ("/Projects/a/g.txt", "/Projects/A/G.TXT"),
+            ("/Projects/a/g.txt", "/projects/A/g.txt"),
+            ("/PROJECTS/A/G.TXT", "/Projects/a/g.txt"),
+            ("/Projects", "/PROJECTS"),
             ("/Projects/a/b", "/projects/A"),
             ("/Projects/a", "/PROJECTS/A/B/new"),
-            ("/Projects/\u{fc}", "/Projects/u\u{308}"),
             ("/Projects/\u{fc}/x.txt", "/Projects/U\u{308}"),
             ("/Projects/\u{fc}", "/Projects/u\u{308}/new"),
         ] {
@@ -74,8 +74,67 @@ fn nothing_is_copied_or_moved_onto_itself_its_ancestor_or_its_descendant() {
         ana.ask(method, "/Projects/a").with("Destination", "/dav/Projects/%61").send().status(403);
         ana.ask(method, "/Projects/a").with("Destination", "/dav/Projects//a//").send().status(403);
     }
+    for (from, to) in [("a", "A"), ("a/g.txt", "A/G.TXT"), ("\u{fc}", "u\u{308}")] {
+        for overwrite in [true, false] {
+            let (from, to) = (format!("/Projects/{from}"), format!("/Projects/{to}"));
+            ana.ask("COPY", &from).to(&to).overwrite(overwrite).send().status(403);
+        }
+    }
     assert_eq!(below(&ana, "/Projects"), before);
     ana.get("/Projects/a/b/f.txt").status(200).body("f");
+}
+
+/// Trap 6: Windows and macOS rename `plan.txt` to `Plan.txt`.
+#[test]
+fn a_name_is_written_in_other_letters_by_a_rename() {
+    let site = Site::start();
+    let [ana, ben] = site.team("Projects", [("ana", "co-owner"), ("ben", "viewer")]);
+    ana.mkcol("/Projects/plans").status(201);
+    ana.put("/Projects/plans/plan.txt", "one").status(201);
+    ana.put("/Projects/plans/plan.txt", "two").status(204);
+    ana.set("/Projects/plans/plan.txt", r#"<colour xmlns="urn:example">red</colour>"#).status(207);
+    site.cli(&["grant", "add", "/Projects/plans", "--user", "ben", "--allow", "rename-child"]).ok();
+    let id = "{http://owncloud.org/ns}fileid";
+    let known = |path: &str| {
+        let listed = ben.propfind(path, Depth::Zero, &asking_for(&[id, "{urn:example}colour"])).multistatus();
+        let one = listed.only();
+        (one.value(id).to_owned(), one.value("{urn:example}colour").to_owned())
+    };
+    let lock = r#"<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>"#;
+    let locked = ana.ask("LOCK", "/Projects/plans/plan.txt").xml(lock).send().status(200);
+    let token = format!("({})", locked.header("Lock-Token"));
+    let before = (known("/Projects/plans/plan.txt"), ana.get("/Projects/plans/plan.txt").etag());
+    let rename = |who: &Client, from: &str, to: &str| who.ask("MOVE", from).to(to).overwrite(false).send();
+    // Others' locks hold, and nothing is made by it that needs more than to rename.
+    rename(&ben, "/Projects/plans/plan.txt", "/Projects/plans/Plan.TXT").status(423);
+    for (from, to) in [("plan.txt", "Plan.txt"), ("PLAN.TXT", "PLAN.txt"), ("PLAN.txt", "Plan.txt")] {
+        let (from, to) = (format!("/Projects/plans/{from}"), format!("/Projects/plans/{to}"));
+        ana.ask("MOVE", &from).to(&to).overwrite(false).with("If", &token).send().status(201);
+    }
+    assert_eq!(below(&ben, "/Projects/plans"), ["/", "/Plan.txt"]);
+    assert_eq!((known("/Projects/plans/plan.txt"), ana.get("/Projects/plans/plan.txt").etag()), before);
+    ana.put("/Projects/plans/Plan.txt", "three").status(423);
+    ana.ask("UNLOCK", "/Projects/plans/Plan.txt").with("Lock-Token", token.trim_matches(['(', ')'])).send().status(204);
+    let revisions = site.cli(&["revision", "list", "/Projects/plans/Plan.txt", "--json"]).ok().json();
+    assert_eq!(revisions.as_array().map(Vec::len), Some(2), "{revisions}");
+
+    // Who may only rename does so; who may not even that doesn't, and a folder is as good as a file.
+    rename(&ben, "/Projects/plans/Plan.txt", "/Projects/plans/pl\u{c4}n.txt").status(201);
+    rename(&ben, "/Projects/plans/pl\u{c4}n.txt", "/Projects/plans/pla\u{308}n.txt").status(201);
+    assert_eq!(below(&ben, "/Projects/plans"), ["/", "/pla\u{308}n.txt"]);
+    rename(&ben, "/Projects/plans", "/Projects/Plans").status(403).condition("need-privileges");
+    ana.rename("/Projects/plans", "/Projects/PLANS").status(201);
+    assert_eq!(below(&ana, "/Projects"), ["/", "/PLANS/", "/PLANS/pla\u{308}n.txt"]);
+    ana.get("/Projects/plans/pl\u{e4}n.txt").status(200).body("two");
+    // The grant has stayed.
+    rename(&ben, "/Projects/PLANS/pla\u{308}n.txt", "/Projects/PLANS/PL\u{e4}N.txt").status(201);
+    // A file that had the name before stays deleted.
+    ana.put("/Projects/PLANS/new.txt", "old").status(201);
+    ana.delete("/Projects/PLANS/new.txt").status(204);
+    ana.put("/Projects/PLANS/new.txt", "new").status(201);
+    ana.rename("/Projects/PLANS/new.txt", "/Projects/PLANS/New.txt").status(201);
+    ana.get("/Projects/PLANS/new.txt").status(200).body("new");
+    site.is_consistent();
 }
 
 /// Traps 7 and 45.

@@ -16,7 +16,7 @@ use super::{Kind, Located, Node, TreeError, VACATED_KEPT, sql as tree_sql};
 use crate::clock::Moment;
 use crate::db::Reads;
 use crate::ids::NodeId;
-use crate::path::{Name, PATH_DEPTH_MAX};
+use crate::path::{Name, PATH_DEPTH_MAX, folded};
 
 /// Where a copied or moved node comes.
 pub struct Target<'a> {
@@ -128,7 +128,9 @@ impl Change<'_> {
         if !renamed {
             require(permit, Permission::Create, to.parent());
         }
-        if source.kind == Kind::File && to.landing == Landing::Free {
+        // In other letters it is the same name: nobody has left it before.
+        let respelled = to.parent() == old_parent && folded(&source.name) == to.name.key().as_str();
+        if source.kind == Kind::File && to.landing == Landing::Free && !respelled {
             if let Some(document) = self.former(to).await? {
                 return self.save_as(source, source_ancestors, &document, to).await;
             }

@@ -175,6 +175,13 @@ fn a_name_that_comes_back_in_another_spelling_is_gone_as_it_was() {
     ana.delete("/Projects/plans").status(204);
     ana.mkcol("/Projects/plans").status(201);
     follow();
+    // Renamed to the other spelling, without a way in between.
+    ana.rename("/Projects/plans", "/Projects/PLANS").status(201);
+    ana.put("/Projects/PLANS/a.txt", "three").status(201);
+    follow();
+    ana.rename("/Projects/PLANS/a.txt", "/Projects/PLANS/A.txt").status(201);
+    ana.rename("/Projects/PLANS", "/Projects/Plans").status(201);
+    follow();
     // A file and then a folder of one name, neither of which is there any more.
     ana.put("/Projects/both", "a file").status(201);
     follow();
