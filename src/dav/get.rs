@@ -88,7 +88,8 @@ async fn collection(x: &Exchange, spot: &Spot, node: &Node) -> Result<Reply, Htt
 
 /// The bytes of a file, of any state of it; `x` has the path that says what kind of file it is.
 pub(super) async fn file(x: &Exchange, node: &Node, range: Option<ByteRange>) -> Result<Reply, HttpError> {
-    let extent = match range.filter(|_| range_applies(&x.head.headers, node)) {
+    // Parts are defined for GET alone (RFC 9110 section 14.2).
+    let extent = match range.filter(|_| !is_head(&x.head) && range_applies(&x.head.headers, node)) {
         Some(range) => range.within(node.size),
         None => Extent::Whole,
     };

@@ -131,6 +131,53 @@ fn an_unchanged_file_is_304() {
     ana.ask("GET", "/Projects/a.txt").with("If-Modified-Since", "yesterday").send().status(200);
 }
 
+/// RFC 9110 sections 13.2.1 and 13.2.2: which condition decides where several are sent, and where none counts.
+#[test]
+fn conditions_go_in_the_order_of_the_rfc() {
+    let (_site, ana) = one_file();
+    let read = ana.get("/Projects/a.txt").status(200);
+    let (etag, modified) = (read.etag(), read.header("last-modified").to_owned());
+    let (etag, modified) = (etag.as_str(), modified.as_str());
+    let (long_ago, other) = ("Thu, 01 Jan 1970 00:00:01 GMT", "\"other\"");
+    let ask = |method: &str, path: &str, headers: &[(&str, &str)]| {
+        let request = headers.iter().fold(ana.ask(method, path), |request, (name, value)| request.with(name, value));
+        request.send()
+    };
+    for (headers, status) in [
+        // If-Match alone decides beside If-Unmodified-Since, and before whatever says "not modified".
+        (vec![("If-Match", etag), ("If-Unmodified-Since", long_ago)], 200),
+        (vec![("If-Match", other), ("If-Unmodified-Since", modified)], 412),
+        (vec![("If-Match", other), ("If-None-Match", etag)], 412),
+        (vec![("If-Match", etag), ("If-None-Match", etag)], 304),
+        (vec![("If-Unmodified-Since", long_ago), ("If-None-Match", etag)], 412),
+        (vec![("If-Unmodified-Since", modified), ("If-None-Match", other)], 200),
+        // If-None-Match alone decides beside If-Modified-Since.
+        (vec![("If-None-Match", etag), ("If-Modified-Since", long_ago)], 304),
+        (vec![("If-None-Match", other), ("If-Modified-Since", modified)], 200),
+        // All of them come before Range and If-Range, also before a 416.
+        (vec![("If-None-Match", etag), ("Range", "bytes=0-0"), ("If-Range", etag)], 304),
+        (vec![("If-Modified-Since", modified), ("Range", "bytes=0-0")], 304),
+        (vec![("If-Match", other), ("Range", "bytes=99-")], 412),
+        (vec![("If-Match", etag), ("Range", "bytes=0-0")], 206),
+        (vec![("If-Match", etag), ("Range", "bytes=0-0"), ("If-Range", other)], 200),
+        (vec![("If-Range", other)], 200),
+    ] {
+        assert_eq!(ask("GET", "/Projects/a.txt", &headers).answer.status, status, "{headers:?}");
+    }
+    // Without the condition it were no success: then it doesn't count.
+    for headers in [[("If-Match", other)], [("If-None-Match", "*")]] {
+        ask("GET", "/Projects/none.txt", &headers).status(404);
+        ask("DELETE", "/Projects/none.txt", &headers).status(404);
+        ask("OPTIONS", "/Projects/a.txt", &headers).status(200);
+    }
+    // For what changes: 412 in the place of 304, and If-Modified-Since is for GET and HEAD.
+    let put = |name: &str, value: &str| ana.ask("PUT", "/Projects/a.txt").with(name, value).body("new").send();
+    put("If-None-Match", etag).status(412);
+    put("If-Unmodified-Since", long_ago).status(412);
+    ana.get("/Projects/a.txt").status(200).body("old");
+    put("If-Modified-Since", modified).status(204);
+}
+
 /// Traps 3 and 4: tagged by URL and by path, several lists, `Not`, ETags, an invented token.
 #[test]
 fn an_if_header_with_etags_guards_a_save() {

@@ -226,6 +226,14 @@ fn every_collection_tells_its_quota() {
     assert_eq!(quota("/Projects").1 - before, 201_000, "every file counts in full, wherever its bytes lie");
     let file = ana.propfind("/Projects/plans/small.bin", Depth::Zero, &asked).multistatus();
     assert_eq!(file.only().status_of("{DAV:}quota-used-bytes"), Some(404), "quota is a property of collections");
+    // Who asks for all properties is not told, and nobody sets them (RFC 4331 sections 3 and 4).
+    let all = r#"<D:propfind xmlns:D="DAV:"><D:allprop/></D:propfind>"#;
+    let all = ana.propfind("/Projects/plans", Depth::Zero, all).multistatus();
+    for name in ["quota-available-bytes", "quota-used-bytes"] {
+        assert_eq!(all.only().status_of(&format!("{{DAV:}}{name}")), None, "{name}");
+        let refused = ana.set("/Projects/plans", &format!(r#"<D:{name} xmlns:D="DAV:">1</D:{name}>"#)).status(207);
+        assert!(refused.text().contains("cannot-modify-protected-property"), "{name}: {}", refused.text());
+    }
 }
 
 /// Trap 46: Finder shows a file whose request met a 5xx as gone. Many at once are waited for.

@@ -50,6 +50,19 @@ fn a_range_beyond_the_end_is_416() {
     ana.ask("GET", "/Projects/digits").with("Range", "lines=1-2").send().status(200).body(DIGITS);
 }
 
+/// RFC 9110 section 14.2: for any other method than GET a range is nothing.
+#[test]
+fn a_range_is_for_get_alone() {
+    let (_site, ana) = digits();
+    for range in ["bytes=2-5", "bytes=99-"] {
+        let reply = ana.ask("HEAD", "/Projects/digits").with("Range", range).send().status(200);
+        reply.says("content-length", "10").says("accept-ranges", "bytes").says_nothing_of("content-range");
+        ana.ask("PROPFIND", "/Projects/digits").with("Range", range).with("Depth", "0").send().status(207);
+    }
+    ana.ask("PUT", "/Projects/digits").with("Range", "bytes=2-5").body("whole").send().status(204);
+    ana.get("/Projects/digits").status(200).body("whole");
+}
+
 /// Finder resumes a download with If-Range and a date, others with an ETag.
 #[test]
 fn if_range_resumes_only_the_same_version() {
