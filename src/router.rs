@@ -1,7 +1,7 @@
 //! From a request to the surface that answers it: who asks (`auth`), where (the path), and every error's answer.
 //!
 //! `/dav/` is the tree, `/principals/` people and groups, `/versions/` what files were, `/tus/` uploads that can be resumed. `/` and `*` answer OPTIONS and PROPFIND too, because Windows and Office walk there from the root;
-//! `/health` is for whoever watches the server, `/connect` for people who don't know yet how to open their shares.
+//! `/t/` is the tree below one folder for who has an Office URL; `/health` is for whoever watches the server, `/connect` for people who don't know yet how to open their shares.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::auth::AuthError;
 use crate::certificates;
 use crate::clock::Moment;
-use crate::cloud::{self, login, login::Step};
+use crate::cloud::{self, login, login::Step, office};
 use crate::connect::page as connect;
 use crate::dav::{self, Exchange, PREFIX, principals, versions};
 use crate::db;
@@ -99,6 +99,9 @@ async fn answer(app: Arc<App>, request: Request<RequestBody>) -> Reply {
     }
     let value = HeaderValue::try_from(id.to_string()).expect("a request id is ASCII");
     reply.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    if office::is_at(trace.path_text()) {
+        office::seal(&mut reply);
+    }
     // Over TLS only: over plain HTTP anybody could have put it in (RFC 6797 section 7.2).
     if tls && let Some(seconds) = app.secure.and_then(|secure| secure.only_for_s) {
         let value = HeaderValue::try_from(format!("max-age={seconds}")).expect("digits are ASCII");
@@ -171,6 +174,9 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
         }
         let caller = log_in(&app, &trace, &head).await?;
         return Ok(Box::pin(connect::mine(&app, &head, &caller)).await?);
+    }
+    if office::is_at(path) {
+        return Ok(Box::pin(office::answer(app, trace, (head, body))).await?);
     }
     if let Some(place) = cloud::place(path) {
         if let cloud::Place::Login(step) = &place {
@@ -293,7 +299,8 @@ async fn log_in(app: &App, trace: &Arc<Trace>, head: &Parts) -> Result<Caller, R
     }
     match login {
         Ok(login) => {
-            let caller = Caller { channel: login.how.channel(), user: login.user };
+            let channel = login.how.channel();
+            let caller = Caller::new(login.user, channel);
             trace.by(&caller, &login.how);
             if login.fresh {
                 app.trail.logged_in(trace);

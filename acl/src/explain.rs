@@ -130,6 +130,7 @@ fn why(facts: &Facts, permission: Permission, reason: Reason) -> String {
             Limit::Link(role) => {
                 format!("the share link's role `{}` does not include `{permission}`", role.name)
             }
+            Limit::Reading => "the URL is for reading only".to_owned(),
         },
         Reason::Barred(policy) => format!("the policy `{}` is off", policy.name()),
         Reason::NotGranted => format!("{}{}", lack(facts, permission), aside(facts, permission)),

@@ -1,6 +1,6 @@
 //! Everything that a decision about one item rests on. The guard gathers it; nothing here is looked up.
 
-use crate::{Channel, Entry, Operation, Permission, Permissions, Policy, Role, ShareId, Source, Step, UserId};
+use crate::{Channel, Entry, Level, Operation, Permission, Permissions, Policy, Role, ShareId, Source, Step, UserId};
 
 /// The facts about one caller and one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +101,8 @@ pub enum Limit {
     Policy(Policy),
     /// The share link through which the caller came, with the role that it gives.
     Link(Role),
+    /// The URL by which the caller came is for reading only.
+    Reading,
 }
 
 impl Limit {
@@ -109,6 +111,7 @@ impl Limit {
         match self {
             Self::Policy(policy) => Permissions::ALL.difference(policy.takes()),
             Self::Link(role) => role.permissions,
+            Self::Reading => Level::Read.permissions(),
         }
     }
 }
@@ -167,10 +170,11 @@ impl Facts {
     }
 
     /// Whether the user may do as an administrator of the share, be it active or not. That alone shows nothing of its
-    /// content. The holder of an administrator's share link is none.
+    /// content. The holder of an administrator's share link is none, and who comes by a URL for reading.
     pub(crate) fn administers(&self) -> bool {
         self.user.rank != Rank::Member
             && self.channel != Channel::Link
+            && !self.limits.contains(&Limit::Reading)
             && !matches!(self.closed(), Some(Closed::Account | Closed::Organization))
     }
 
@@ -188,7 +192,7 @@ impl Facts {
     pub(crate) fn limit(&self, permission: Permission) -> Option<usize> {
         self.limits.iter().position(|limit| match limit {
             Limit::Policy(_) => self.is_capped() && !limit.keeps().contains(permission),
-            Limit::Link(_) => !limit.keeps().contains(permission),
+            Limit::Link(_) | Limit::Reading => !limit.keeps().contains(permission),
         })
     }
 
@@ -196,7 +200,7 @@ impl Facts {
     pub(crate) fn bar(&self, operation: Operation) -> Option<(usize, Policy)> {
         self.limits.iter().enumerate().find_map(|(at, limit)| match limit {
             Limit::Policy(policy) if self.is_capped() && policy.bars(operation) => Some((at, *policy)),
-            Limit::Policy(_) | Limit::Link(_) => None,
+            Limit::Policy(_) | Limit::Link(_) | Limit::Reading => None,
         })
     }
 

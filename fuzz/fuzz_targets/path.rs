@@ -1,6 +1,7 @@
 //! Request paths: within the limits, and an href leads back to the same path.
 #![no_main]
 
+use commonhold::cloud::office;
 use commonhold::path::{Name, PATH_DEPTH_MAX, Prefixed, RelPath, split_prefix, windows_problem};
 use libfuzzer_sys::fuzz_target;
 
@@ -13,6 +14,9 @@ fuzz_target!(|text: &str| {
     }
     let _ = RelPath::parse_human(text);
     let _ = split_prefix(text, "/dav/");
+    if let Some(told) = office::without_token(text) {
+        assert!(told.path().starts_with("/t/-"));
+    }
     let Ok(path) = RelPath::parse_request_target(text) else { return };
     assert!(path.segments().len() <= PATH_DEPTH_MAX);
     let href = path.to_href("/dav/", path.trailing_slash());

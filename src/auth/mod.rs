@@ -9,6 +9,7 @@
 //! changed password act on the next request, whichever process changed them.
 
 mod basic;
+pub mod office_url;
 pub mod password;
 mod throttle;
 
@@ -61,14 +62,31 @@ pub enum How {
         /// The registered device that it belongs to.
         device: Option<DeviceId>,
     },
+    /// The token of an Office URL.
+    OfficeUrl {
+        /// The registered device that it belongs to, and its name.
+        device: Option<(DeviceId, Arc<str>)>,
+    },
 }
 
 impl How {
     /// The door by which WebDAV requests with this credential come: a registered device is a door of its own.
     pub fn channel(&self) -> Channel {
         match self {
-            Self::AppPassword { device: Some(device), .. } => Channel::Device(*device),
-            Self::AppPassword { device: None, .. } | Self::Password => Channel::WebDav,
+            Self::AppPassword { device: Some(device), .. } | Self::OfficeUrl { device: Some((device, _)) } => {
+                Channel::Device(*device)
+            }
+            Self::AppPassword { device: None, .. } | Self::OfficeUrl { device: None } | Self::Password => {
+                Channel::WebDav
+            }
+        }
+    }
+
+    /// The channel of somebody's request, as records name it.
+    pub fn channel_name(&self, channel: Channel) -> &'static str {
+        match self {
+            Self::OfficeUrl { .. } => "office url",
+            Self::AppPassword { .. } | Self::Password => channel.name(),
         }
     }
 }
@@ -214,8 +232,12 @@ impl Auth {
     }
 
     fn key(&self, header: &HeaderValue) -> ProofKey {
+        self.key_of(header.as_bytes())
+    }
+
+    fn key_of(&self, secret: &[u8]) -> ProofKey {
         let mut keyed = self.keyed.clone();
-        keyed.update(header.as_bytes());
+        keyed.update(secret);
         keyed.finalize().into_bytes().into()
     }
 

@@ -61,30 +61,31 @@ impl Connect {
             None => None,
         };
         drop(reads);
-        let steps = guide(self.client, &Mount::new(&self.origin(&context)?, &share, user.as_deref()));
+        let origin = origin(&context, self.url.as_deref())?;
+        let steps = guide(self.client, &Mount::new(&origin, &share, user.as_deref()));
         match self.write {
             Some(path) => write(&path, &steps),
             None if self.json => Ok(Answer::json(&steps)),
             None => Ok(Answer::said(steps.iter().map(told).collect::<Vec<_>>().join("\n"))),
         }
     }
+}
 
-    /// As the command says, else the configuration, else where the server listens. Errors: that is everywhere, which is no address.
-    fn origin(&self, context: &Context) -> Result<String, Failure> {
-        let config = &context.config;
-        if let Some(named) = self.url.as_ref().or(config.server.public_origins.first()) {
-            return Ok(named.clone());
-        }
-        let scheme = if config.tls.is_on() { "https" } else { "http" };
-        let listening = Site::told_address(&context.data);
-        let listening = listening.unwrap_or_else(|| format!("{scheme}://{}", config.server.listen));
-        let addresses = Url::parse(&listening).ok().and_then(|url| url.socket_addrs(|| None).ok()).unwrap_or_default();
-        if addresses.iter().any(|address| address.ip().is_unspecified()) {
-            let text = "the server listens at all addresses; say by which one people reach it: --url https://files.example.org, or server.public_origins";
-            return Err(Failure::new(text));
-        }
-        Ok(listening)
+/// How people reach the server: as the command says, else the configuration, else where the server listens. Errors: that is everywhere, which is no address.
+pub(super) fn origin(context: &Context, named: Option<&str>) -> Result<String, Failure> {
+    let config = &context.config;
+    if let Some(named) = named.or(config.server.public_origins.first().map(String::as_str)) {
+        return Ok(named.to_owned());
     }
+    let scheme = if config.tls.is_on() { "https" } else { "http" };
+    let listening = Site::told_address(&context.data);
+    let listening = listening.unwrap_or_else(|| format!("{scheme}://{}", config.server.listen));
+    let addresses = Url::parse(&listening).ok().and_then(|url| url.socket_addrs(|| None).ok()).unwrap_or_default();
+    if addresses.iter().any(|address| address.ip().is_unspecified()) {
+        let text = "the server listens at all addresses; say by which one people reach it: --url https://files.example.org, or server.public_origins";
+        return Err(Failure::new(text));
+    }
+    Ok(listening)
 }
 
 fn told(step: &Step) -> String {

@@ -152,7 +152,7 @@ impl Acting {
 }
 
 fn caller(user: &User) -> Caller {
-    Caller { user: Arc::new(user.clone()), channel: Channel::WebDav }
+    Caller::new(Arc::new(user.clone()), Channel::WebDav)
 }
 
 /// What isn't there, or is there for others only.

@@ -219,7 +219,7 @@ fn node_of(chain: &[Node]) -> &Node {
 
 /// Whether the law lets a user lock what `chain` leads to. Fails with its reason in a sentence.
 async fn permit(tx: &mut WriteTx, user: &User, path: &TreePath, chain: &[Node]) -> Result<Permit, Failure> {
-    let caller = Caller { user: Arc::new(user.clone()), channel: Channel::WebDav };
+    let caller = Caller::new(Arc::new(user.clone()), Channel::WebDav);
     let access = Guard::default().access_in(tx, &caller).await?;
     let Some(reached) = access.by_id(node_of(chain).share) else {
         let share = shares::by_id(tx, node_of(chain).share).await?.ok_or_else(|| Failure::new("the share is gone"))?;

@@ -29,6 +29,7 @@ mod lock;
 mod man;
 mod migrate;
 mod moment;
+mod office_url;
 mod org;
 mod output;
 mod password;
@@ -172,6 +173,7 @@ enum Command {
     Import(plain::Import),
     Restore(backup::Restoring),
     Connect(connect::Connect),
+    OfficeUrl(office_url::OfficeUrls),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -195,6 +197,7 @@ impl Command {
                 | Self::Snapshot(_)
                 | Self::Export(_)
                 | Self::Import(_)
+                | Self::OfficeUrl(_)
         )
     }
 }
@@ -218,7 +221,7 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
     if place.acting.is_some() && !command.takes_actor() {
         return Err(Failure::new(
             "`--as` is for the commands about organizations, departments, groups, users, devices, shares, roles, policies, \
-             the trash, revisions, rolling back, snapshots, export and import",
+             the trash, revisions, rolling back, snapshots, export, import and Office URLs",
         ));
     }
     let config = match (Config::load(place.config.as_deref()), &command) {
@@ -265,6 +268,7 @@ fn run(place: Place, command: Command, deed: Deed) -> Result<Answer, Failure> {
             Command::Verify(verify) => verify.run(context).await,
             Command::Migrate(migrate) => migrate.run(context).await,
             Command::Connect(connect) => connect.run(context).await,
+            Command::OfficeUrl(office_url) => office_url.run(context).await,
             Command::Completions(completions) => Ok(completions.run()),
             Command::Man(man) => man.run(),
         };

@@ -1,4 +1,4 @@
-//! The doors by which the clients of Nextcloud and ownCloud come in, as they are.
+//! The doors by which the clients of Nextcloud and ownCloud come in, as they are; and that of Office URLs ([`office`]).
 //!
 //! Here: which URL is which ([`Place`]); the same tree under their URLs ([`door`]); what they ask of a server besides ([`ocs`]); uploads in
 //! pieces ([`upload`]); what files were and what was deleted; a login on a page ([`login`]). No rule of its own: everything goes through the verbs of `dav/`, by the same guard. docs/clients/nextcloud.md.
@@ -6,6 +6,7 @@
 mod door;
 pub mod login;
 mod ocs;
+pub mod office;
 mod upload;
 
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use crate::reply::{self, Reply};
 
 /// In: a path; Depth absent or infinity. Out: 204.
 ///
-/// Errors: 403 for the root, a share, without `delete` (or `delete-child` on the parent), or when something below isn't
+/// Errors: 403 for the root, a share, the folder of an Office URL by that URL, without `delete` (or `delete-child` on the parent), or when something below isn't
 /// seen; 404; 412; 423; 207 when something below is locked or may not be deleted; 400 for another Depth on a collection.
 pub async fn delete(x: Arc<Exchange>) -> Result<Reply, HttpError> {
     let conditions = Conditions::parse(&x.head.headers)?;
@@ -26,6 +26,9 @@ pub async fn delete(x: Arc<Exchange>) -> Result<Reply, HttpError> {
     let node = spot.found()?;
     if spot.located.is_root() {
         return Err(root_is_fixed());
+    }
+    if spot.reached.is_fence(node.id) {
+        return Err(HttpError::new(StatusCode::FORBIDDEN, "The folder that a URL is for isn't deleted by that URL."));
     }
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     let permit = guard::permit(Operation::Delete, &scene).map_err(|denial| refused(&denial, &x.path))?;

@@ -287,7 +287,7 @@ impl Spot {
     async fn locate(tx: &mut impl Reads, access: &Access, path: &RelPath) -> Result<Option<Self>, HttpError> {
         let Place::In(reached, names) = access.place(path) else { return Ok(None) };
         let located = Arc::new(tree::locate(tx, reached.share.root, names).await?);
-        Ok(Some(Self::new(reached, located)))
+        Ok(reached.holds(located.chain()).then(|| Self::new(reached, located)))
     }
 
     /// The same for whoever would change what is there. Errors: 403 for the fixed collections, 404.
@@ -303,7 +303,7 @@ impl Spot {
     async fn known(app: &App, access: &Access, path: &RelPath) -> Result<Self, HttpError> {
         let Place::In(reached, names) = access.place(path) else { return Err(HttpError::not_found()) };
         let located = app.tree.locate(&app.db, reached.share.id, reached.share.root, names).await?;
-        Ok(Self::new(reached, located))
+        if reached.holds(located.chain()) { Ok(Self::new(reached, located)) } else { Err(HttpError::not_found()) }
     }
 
     /// The nodes on the way that the caller sees, from the share's root on.

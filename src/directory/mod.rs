@@ -11,6 +11,7 @@ pub mod device;
 pub mod group;
 pub mod login_flow;
 mod name;
+pub mod office_url;
 pub mod organization;
 pub mod policy;
 pub mod principal;
@@ -178,6 +179,17 @@ pub enum DirectoryError {
         /// The name that was asked for.
         device: String,
     },
+    /// A person has as many Office URLs as he may.
+    #[error("`{user}` has {max} Office URLs that are good; revoke one first")]
+    TooManyOfficeUrls {
+        /// Whose.
+        user: String,
+        /// [`office_url::PER_USER_MAX`].
+        max: i64,
+    },
+    /// No Office URL of that number, or none that is good any more.
+    #[error("there is no Office URL {0}, or it has ended")]
+    NoSuchOfficeUrl(i64),
     /// A number that can't be counted.
     #[error("a limit is at most {max}", max = i64::MAX)]
     TooLarge,

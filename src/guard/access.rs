@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::Fence;
 use super::sight::{Sight, Zone};
 use crate::directory::policy::Measures;
 use crate::ids::{NodeId, ShareId, UserId};
@@ -29,6 +30,8 @@ pub struct Reached {
     mount: Arc<RelPath>,
     sight: Arc<Sight>,
     measures: Arc<Measures>,
+    /// The only folder of it that is reached, with everything below.
+    within: Option<NodeId>,
 }
 
 /// Why a share doesn't take a file.
@@ -48,7 +51,7 @@ pub enum NotTaken {
 impl Reached {
     pub(super) fn new(share: Share, mount: RelPath, sight: Sight, measures: Measures) -> Self {
         let (share, mount) = (Arc::new(share), Arc::new(mount));
-        Self { share, mount, sight: Arc::new(sight), measures: Arc::new(measures) }
+        Self { share, mount, sight: Arc::new(sight), measures: Arc::new(measures), within: None }
     }
 
     /// The policies with a value that hold in it.
@@ -80,6 +83,16 @@ impl Reached {
     /// Which members of a node, whose zone is `zone`, this caller is shown.
     pub fn filter_for(&self, caller: UserId, zone: Zone, node: NodeId) -> Filter {
         Filter { litter_of: self.measures.hides_litter().then_some(caller), ..self.sight.filter(zone, node) }
+    }
+
+    /// Whether a way from the root on leads to something that is reached, if it is there: not past the folder that a fence is around.
+    pub fn holds(&self, chain: &[Node]) -> bool {
+        self.within.is_none_or(|folder| chain.iter().any(|node| node.id == folder))
+    }
+
+    /// Whether the node is the folder that a fence is around.
+    pub fn is_fence(&self, node: NodeId) -> bool {
+        self.within == Some(node)
     }
 
     /// Where its root is for the caller.
@@ -151,6 +164,8 @@ pub struct Access {
     others: Vec<Reached>,
     by_key: HashMap<String, usize>,
     others_by_key: HashMap<String, usize>,
+    /// It is kept to one folder, so that there are no levels above it.
+    is_fenced: bool,
 }
 
 impl Access {
@@ -160,7 +175,17 @@ impl Access {
             let keys = reached.iter().enumerate();
             keys.filter_map(|(at, reached)| Some((reached.mount.name()?.key().as_str().to_owned(), at))).collect()
         };
-        Self { by_key: index(&shares), others_by_key: index(&others), shares, home, others }
+        Self { by_key: index(&shares), others_by_key: index(&others), shares, home, others, is_fenced: false }
+    }
+
+    /// What of it lies inside a fence.
+    pub(super) fn within(&self, fence: &Fence) -> Self {
+        let kept = |reached: &Reached| {
+            (reached.share.id == fence.share).then(|| Reached { within: Some(fence.folder), ..reached.clone() })
+        };
+        let all = |reached: &[Reached]| reached.iter().filter_map(kept).collect();
+        let fenced = Self::new(all(&self.shares), self.home.as_ref().and_then(kept), all(&self.others));
+        Self { is_fenced: true, ..fenced }
     }
 
     /// The team shares and public folders, in the order of their names.
@@ -190,14 +215,16 @@ impl Access {
 
     /// Where the path leads. A share that the caller doesn't reach is not there for him.
     pub fn place<'a, 'p>(&'a self, path: &'p RelPath) -> Place<'a, 'p> {
-        let Some((first, below)) = path.segments().split_first() else { return Place::Top };
+        let Some((first, below)) = path.segments().split_first() else {
+            return if self.is_fenced { Place::Nowhere } else { Place::Top };
+        };
         let key = first.key();
         if key.as_str() == "home" {
             return self.home.as_ref().map_or(Place::Nowhere, |home| Place::In(home, below));
         }
         if key.as_str() == "shared with me" {
             return match below.split_first() {
-                None if self.others.is_empty() => Place::Nowhere,
+                None if self.others.is_empty() || self.is_fenced => Place::Nowhere,
                 None => Place::Others,
                 Some((owner, below)) => {
                     let at = self.others_by_key.get(owner.key().as_str());

@@ -33,10 +33,15 @@ pub(super) struct Gathered {
     pub measures: Measures,
 }
 
-/// Reads what `user` reaches over `channel`.
-pub(super) async fn load(tx: &mut impl Reads, user: &User, channel: Channel) -> Result<Access, DbError> {
+/// Reads what `user` reaches over `channel`, as far as `limit` leaves it to him.
+pub(super) async fn load(
+    tx: &mut impl Reads,
+    user: &User,
+    channel: Channel,
+    limit: Option<acl::Limit>,
+) -> Result<Access, DbError> {
     let (mut team, mut own, mut others) = (Vec::new(), None, Vec::new());
-    for Gathered { share, mount, sight, measures } in gather(tx, user, channel, None).await? {
+    for Gathered { share, mount, sight, measures } in gather_within(tx, user, channel, None, limit).await? {
         // A share in which nothing is seen does not exist for the caller.
         if !sight.at(&[]).sees(acl::ItemKind::Folder) {
             continue;
@@ -58,6 +63,16 @@ pub(super) async fn gather(
     user: &User,
     channel: Channel,
     only: Option<(&Share, &[Node])>,
+) -> Result<Vec<Gathered>, DbError> {
+    gather_within(tx, user, channel, only, None).await
+}
+
+async fn gather_within(
+    tx: &mut impl Reads,
+    user: &User,
+    channel: Channel,
+    only: Option<(&Share, &[Node])>,
+    limit: Option<acl::Limit>,
 ) -> Result<Vec<Gathered>, DbError> {
     let groups = directory::groups_of(tx, user.id).await?;
     let mut circumstances = Circumstances::read(tx, user, &groups, channel).await?;
@@ -124,7 +139,9 @@ pub(super) async fn gather(
         places.remove(&share.root);
         root.entries.extend(entries.remove(&share.root).unwrap_or_default());
         let below = places.keys().filter_map(|node| Some((*node, entries.remove(node)?))).collect();
-        let facts = facts(user, channel, circumstances.standing(&share), &share, mount.to_string(), root.entries);
+        let mut standing = circumstances.standing(&share);
+        standing.limits.extend(limit.clone());
+        let facts = facts(user, channel, standing, &share, mount.to_string(), root.entries);
         let sight = Sight::new(share.root, facts, places, below);
         let measures = measures.remove(&share.id).unwrap_or_default();
         gathered.push(Gathered { share, mount, sight, measures });

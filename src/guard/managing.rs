@@ -12,7 +12,7 @@ use crate::shares::Share;
 /// The proof that whoever acts may manage the share, if the law lets him; else the proof of his office alone.
 pub async fn managing(tx: &mut WriteTx, by: Administrator, share: &Share) -> Result<Administrator, DbError> {
     let Some(actor) = by.actor().filter(|_| !by.reaches(share.org, share.department)) else { return Ok(by) };
-    let caller = Caller { user: Arc::new(actor.clone()), channel: Channel::Web };
+    let caller = Caller::new(Arc::new(actor.clone()), Channel::Web);
     let access = Guard::default().access_in(tx, &caller).await?;
     let Some(reached) = access.by_id(share.id) else { return Ok(by) };
     let scene = Scene::new().with(Object::Item, reached.at(&[]), Item::folder(share.root));

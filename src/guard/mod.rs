@@ -37,7 +37,7 @@ pub use whatif::{Effect, Look, compare, look};
 
 use crate::db::{Db, DbError, Reads, Stamp, WriteTx};
 use crate::directory::{self, User};
-use crate::ids::UserId;
+use crate::ids::{NodeId, ShareId, UserId};
 use crate::tree::{Kind, Node};
 
 /// People whose access is kept at a time, about; the others are read when they come.
@@ -52,19 +52,61 @@ pub struct Caller {
     pub user: Arc<User>,
     /// The door.
     pub channel: Channel,
+    /// What keeps him to a part of what is his, if anything does.
+    pub fence: Option<Fence>,
 }
+
+/// What a URL of its own is kept to, such as one for Office: whoever comes by it reaches nothing outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fence {
+    /// The share.
+    pub share: ShareId,
+    /// The folder in it, with everything below.
+    pub folder: NodeId,
+    /// Nothing is changed.
+    pub reading: bool,
+}
+
+impl Caller {
+    /// Somebody who comes by a door of his own.
+    pub fn new(user: Arc<User>, channel: Channel) -> Self {
+        Self { user, channel, fence: None }
+    }
+
+    /// What his access is kept under: what may be done inside a fence depends on whether that is for reading, and on nothing else of it.
+    fn key(&self) -> Key {
+        (self.user.id, self.channel, self.is_reading())
+    }
+
+    fn is_reading(&self) -> bool {
+        self.fence.is_some_and(|fence| fence.reading)
+    }
+
+    fn limit(&self) -> Option<acl::Limit> {
+        self.is_reading().then_some(acl::Limit::Reading)
+    }
+
+    fn fenced(&self, access: Arc<Access>) -> Arc<Access> {
+        match &self.fence {
+            Some(fence) => Arc::new(access.within(fence)),
+            None => access,
+        }
+    }
+}
+
+type Key = (UserId, Channel, bool);
 
 /// Keeps what callers reach.
 #[derive(Debug)]
 pub struct Guard {
-    kept: Cache<(UserId, Channel), (Stamp, Arc<Access>), ByBytes>,
+    kept: Cache<Key, (Stamp, Arc<Access>), ByBytes>,
 }
 
 #[derive(Debug, Clone)]
 struct ByBytes;
 
-impl Weighter<(UserId, Channel), (Stamp, Arc<Access>)> for ByBytes {
-    fn weight(&self, _: &(UserId, Channel), (_, access): &(Stamp, Arc<Access>)) -> u64 {
+impl Weighter<Key, (Stamp, Arc<Access>)> for ByBytes {
+    fn weight(&self, _: &Key, (_, access): &(Stamp, Arc<Access>)) -> u64 {
         access.weight_bytes()
     }
 }
@@ -81,42 +123,47 @@ impl Guard {
         // The stamp is taken before the rows are read: a change in between makes the kept answer stale, never wrong.
         let stamp = db.directory_stamp().await?;
         if let Some(access) = self.kept(caller, stamp) {
-            return Ok(access);
+            return Ok(caller.fenced(access));
         }
-        let access = Box::pin(async { load::load(&mut db.read().await?, &caller.user, caller.channel).await });
+        let (channel, limit) = (caller.channel, caller.limit());
+        let access = Box::pin(async { load::load(&mut db.read().await?, &caller.user, channel, limit).await });
         let access = Arc::new(access.await?);
-        self.kept.insert((caller.user.id, caller.channel), (stamp, Arc::clone(&access)));
-        Ok(access)
+        self.kept.insert(caller.key(), (stamp, Arc::clone(&access)));
+        Ok(caller.fenced(access))
     }
 
     /// What the caller reaches as this transaction sees it: the decision that counts.
     pub async fn access_in(&self, tx: &mut WriteTx, caller: &Caller) -> Result<Arc<Access>, DbError> {
         let stamp = tx.directory_stamp();
         if let Some(access) = stamp.and_then(|stamp| self.kept(caller, stamp)) {
-            return Ok(access);
+            return Ok(caller.fenced(access));
         }
         // The account itself may have changed since the login.
         let user = directory::user_by_id(tx, caller.user.id).await?;
         let access = match user {
-            Some(user) => Arc::new(load::load(tx, &user, caller.channel).await?),
+            Some(user) => Arc::new(load::load(tx, &user, caller.channel, caller.limit()).await?),
             None => Arc::default(),
         };
         if let Some(stamp) = stamp {
-            self.kept.insert((caller.user.id, caller.channel), (stamp, Arc::clone(&access)));
+            self.kept.insert(caller.key(), (stamp, Arc::clone(&access)));
         }
-        Ok(access)
+        Ok(caller.fenced(access))
     }
 
     /// What the caller reaches as a transaction sees it that only reads, and has begun a while ago.
     pub async fn access_as_of(&self, tx: &mut impl Reads, caller: &Caller) -> Result<Access, DbError> {
-        match directory::user_by_id(tx, caller.user.id).await? {
-            Some(user) => load::load(tx, &user, caller.channel).await,
-            None => Ok(Access::default()),
-        }
+        let access = match directory::user_by_id(tx, caller.user.id).await? {
+            Some(user) => load::load(tx, &user, caller.channel, caller.limit()).await?,
+            None => Access::default(),
+        };
+        Ok(match &caller.fence {
+            Some(fence) => access.within(fence),
+            None => access,
+        })
     }
 
     fn kept(&self, caller: &Caller, stamp: Stamp) -> Option<Arc<Access>> {
-        let (kept_at, access) = self.kept.get(&(caller.user.id, caller.channel))?;
+        let (kept_at, access) = self.kept.get(&caller.key())?;
         (kept_at == stamp).then_some(access)
     }
 }

@@ -143,7 +143,7 @@ async fn everybody_at_once_is_told_the_same_as_one_by_one() {
                             share.name
                         );
                         // What a request would be decided by.
-                        let caller = super::Caller { user: std::sync::Arc::new(account.clone()), channel };
+                        let caller = super::Caller::new(std::sync::Arc::new(account.clone()), channel);
                         let access = super::Guard::default().access(&site.db, &caller).await.unwrap();
                         let asked = access.by_id(share.id).map(|reached| reached.at(located.chain()).permissions());
                         assert_eq!(asked.unwrap_or_default(), alone.permissions(), "seed {seed}: {}", account.name);
@@ -164,7 +164,7 @@ async fn furnish(site: &TestSite, share: &Share, by: UserId) {
     for path in &PATHS[1..] {
         let located = at(site, share, path).await;
         let mut tx = site.write().await;
-        let caller = super::Caller { user: std::sync::Arc::new(account.clone()), channel: Channel::WebDav };
+        let caller = super::Caller::new(std::sync::Arc::new(account.clone()), Channel::WebDav);
         let access = super::Guard::default().access_in(&mut tx, &caller).await.unwrap();
         let reached = access.by_id(share.id).unwrap();
         let parent = super::item(located.parent().unwrap());

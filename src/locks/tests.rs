@@ -46,7 +46,7 @@ impl Room {
         let who = Principal::User(user.id);
         shares::subscribe(&mut tx, &self.site.by, &self.share, who, "editor", NOW).await.unwrap();
         tx.commit().await.unwrap();
-        let caller = Caller { user: Arc::new(user.clone()), channel: Channel::WebDav };
+        let caller = Caller::new(Arc::new(user.clone()), Channel::WebDav);
         let access = Guard::default().access(&self.site.db, &caller).await.unwrap();
         Person { room: self, user, effective: access.shares()[0].at(&[]).clone() }
     }

@@ -12,6 +12,7 @@ use super::{Event, Events, Line, Outcome, Record, Trace, What, below_prefix};
 use crate::app::App;
 use crate::audit::{self, Actor};
 use crate::clock::Moment;
+use crate::cloud::office;
 use crate::db::{Db, DbError};
 use crate::directory;
 use crate::error::Denied;
@@ -160,6 +161,10 @@ impl Batch {
             What::Login => Some(Record { path: None, target: None, ..login(record) }),
             What::NoLogin { name, status } => {
                 let (outcome, note) = match status {
+                    Some(StatusCode::NOT_FOUND) => (Outcome::Denied, "there is no Office URL of this token"),
+                    Some(StatusCode::TOO_MANY_REQUESTS) if office::is_at(trace.path_text()) => {
+                        (Outcome::Denied, "too many tokens of Office URLs that are none")
+                    }
                     Some(StatusCode::TOO_MANY_REQUESTS) => (Outcome::Denied, "too many wrong passwords"),
                     Some(_) => (Outcome::Denied, "the user name or the password is wrong, or the account is closed"),
                     None => (Outcome::Refused, "the client hung up before it was known whether the login is right"),

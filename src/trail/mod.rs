@@ -23,7 +23,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::audit::{self, Actor, Line, Outcome, Record};
 use crate::auth::{self, How};
 use crate::clock::Moment;
-use crate::cloud::login;
+use crate::cloud::{login, office};
 use crate::dav::PREFIX;
 use crate::db::WriteTx;
 use crate::error::{Denied, HttpError};
@@ -78,7 +78,7 @@ impl Trace {
             method: head.method.clone(),
             uri: without_secret(&head.uri),
             agent: head.headers.get(USER_AGENT).cloned(),
-            destination: head.headers.get("destination").cloned(),
+            destination: head.headers.get("destination").filter(|value| !has_token(value)).cloned(),
             place: OnceLock::new(),
             caller: OnceLock::new(),
             download: OnceLock::new(),
@@ -157,7 +157,7 @@ impl Trace {
     pub fn client(&self) -> String {
         let named = self.caller.get().map(|(caller, how)| match how {
             How::AppPassword { label, .. } => label.as_ref(),
-            How::Password => caller.channel.name(),
+            How::Password | How::OfficeUrl { .. } => how.channel_name(caller.channel),
         });
         let agent = self.agent_text().unwrap_or_default();
         let program = agent.split(['/', ' ', '(']).next().unwrap_or_default();
@@ -167,7 +167,7 @@ impl Trace {
 
     /// Login name and door of whoever has logged in.
     pub fn caller_names(&self) -> Option<(&str, &'static str)> {
-        self.caller.get().map(|(caller, _)| (caller.user.name.as_str(), caller.channel.name()))
+        self.caller.get().map(|(caller, how)| (caller.user.name.as_str(), how.channel_name(caller.channel)))
     }
 
     fn path(&self) -> Option<RelPath> {
@@ -199,7 +199,7 @@ impl Trace {
         let known = self.caller.get().map(|(caller, how)| Actor {
             id: Some(caller.user.id),
             name: Line::name(&caller.user.name),
-            channel: Line::name(caller.channel.name()),
+            channel: Line::name(how.channel_name(caller.channel)),
             device: device(how),
             ..Actor::default()
         });
@@ -214,19 +214,30 @@ impl Trace {
 
 /// The path of the tree that a `Destination` names.
 fn place_of(destination: &HeaderValue) -> Option<RelPath> {
-    let text = destination.to_str().ok()?;
-    let path = match text.split_once("://") {
-        Some((_scheme, rest)) => &rest[rest.find('/')?..],
-        None => text,
-    };
-    below_prefix(path)
+    below_prefix(path_in(destination)?)
 }
 
-/// The URL without what would let others in: that of a page to log a client in on is a secret as long as the client waits.
+/// The path of a `Destination`.
+fn path_in(destination: &HeaderValue) -> Option<&str> {
+    let text = destination.to_str().ok()?;
+    match text.split_once("://") {
+        Some((_scheme, rest)) => Some(&rest[rest.find('/')?..]),
+        None => Some(text),
+    }
+}
+
+/// Whether a `Destination` is an Office URL, which is a secret.
+fn has_token(destination: &HeaderValue) -> bool {
+    path_in(destination).is_some_and(office::is_at)
+}
+
+/// The URL without what would let others in: that of a page to log a client in on is a secret as long as the client waits, and an Office URL
+/// as long as it is good.
 fn without_secret(uri: &Uri) -> Uri {
-    match login::page_without_token(uri.path()) {
-        Some(page) => Uri::from_static(page),
-        None => uri.clone(),
+    match (login::page_without_token(uri.path()), office::without_token(uri.path())) {
+        (Some(page), _) => Uri::from_static(page),
+        (None, Some(told)) => told,
+        (None, None) => uri.clone(),
     }
 }
 
@@ -241,8 +252,8 @@ fn below_prefix(path: &str) -> Option<RelPath> {
 /// The registered device, or what the user calls the app password.
 fn device(how: &How) -> Option<Line> {
     match how {
-        How::Password => None,
-        How::AppPassword { label, .. } => Some(Line::name(label)),
+        How::Password | How::OfficeUrl { device: None } => None,
+        How::AppPassword { label, .. } | How::OfficeUrl { device: Some((_, label)) } => Some(Line::name(label)),
     }
 }
 

@@ -55,7 +55,7 @@ impl Room {
         let user = user::by_id(&mut tx, id).await.unwrap().unwrap();
         let shares = shares::list(&mut tx).await.unwrap().try_into().unwrap();
         let guard = guard::Guard::default();
-        let caller = guard::Caller { user: std::sync::Arc::new(user.clone()), channel: Channel::WebDav };
+        let caller = guard::Caller::new(std::sync::Arc::new(user.clone()), Channel::WebDav);
         let access = guard.access(&db, &caller).await.unwrap();
         let effective = access.shares()[0].at(&[]).clone();
         Self { _folder: folder, db, user, shares, effective }

@@ -45,6 +45,7 @@ mod names;
 mod object_store;
 mod office;
 mod office_saves;
+mod office_urls;
 mod paths;
 mod plain;
 mod policies;

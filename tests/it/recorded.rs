@@ -152,28 +152,33 @@ fn clients_that_cannot_run_here_get_what_they_expect() {
         ana.put("/Projects/plan.txt", "the first draft").status(201);
         ana.mkcol("/Projects/plans").status(201);
         ana.put("/Projects/plans/notes.txt", "notes").status(201);
-        let mut token = String::new();
-        for step in steps(recording) {
-            let renamed;
-            let who = match step.who.as_str() {
-                "" | "ana" => &ana,
-                "ben" => &ben,
-                "nobody" => {
-                    renamed = site.anonymous();
-                    &renamed
-                }
-                other => {
-                    let name = other.strip_prefix("ana as ").expect("a person of the conversation");
-                    renamed = ana.with_authorization(&basic(name, &ana.secret));
-                    &renamed
-                }
-            };
-            let reply = step.send(who, &token);
-            step.confirm(told, &reply);
-            if let Some(new) = reply.answer.header("lock-token") {
-                token = new.trim_matches(['<', '>']).to_owned();
-            }
-        }
+        replay(told, recording, &site, [&ana, &ben]);
         site.is_consistent();
+    }
+}
+
+/// Replays a recording, with what must be true of every answer.
+pub fn replay(told: &str, recording: &str, site: &Site, [ana, ben]: [&Client; 2]) {
+    let mut token = String::new();
+    for step in steps(recording) {
+        let renamed;
+        let who = match step.who.as_str() {
+            "" | "ana" => ana,
+            "ben" => ben,
+            "nobody" => {
+                renamed = site.anonymous();
+                &renamed
+            }
+            other => {
+                let name = other.strip_prefix("ana as ").expect("a person of the conversation");
+                renamed = ana.with_authorization(&basic(name, &ana.secret));
+                &renamed
+            }
+        };
+        let reply = step.send(who, &token);
+        step.confirm(told, &reply);
+        if let Some(new) = reply.answer.header("lock-token") {
+            token = new.trim_matches(['<', '>']).to_owned();
+        }
     }
 }

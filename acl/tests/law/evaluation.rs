@@ -249,6 +249,19 @@ fn a_share_link_of_an_administrator_makes_nobody_an_administrator() {
 }
 
 #[test]
+fn a_url_for_reading_leaves_nobody_more_than_reading() {
+    for rank in [Rank::Member, Rank::SystemAdministrator] {
+        let owner = Facts { limits: vec![Limit::Reading], ..subscriber("olga", ["co-owner"]) };
+        let owner = Facts { user: User { rank, ..owner.user.clone() }, ..owner };
+        let effective = evaluate(owner);
+        assert_eq!(effective.permissions(), Level::Read.permissions(), "{rank:?}");
+        assert!(!effective.administers(), "{rank:?}");
+    }
+    let previewer = Facts { limits: vec![Limit::Reading], ..subscriber("ben", ["previewer"]) };
+    assert_eq!(permissions(&previewer), role_of("previewer").permissions, "it gives nothing");
+}
+
+#[test]
 fn an_organization_administrator_reads_by_policy_or_grant_only() {
     let mut facts = ranked("ada", Rank::OrganizationAdministrator);
     assert_eq!(permissions(&facts), Permissions::NONE);

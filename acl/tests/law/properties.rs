@@ -47,6 +47,7 @@ fn limits() -> impl Strategy<Value = Vec<Limit>> {
     let limit = prop_oneof![
         prop::sample::select(&Policy::ALL[..]).prop_map(Limit::Policy),
         permissions().prop_map(|keeps| Limit::Link(Role::new("link", keeps))),
+        Just(Limit::Reading),
     ];
     prop::collection::vec(limit, 0..3)
 }

@@ -230,6 +230,11 @@ fn a_policy_and_a_link_are_named() {
         "`olga` may not trim the revisions of `/Projects/plan.txt`: \
          the policy `user_trim_revisions` takes `trim` away.",
     );
+    says(
+        Facts { limits: vec![Limit::Reading], ..subscriber("olga", ["co-owner"]) },
+        Permission::Write,
+        "`olga` may not write `/Projects/plan.txt`: the URL is for reading only.",
+    );
     let limits = vec![Limit::Link(role_of("previewer"))];
     let holder = Facts { channel: Channel::Link, limits, ..subscriber("ben", ["editor"]) };
     says(

@@ -263,7 +263,7 @@ async fn permit(tx: &mut WriteTx, by: &Administrator, found: &Found) -> Result<O
     let Some(actor) = by.actor().filter(|_| !by.reaches(found.share.org, found.share.department)) else {
         return Ok(None);
     };
-    let caller = Caller { user: Arc::new(actor.clone()), channel: Channel::Web };
+    let caller = Caller::new(Arc::new(actor.clone()), Channel::Web);
     let access = Guard::default().access_in(tx, &caller).await?;
     let chain = found.located.chain();
     let missing = || Failure::new(format!("there is no `{}`", found.shown));

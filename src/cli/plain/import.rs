@@ -65,7 +65,7 @@ impl Import {
         if !found.node().is_collection() {
             return Err(Failure::new(format!("`{}` is a file; name a folder", found.shown)));
         }
-        let caller = Caller { user: Arc::new(who), channel: Channel::WebDav };
+        let caller = Caller::new(Arc::new(who), Channel::WebDav);
         let names = names_of(&found)?;
         let mut bringing = Bringing {
             site: &site,

@@ -118,7 +118,7 @@ async fn keep_an_owner(tx: &mut WriteTx, x: &Exchange, spot: &Spot) -> Result<()
 
 /// Whether the user may set the access to the resource, as the transaction sees it.
 async fn owns(tx: &mut WriteTx, x: &Exchange, spot: &Spot, user: &Arc<User>) -> Result<bool, HttpError> {
-    let caller = Caller { user: Arc::clone(user), channel: Channel::Web };
+    let caller = Caller::new(Arc::clone(user), Channel::Web);
     let access = x.app.guard.access_in(tx, &caller).await?;
     let reached = access.by_id(spot.reached.share.id);
     Ok(reached.is_some_and(|reached| reached.at(spot.located.chain()).allows(Permission::Owner)))

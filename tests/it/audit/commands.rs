@@ -36,6 +36,8 @@ fn every_changing_command_leaves_one_record_with_its_words() {
         &["lock", "add", "/Projects/plan.txt", "--user", "ana"],
         &["lock", "break", "/Projects/plan.txt"],
         &["job", "run", "sweep-locks"],
+        &["office-url", "/Projects/plan.txt", "--for", "ana", "--url", "https://h"],
+        &["office-url", "revoke", "1"],
     ];
     for command in commands {
         let before = administration(&site).len();

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// All records that the arguments let through.
 #[track_caller]
-fn records(site: &Site, args: &[&str]) -> Vec<Value> {
+pub fn records(site: &Site, args: &[&str]) -> Vec<Value> {
     let args: Vec<&str> = ["audit", "--json"].into_iter().chain(args.iter().copied()).collect();
     let Value::Array(records) = site.cli(&args).ok().json() else { panic!("a list is an array") };
     records
