@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::service::Service;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -23,6 +24,9 @@ use super::{
     stream::LINGER,
 };
 
+/// Bytes of a response that the system takes ahead of what it can send. Left to itself it takes megabytes for each client: a few hundred that take a large
+/// file slowly would have it read, hashed and copied at once, and nobody else be served meanwhile.
+const UNSENT_BYTES_MAX: u32 = 256 * 1024;
 /// Pause after the system refused a connection for want of its own means.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that are being refused with an answer at the same time; more are closed without one.
@@ -123,6 +127,7 @@ where
                     Ok(slot) => {
                         // An answer in several writes must not wait for acknowledgements. Failing, it is only slower.
                         let _ = socket.set_nodelay(true);
+                        let _ = SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
                         let (protocol, speaks) = (Arc::clone(&house.protocol), speaks.clone());
                         let service = service.clone();
                         // Its own token: one waited on by all connections would be a lock between them.

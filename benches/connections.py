@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+"""What connections cost: thousands that are idle, thousands that are slow, and one that reads a gigabyte over TLS beside nginx.
+
+    cargo build --release && benches/connections.py             # target/release/commonhold
+    benches/connections.py --server PATH --rounds 5 --idle 10000 --slow 1500
+
+Idle: memory (RSS) of the server without and with so many connections that have had an answer and keep still. Slow: what one other client's requests
+take, a third of GETs and PUTs each and PROPFINDs, alone and beside so many clients that send headers, send bodies or take a large file a few bytes
+a second; rounds alternate. TLS: `curl` reads 1 GiB from the page cache from this server and from nginx, both with the same certificate, in turn.
+Needs Python's standard library, curl, openssl and nginx; `ulimit -n` beyond twice the connections.
+"""
+
+import argparse
+import base64
+import http.client
+import os
+import resource
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+LARGE = 1 << 30
+SECRETS = {"root": "the root of all rights\n", "ana": "the long password of ana\n"}
+
+
+def run(*words, given=""):
+    ran = subprocess.run(words, input=given, capture_output=True, text=True)
+    if ran.returncode:
+        sys.exit(f"{words}: {ran.stderr}{ran.stdout}")
+    return ran.stdout
+
+
+class Site:
+    def __init__(self, server, tls=None):
+        self.server, self.folder = server, tempfile.mkdtemp()
+        self.cli("init", "--org", "Acme", "--admin", "root", "--password-stdin", given=SECRETS["root"])
+        self.cli("user", "add", "ana", "--password-stdin", given=SECRETS["ana"])
+        self.cli("share", "add", "P", "--owner", "ana")
+        secret = max(self.cli("user", "app-password", "ana", "--label", "bench").split(), key=len)
+        self.auth = "Basic " + base64.b64encode(f"ana:{secret}".encode()).decode()
+        self.login = f"ana:{secret}"
+        settings = os.path.join(self.folder, "bench.toml")
+        with open(settings, "w") as file:
+            file.write('[limits]\nconnections_max = 40000\nconnections_per_address_max = 40000\nheader_timeout_s = 600\n'
+                       'idle_timeout_s = 600\nbody_idle_timeout_s = 600\nwrite_idle_timeout_s = 600\n')
+            if tls:
+                file.write(f'[tls]\ncertificate = "{tls}/cert.pem"\nkey = "{tls}/key.pem"\n')
+        serve = [server, "serve", "--config", settings, "--listen", "127.0.0.1:0", "--data", self.folder]
+        self.process = subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        line = self.process.stdout.readline()
+        if "://" not in line:
+            sys.exit(f"the server says {line!r}")
+        self.host, port = line.split("://")[1].strip().split()[0].rstrip("/").rsplit(":", 1)
+        self.port = int(port)
+
+    def cli(self, *words, given=""):
+        return run(self.server, *words, "--data", self.folder, given=given)
+
+    def connect(self):
+        connection = socket.create_connection(("127.0.0.1", self.port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def head(self, method, path, *lines):
+        more = "".join(line + "\r\n" for line in lines)
+        return f"{method} /dav{path} HTTP/1.1\r\nHost: bench\r\nAuthorization: {self.auth}\r\n{more}\r\n".encode()
+
+    def rss(self):
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+        shutil.rmtree(self.folder)
+
+
+def ask(site, connection, method, path, body=None, **headers):
+    begun = time.perf_counter()
+    connection.request(method, "/dav" + path, body=body, headers={"Authorization": site.auth, **headers})
+    answer = connection.getresponse()
+    answer.read()
+    if answer.status >= 400:
+        sys.exit(f"{method} {path}: {answer.status}")
+    return (time.perf_counter() - begun) * 1000
+
+
+def idle(site, count):
+    before = site.rss()
+    kept = []
+    for _ in range(count):
+        connection = site.connect()
+        connection.sendall(site.head("GET", "/P/small"))
+        if not connection.recv(4096).startswith(b"HTTP/1.1 200"):
+            sys.exit("an idle client was refused")
+        kept.append(connection)
+    after = site.rss()
+    print(f"{count} idle connections: {before:.0f} MiB without, {after:.0f} MiB with them", flush=True)
+    for connection in kept:
+        connection.close()
+
+
+def mixed(site, seconds):
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=600)
+    times, number, until = [], 0, time.monotonic() + seconds
+    while time.monotonic() < until:
+        number += 1
+        times.append(ask(site, connection, "GET", "/P/small"))
+        times.append(ask(site, connection, "PUT", f"/P/saved{number % 50}", body=b"y" * 500))
+        times.append(ask(site, connection, "PROPFIND", "/P/small", Depth="0"))
+    return times
+
+
+class Slow:
+    """Clients of three kinds, a few bytes a second each."""
+
+    def __init__(self, site, count):
+        self.over, self.dropped = threading.Event(), 0
+        self.senders, self.takers = [], []
+        for number in range(count):
+            connection = site.connect()
+            match number % 3:
+                case 0:
+                    connection.sendall(site.head("GET", "/P/small")[:-2] + b"X-Slow: ")
+                    self.senders.append(connection)
+                case 1:
+                    connection.sendall(site.head("PUT", f"/P/slow{number}", "Content-Length: 1000000"))
+                    self.senders.append(connection)
+                case _:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                    connection.sendall(site.head("GET", "/P/large"))
+                    self.takers.append(connection)
+        self.thread = threading.Thread(target=self.drip)
+        self.thread.start()
+
+    def drip(self):
+        while not self.over.is_set():
+            for connection in list(self.senders):
+                self.each(self.senders, connection, lambda: connection.send(b"x"))
+            for connection in list(self.takers):
+                self.each(self.takers, connection, lambda: connection.recv(100))
+            self.over.wait(1)
+
+    def each(self, among, connection, act):
+        try:
+            act()
+        except OSError:
+            among.remove(connection)
+            self.dropped += 1
+
+    def end(self):
+        self.over.set()
+        self.thread.join()
+        for connection in self.senders + self.takers:
+            connection.close()
+
+
+def at(times, part):
+    times = sorted(times)
+    return times[min(len(times) - 1, int(len(times) * part))]
+
+
+def slow(site, count, rounds, seconds):
+    print(f"\n{count} slow clients; milliseconds of another client's requests\n\n| round | alone, p50 | p99 | beside them, p50 | p99 |\n|---|---|---|---|---|")
+    ratios = []
+    for number in range(rounds):
+        alone = mixed(site, seconds)
+        slow_ones = Slow(site, count)
+        time.sleep(2)
+        beside = mixed(site, seconds)
+        slow_ones.end()
+        cells = [at(alone, 0.5), at(alone, 0.99), at(beside, 0.5), at(beside, 0.99)]
+        ratios.append(cells[3] / cells[1])
+        print(f"| {number + 1} | " + " | ".join(f"{cell:.2f}" for cell in cells) + f" | ({slow_ones.dropped} dropped)", flush=True)
+        time.sleep(2)
+    print(f"\np99 beside them / alone: median {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}", flush=True)
+
+
+def certificate():
+    folder = tempfile.mkdtemp()
+    os.chmod(folder, 0o755)
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+        "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem")
+    return folder
+
+
+def nginx(folder, file):
+    free = socket.create_server(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+    free.close()
+    os.makedirs(f"{folder}/www")
+    shutil.copy(file, f"{folder}/www/large")
+    with open(f"{folder}/nginx.conf", "w") as conf:
+        conf.write(f"""worker_processes auto; daemon off; pid {folder}/pid; error_log {folder}/error.log;
+events {{ }}
+http {{ access_log off; sendfile on; tcp_nopush on; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem; ssl_protocols TLSv1.3; root {folder}/www; }} }}
+""")
+    return subprocess.Popen(["nginx", "-c", f"{folder}/nginx.conf", "-p", folder]), port
+
+
+def fetch(url, *more):
+    begun = time.perf_counter()
+    said = run("curl", "-sk", "--http1.1", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", *more, url)
+    took = time.perf_counter() - begun
+    if said != f"200 {LARGE}":
+        sys.exit(f"{url}: {said}")
+    return LARGE / took / (1 << 20)
+
+
+def tls(server, rounds):
+    folder = certificate()
+    site = Site(server, tls=folder)
+    large = os.path.join(folder, "large")
+    with open(large, "wb") as file:
+        for _ in range(LARGE >> 20):
+            file.write(os.urandom(1 << 20))
+    here = f"https://127.0.0.1:{site.port}/dav/P/large"
+    run("curl", "-sk", "-f", "-u", site.login, "-T", large, here)
+    other, port = nginx(folder, large)
+    os.remove(large)
+    there = f"https://127.0.0.1:{port}/large"
+    while not is_open(port):
+        time.sleep(0.05)
+    print("\n1 GiB over TLS 1.3, MiB/s\n\n| round | this server | nginx | ratio |\n|---|---|---|---|")
+    ratios = []
+    for number in range(rounds + 1):
+        mine, peers = fetch(here, "-u", site.login), fetch(there)
+        # The first one fills the page cache.
+        if number:
+            ratios.append(mine / peers)
+            print(f"| {number} | {mine:.0f} | {peers:.0f} | {mine / peers:.2f} |", flush=True)
+    print(f"\nmedian {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}", flush=True)
+    other.terminate()
+    other.wait()
+    site.end()
+    shutil.rmtree(folder)
+
+
+def is_open(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--server", default="target/release/commonhold")
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--seconds", type=float, default=10)
+    options.add_argument("--idle", type=int, default=10_000)
+    options.add_argument("--slow", type=int, default=1_500)
+    given = options.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    site = Site(given.server)
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=600)
+    ask(site, connection, "PUT", "/P/small", body=b"x" * 500)
+    ask(site, connection, "PUT", "/P/large", body=b"x" * (64 << 20))
+    idle(site, given.idle)
+    slow(site, given.slow, given.rounds, given.seconds)
+    site.end()
+    tls(given.server, given.rounds)
+
+
+if __name__ == "__main__":
+    main()
