@@ -1,5 +1,5 @@
 //! Pieces of uploads as every door takes them that has uploads in pieces (`cloud/`, `tus/`): how much may come, and the bytes of all as the body of
-//! the PUT that makes the file, so that guard, conditions, quota and record are those of any PUT.
+//! the PUT that makes the file, so that guard, conditions, quota and record are those of any PUT. PATCH reads the rest of a file here, too.
 
 use std::io;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::contents::proof;
 use crate::dav;
 use crate::db::DbError;
 use crate::error::HttpError;
+use crate::ids::ContentId;
 use crate::uploads::{Beside, Part, UploadError};
 
 /// How many bytes may come of a piece.
@@ -54,21 +55,27 @@ impl Room {
 
 /// The bytes of the pieces, one after the other.
 pub fn read(app: Arc<App>, parts: Vec<Part>) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    let pieces = stream::iter(parts).then(move |part| {
-        let app = Arc::clone(&app);
-        async move {
-            if part.size <= INLINE_BYTES_MAX as u64
-                && let Some(bytes) = app.tree.inline_bytes(&app.db, part.content).await.map_err(unreadable)?
-            {
-                return Ok(stream::iter([Ok(bytes)]).boxed());
-            }
-            let about = "a piece of an upload".to_owned();
-            let stores = (&app.db, &app.blobs);
-            let read = proof::read(stores, (part.content, part.size), 0..part.size, about);
-            Ok::<_, io::Error>(Box::pin(read).await.map_err(unreadable)?.map_err(told_better).boxed())
+    let about = "a piece of an upload";
+    let one = move |part: Part| stored(Arc::clone(&app), (part.content, part.size), about.to_owned()).boxed();
+    stream::iter(parts).map(one).flatten()
+}
+
+/// The bytes of a content, each compared with its hash, for a body that the server itself puts together. `about`: what they are read for, to the log.
+pub fn stored(
+    app: Arc<App>,
+    (content, size): (ContentId, u64),
+    about: String,
+) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let opening = async move {
+        if size <= INLINE_BYTES_MAX as u64
+            && let Some(bytes) = app.tree.inline_bytes(&app.db, content).await.map_err(unreadable)?
+        {
+            return Ok(stream::iter([Ok(bytes)]).boxed());
         }
-    });
-    pieces.try_flatten()
+        let read = proof::read((&app.db, &app.blobs), (content, size), 0..size, about);
+        Ok::<_, io::Error>(Box::pin(read).await.map_err(unreadable)?.map_err(told_better).boxed())
+    };
+    stream::once(opening).try_flatten()
 }
 
 /// The same for what breaks off in the middle, where the store's own error is inside.
@@ -81,7 +88,7 @@ fn told_better(error: io::Error) -> io::Error {
     }
 }
 
-/// What the answer is when a piece can't be read, as [`dav::broken_body`] finds it in the error of a body.
-fn unreadable(error: impl Into<HttpError>) -> io::Error {
+/// What the answer is when such a body can't be read on, as [`dav::broken_body`] finds it in the error of a body.
+pub fn unreadable(error: impl Into<HttpError>) -> io::Error {
     io::Error::other(error.into())
 }

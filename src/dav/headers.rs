@@ -10,6 +10,7 @@ pub mod etag;
 pub mod range;
 pub(super) mod scan;
 pub mod tus;
+pub mod update_range;
 pub mod upload;
 pub mod webdav;
 
@@ -22,6 +23,7 @@ pub use destination::{Destination, Origin};
 pub use etag::EntityTag;
 pub use range::{ByteRange, Extent, has_content_range};
 pub use tus::{UploadChecksum, UploadLength, UploadMetadata, UploadOffset};
+pub use update_range::{Misfit, UpdateRange};
 pub use upload::{Checksum, ChecksumAlgorithm, ExpectedLength, OcChecksum, OcMtime};
 pub use webdav::{Depth, LockToken, Overwrite, Timeout};
 
@@ -189,6 +191,7 @@ pub(super) mod tests {
                 never_panics::<ExpectedLength>(value);
                 never_panics::<OcMtime>(value);
                 never_panics::<OcChecksum>(value);
+                never_panics::<UpdateRange>(value);
                 never_panics::<UploadLength>(value);
                 never_panics::<UploadOffset>(value);
                 never_panics::<UploadMetadata>(value);

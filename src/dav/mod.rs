@@ -23,6 +23,7 @@ mod mkcol;
 mod options;
 mod owner_file;
 mod page;
+mod partial;
 pub mod principals;
 mod privileges;
 mod propfind;
@@ -164,6 +165,7 @@ pub async fn handle(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> 
         "PROPFIND" => Box::pin(propfind::propfind(x, body)).await,
         "OPTIONS" => Box::pin(options::options(x)).await,
         "PUT" => Box::pin(put::put(x, body)).await,
+        "PATCH" => Box::pin(partial::patch(x, body)).await,
         "MKCOL" => Box::pin(mkcol::mkcol(x, body)).await,
         "LOCK" => Box::pin(lock::lock(x, body)).await,
         "REPORT" => Box::pin(report::report(x, body)).await,

@@ -7,7 +7,7 @@ use commonhold_acl::{Object, Operation, Scene};
 use http::header::{ALLOW, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
-use super::{Exchange, Spot};
+use super::{Exchange, Spot, partial};
 use crate::error::HttpError;
 use crate::guard::{self, Place};
 use crate::reply::{self, Reply};
@@ -31,21 +31,27 @@ pub fn compliance(headers: &mut HeaderMap, allow: HeaderValue) {
 /// Answers a caller who has logged in: `Allow` says what he may do at this URL.
 pub async fn options(x: Exchange) -> Result<Reply, HttpError> {
     let mut answer = reply::empty(StatusCode::OK);
-    compliance(answer.headers_mut(), allowed(&x).await?);
+    let (allowed, takes_parts) = allowed(&x).await?;
+    compliance(answer.headers_mut(), allowed);
+    if takes_parts {
+        partial::announce(answer.headers_mut());
+    }
     tus::announce(answer.headers_mut(), &x.app.config.limits);
     Ok(answer)
 }
 
-async fn allowed(x: &Exchange) -> Result<HeaderValue, HttpError> {
+/// The verbs, and whether files can be saved in part there.
+async fn allowed(x: &Exchange) -> Result<(HeaderValue, bool), HttpError> {
     let access = x.app.guard.access(&x.app.db, &x.caller).await?;
     if let Place::Top | Place::Others = access.place(&x.path) {
-        return Ok(HeaderValue::from_static("OPTIONS, GET, HEAD, PROPFIND, REPORT"));
+        return Ok((HeaderValue::from_static("OPTIONS, GET, HEAD, PROPFIND, REPORT"), false));
     }
     let Ok(spot) = Spot::known(&x.app, &access, &x.path).await else {
-        return Ok(HeaderValue::from_static("OPTIONS"));
+        return Ok((HeaderValue::from_static("OPTIONS"), false));
     };
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     let may = |operation| guard::permit(operation, &scene).is_ok();
+    let takes_parts = partial::confirm_allowed(&spot).is_ok();
     let mut verbs = vec!["OPTIONS"];
     match spot.visible() {
         Some(node) => {
@@ -53,7 +59,9 @@ async fn allowed(x: &Exchange) -> Result<HeaderValue, HttpError> {
             let root = spot.located.is_root();
             verbs.extend(may(get).then_some("GET, HEAD"));
             verbs.push("PROPFIND, REPORT");
-            verbs.extend((!node.is_collection() && may(Operation::PutOver)).then_some("PUT"));
+            let may_save = !node.is_collection() && may(Operation::PutOver);
+            verbs.extend(may_save.then_some("PUT"));
+            verbs.extend((may_save && takes_parts).then_some("PATCH"));
             verbs.extend(may(Operation::Proppatch).then_some("PROPPATCH"));
             let lock = if node.is_collection() { Operation::LockFolder } else { Operation::LockFile };
             verbs.extend(may(lock).then_some("LOCK"));
@@ -68,5 +76,5 @@ async fn allowed(x: &Exchange) -> Result<HeaderValue, HttpError> {
         }
         None => {}
     }
-    Ok(HeaderValue::try_from(verbs.join(", ")).expect("verbs are ASCII"))
+    Ok((HeaderValue::try_from(verbs.join(", ")).expect("verbs are ASCII"), takes_parts))
 }

@@ -17,11 +17,14 @@ use super::engine::{self, Errand, Upload};
 use super::get::validators;
 use super::headers::{Checksum, ExpectedLength, Header, OcChecksum, OcMtime, has_content_range};
 use super::props::cloud;
-use super::{Deed, Exchange, Spot, lock, nowhere, owner_file, refused, root_is_fixed, shielded_briefly, taken};
+use super::{
+    Deed, Exchange, Spot, lock, nowhere, owner_file, partial, refused, root_is_fixed, shielded_briefly, taken,
+};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
 use crate::error::HttpError;
 use crate::guard::{self, Access};
+use crate::ids::ContentId;
 use crate::locks::{self, Keys};
 use crate::net::RequestBody;
 use crate::path::Name;
@@ -93,6 +96,10 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
 /// An extension of the PUT of an upload that was announced: its id. In the transaction that makes the file it is said to be made.
 #[derive(Debug, Clone)]
 pub struct Announced(pub Arc<str>);
+
+/// An extension of the PUT of a content that was put together with another one: the file must still have that one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MadeOf(pub ContentId);
 
 /// The same courtesy before there is a body at all, for an upload whose length the headers say: it would be accepted as it is now.
 ///
@@ -175,7 +182,7 @@ fn expected_length(headers: &HeaderMap) -> Result<Option<u64>, HttpError> {
 
 /// What must be true of the place; asked before the body is read and again when it is there.
 fn decide(x: &Exchange, spot: &Spot) -> Result<Permit, HttpError> {
-    let is_collection = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "A collection is there; PUT makes files.");
+    let is_collection = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "A collection is there; only a file has bytes.");
     if spot.located.is_root() {
         return Err(is_collection);
     }
@@ -246,6 +253,15 @@ async fn commit(x: Arc<Exchange>, save: Arc<(Terms, Fresh, Arc<AtomicBool>)>) ->
         }
         return Err(refusal);
     }
+    let made_of = x.head.extensions.get::<MadeOf>();
+    if let Some(MadeOf(before)) = made_of {
+        partial::confirm_allowed(&spot)?;
+        if over.and_then(|file| file.content) != Some(*before) {
+            return Err(HttpError::precondition(
+                "The file was changed while the part came. Nothing of it was saved; send it again.",
+            ));
+        }
+    }
     let name = name_of(&x);
     taken::confirm(&spot.reached, name.as_str(), content.size)?;
     if let Some(Announced(upload)) = x.head.extensions.get() {
@@ -256,7 +272,7 @@ async fn commit(x: Arc<Exchange>, save: Arc<(Terms, Fresh, Arc<AtomicBool>)>) ->
     let mut change = x.saving(&mut tx, &spot);
     let node = match over {
         Some(file) => {
-            let blind = !terms.conditions.name_a_state();
+            let blind = made_of.is_none() && !terms.conditions.name_a_state();
             match change.write_back_over(&permit, &spot.located, (name, file), content, terms.modified).await? {
                 Some(document) => document,
                 None => change.write_file(&permit, file, ancestors, content, terms.modified, blind).await?,

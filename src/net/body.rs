@@ -69,6 +69,16 @@ impl RequestBody {
         self
     }
 
+    /// The same with a body that the server itself puts together with what the client sends.
+    pub fn within<S>(self, around: impl FnOnce(Self) -> S) -> Self
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let (activity, patience) = (Arc::clone(&self.activity), self.patience);
+        let made: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>> = Box::pin(around(self));
+        Self { incoming: None, made: Some(made), activity, patience, leaves_to: None, waiting_since: None, timer: None }
+    }
+
     /// Whether the reader has waited too long.
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let end = *self.waiting_since.get_or_insert_with(Instant::now) + self.patience;

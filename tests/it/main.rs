@@ -46,6 +46,7 @@ mod object_store;
 mod office;
 mod office_saves;
 mod office_urls;
+mod partial;
 mod paths;
 mod plain;
 mod policies;

@@ -41,6 +41,8 @@ pub enum Measure {
     WindowsNames,
     /// What macOS lays beside files for itself.
     MacosLitter,
+    /// Saves of a part of a file.
+    PartialUpdates,
 }
 
 /// What a value counts.
@@ -87,7 +89,7 @@ impl Unit {
 
 impl Measure {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::MaxFileBytes,
         Self::ExcludedExtensions,
         Self::LockedExtensions,
@@ -98,6 +100,7 @@ impl Measure {
         Self::PurgeDeletedDays,
         Self::WindowsNames,
         Self::MacosLitter,
+        Self::PartialUpdates,
     ];
 
     /// The name in commands and in the database.
@@ -113,6 +116,7 @@ impl Measure {
             Self::PurgeDeletedDays => "purge_deleted_days",
             Self::WindowsNames => "windows_names",
             Self::MacosLitter => "macos_litter",
+            Self::PartialUpdates => "partial_updates",
         }
     }
 
@@ -129,7 +133,7 @@ impl Measure {
             Self::CoalesceRevisionsS => Unit::Seconds,
             Self::TrimRevisionsKeep => Unit::Count,
             Self::TrimRevisionsDays | Self::PurgeDeletedDays => Unit::Days,
-            Self::WindowsNames | Self::MacosLitter => Unit::Word,
+            Self::WindowsNames | Self::MacosLitter | Self::PartialUpdates => Unit::Word,
         }
     }
 
@@ -150,6 +154,9 @@ impl Measure {
             Self::MacosLitter => {
                 "`._*` and `.DS_Store`: files like others (keep), or without history and in nobody else's listings (hide)"
             }
+            Self::PartialUpdates => {
+                "PATCH, which saves a part of a file and has the server copy the rest of it: refused (refuse), or done (allow)"
+            }
         }
     }
 
@@ -158,6 +165,7 @@ impl Measure {
         match self {
             Self::WindowsNames => &["map", REFUSE],
             Self::MacosLitter => &["keep", HIDE],
+            Self::PartialUpdates => &[REFUSE, ALLOW],
             Self::MaxFileBytes
             | Self::ExcludedExtensions
             | Self::LockedExtensions
@@ -180,7 +188,7 @@ impl Measure {
             | Self::TrimRevisionsDays
             | Self::TrimRevisionsBytes
             | Self::PurgeDeletedDays => Value::Unlimited,
-            Self::WindowsNames | Self::MacosLitter => Value::Word(self.words()[0]),
+            Self::WindowsNames | Self::MacosLitter | Self::PartialUpdates => Value::Word(self.words()[0]),
         }
     }
 
@@ -226,6 +234,7 @@ impl Measure {
 const NONE: &str = "none";
 const REFUSE: &str = "refuse";
 const HIDE: &str = "hide";
+const ALLOW: &str = "allow";
 
 /// A value of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -352,6 +361,11 @@ impl Measures {
         self.get(Measure::MacosLitter) == Value::Word(HIDE)
     }
 
+    /// Whether a part of a file is saved by itself.
+    pub fn allows_partial_updates(&self) -> bool {
+        self.get(Measure::PartialUpdates) == Value::Word(ALLOW)
+    }
+
     /// Whether auto lock is for documents of this name.
     pub fn locks(&self, name: &str) -> bool {
         match self.get(Measure::LockedExtensions) {
@@ -421,6 +435,7 @@ mod tests {
             (Measure::WindowsNames, "none"),
             (Measure::WindowsNames, "hide"),
             (Measure::MacosLitter, ""),
+            (Measure::PartialUpdates, "on"),
         ] {
             assert!(matches!(measure.parse(wrong), Err(DirectoryError::BadPolicyValue(_))), "{measure:?} {wrong}");
         }
