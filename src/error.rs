@@ -36,7 +36,7 @@ pub enum Condition {
         /// The resource.
         href: String,
         /// The privileges.
-        privileges: Vec<acl::Privilege>,
+        privileges: Box<[acl::Privilege]>,
     },
     /// The depth must be 0 or 1 here.
     PropfindFiniteDepth,
@@ -125,10 +125,12 @@ pub struct HttpError {
     pub condition: Option<Condition>,
     /// One sentence for people; of a 5xx only what the client can do about it.
     pub text: Cow<'static, str>,
+    /// Of a 405: the verbs that are taken there, if they are others than those of the tree (RFC 9110 section 15.5.6).
+    pub allow: Option<&'static str>,
     /// For 503 and 429: seconds until another try makes sense.
     pub retry_after_s: Option<u32>,
     /// The URLs of other resources that keep the whole from being done, each with this error's status: a 207.
-    pub blockers: Vec<String>,
+    pub blockers: Box<[String]>,
     /// The same request may succeed if it is done once more at once: nothing of it was, because another transaction was in the way.
     pub again: bool,
     /// The law's refusal behind it: for the audit, and never sent.
@@ -151,8 +153,9 @@ impl HttpError {
             status,
             condition: None,
             text: text.into(),
+            allow: None,
             retry_after_s: None,
-            blockers: Vec::new(),
+            blockers: Box::default(),
             again: false,
             denied: None,
         }
@@ -166,7 +169,7 @@ impl HttpError {
 
     /// The same, answered as a 207 that names what stands in the way.
     pub fn blocked_by(mut self, hrefs: Vec<String>) -> Self {
-        self.blockers = hrefs;
+        self.blockers = hrefs.into();
         self
     }
 
@@ -178,6 +181,11 @@ impl HttpError {
     /// 400.
     pub fn bad_request(text: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    /// 405 where other verbs are taken than in the tree.
+    pub fn takes_only(allow: &'static str, text: &'static str) -> Self {
+        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, text) }
     }
 
     /// 412.

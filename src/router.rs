@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION,
     RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
 };
 use http::request::Parts;
@@ -148,7 +148,8 @@ impl Refusal {
             headers.insert(WWW_AUTHENTICATE, CHALLENGE);
         }
         if error.status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(http::header::ALLOW, HeaderValue::from_static(dav::ALLOW_ANY));
+            let allow = error.allow.unwrap_or(dav::ALLOW_ANY);
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
         reply
     }

@@ -30,8 +30,7 @@ const UNTOLD: &str = "-";
 const ABOVE: usize = 2;
 
 /// What Office and editors need. Lists of entries, reports and histories are asked for with a login.
-const VERBS: [&str; 11] =
-    ["GET", "HEAD", "PROPFIND", "PUT", "LOCK", "UNLOCK", "PROPPATCH", "DELETE", "MOVE", "COPY", "MKCOL"];
+const VERBS: &str = "OPTIONS, GET, HEAD, PROPFIND, PUT, LOCK, UNLOCK, PROPPATCH, DELETE, MOVE, COPY, MKCOL";
 /// Those that change nothing.
 const READING_VERBS: [&str; 3] = ["GET", "HEAD", "PROPFIND"];
 
@@ -75,12 +74,12 @@ pub async fn answer(
     // As at the other roots, without a look at anything: Office and Windows ask on the folders above as well.
     if head.method == Method::OPTIONS {
         let mut reply = reply::empty(StatusCode::OK);
-        dav::compliance(reply.headers_mut(), HeaderValue::from_static(dav::ALLOW_ANY));
+        dav::compliance(reply.headers_mut(), HeaderValue::from_static(VERBS));
         return Ok(reply);
     }
     let caller = bearer(&app, &trace, &head).await?;
-    if !VERBS.contains(&head.method.as_str()) {
-        return Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "This needs a login, below `/dav/`."));
+    if !VERBS.split(", ").any(|verb| verb == head.method) {
+        return Err(HttpError::takes_only(VERBS, "This needs a login, below `/dav/`."));
     }
     let is_reading = caller.fence.is_some_and(|fence| fence.reading);
     if is_reading && !READING_VERBS.contains(&head.method.as_str()) {

@@ -92,7 +92,7 @@ pub fn origin(app: &App, head: &Parts) -> String {
 
 fn answer(head: &Parts, intro: &str, mount: &Mount) -> Result<Reply, HttpError> {
     if !matches!(head.method, Method::GET | Method::HEAD) {
-        return Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "This is a page; the shares are below `/dav/`."));
+        return Err(HttpError::takes_only("GET, HEAD", "This is a page; the shares are below `/dav/`."));
     }
     let mut html = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\

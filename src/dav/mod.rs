@@ -397,7 +397,7 @@ fn refused(refused: &Refused, path: &RelPath) -> HttpError {
         Some(parent) if lacks_only_deletion(denial) => {
             let href = parent.to_href(PREFIX, true);
             let unbind = commonhold_acl::needed_privilege(refused.operation, Permission::DeleteChild);
-            error.with(Condition::NeedPrivileges { href, privileges: vec![unbind] })
+            error.with(Condition::NeedPrivileges { href, privileges: Box::new([unbind]) })
         }
         Some(_) | None => error,
     }

@@ -39,7 +39,9 @@ use crate::tree::{self, Node};
 /// Where versions begin in URLs.
 pub const PREFIX: &str = "/versions/";
 /// What can be done here.
-const ALLOW_HERE: HeaderValue = HeaderValue::from_static("OPTIONS, GET, HEAD, PROPFIND");
+const ALLOW_HERE: &str = "OPTIONS, GET, HEAD, PROPFIND";
+/// And with a whole history.
+const ALLOW_OF_HISTORY: &str = "OPTIONS, PROPFIND";
 
 /// Named properties of all that is told of together in one answer, which is made at once.
 const ANSWER_PROPERTIES_MAX: usize = 200_000;
@@ -69,7 +71,7 @@ pub struct Visit {
 /// OPTIONS, the same for everybody, also before login.
 pub fn open_options() -> Reply {
     let mut answer = reply::empty(StatusCode::OK);
-    options::compliance(answer.headers_mut(), ALLOW_HERE);
+    options::compliance(answer.headers_mut(), HeaderValue::from_static(ALLOW_HERE));
     answer
 }
 
@@ -86,7 +88,7 @@ pub async fn handle(visit: Visit, below: &str, body: RequestBody) -> Result<Repl
             let text = "What a file was is never changed here; copy or restore it.";
             Err(HttpError::new(StatusCode::FORBIDDEN, text))
         }
-        _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "This server does not know the method.")),
+        _ => Err(HttpError::takes_only(ALLOW_HERE, "This server does not know the method.")),
     }
 }
 
@@ -167,7 +169,7 @@ async fn read(visit: Visit, below: &str) -> Result<Reply, HttpError> {
     let (node, path) = file_of(&mut tx, &visit, file).await?;
     let Some(number) = number else {
         let text = "A history is listed with PROPFIND; its versions can be had one by one.";
-        return Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, text));
+        return Err(HttpError::takes_only(ALLOW_OF_HISTORY, text));
     };
     let revision = revision::find(&mut tx, file, number).await?;
     drop(tx);

@@ -103,7 +103,7 @@ fn the_page_names_no_share_before_login_and_the_own_ones_after_it() {
         ["Secret", "Nothing"].map(|name| ana.raw("GET", &format!("/connect/mine?share={name}")).send().status(200));
     assert_eq!(others[0].text(), others[1].text());
     ana.raw("HEAD", "/connect").send().status(200).body("");
-    ana.raw("POST", "/connect").send().status(405);
+    ana.raw("POST", "/connect").send().status(405).says("Allow", "GET, HEAD");
     ana.raw("GET", "/connect/else").send().status(404);
 }
 

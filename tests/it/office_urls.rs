@@ -8,6 +8,9 @@ use crate::site::{Client, Reply, Site};
 
 const LOCK: &str = r#"<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>"#;
 
+/// What is taken there (RFC 9110 section 10.2.1).
+const VERBS: &str = "OPTIONS, GET, HEAD, PROPFIND, PUT, LOCK, UNLOCK, PROPPATCH, DELETE, MOVE, COPY, MKCOL";
+
 /// What a command has made.
 struct Url {
     number: String,
@@ -121,7 +124,8 @@ fn a_url_reaches_its_folder_and_nothing_else() {
         for verb in ["GET", "HEAD", "PROPFIND", "PUT", "DELETE", "LOCK", "MKCOL", "MOVE", "COPY", "PROPPATCH"] {
             word.raw(verb, &url.to(outside)).send().status_in(&[403]);
         }
-        word.raw("OPTIONS", &url.to(outside)).send().status(200).says("MS-Author-Via", "DAV");
+        let options = word.raw("OPTIONS", &url.to(outside)).send().status(200).says("MS-Author-Via", "DAV");
+        assert_eq!(options.header("allow"), VERBS);
     }
     word.raw("GET", &url.to("/Projects/plans/%2e%2e/other/secret.docx")).send().status_in(&[400, 403]);
     word.raw("GET", &url.to("/Projects/plans/..%2fother/secret.docx")).send().status_in(&[400, 403]);
@@ -152,7 +156,7 @@ fn a_url_reaches_its_folder_and_nothing_else() {
         .send()
         .status_in(&[403, 409]);
     for verb in ["REPORT", "ACL", "POST", "PATCH"] {
-        word.raw(verb, &url.to("/Projects/plans/")).send().status(405);
+        word.raw(verb, &url.to("/Projects/plans/")).send().status(405).says("Allow", VERBS);
     }
     for path in ["/dav/Projects/plans/plan.docx", "/remote.php/webdav/Projects/plans/plan.docx"] {
         word.raw("GET", path).send().status(401);

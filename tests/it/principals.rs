@@ -165,7 +165,8 @@ fn people_and_groups_cannot_be_changed_over_webdav() {
         for method in ["PUT", "MKCOL", "PROPPATCH", "DELETE", "COPY", "MOVE", "LOCK", "ACL"] {
             client.raw(method, "/principals/users/ana/").send().status(403);
         }
-        client.raw("POST", "/principals/users/ana/").send().status(405);
+        let refused = client.raw("POST", "/principals/users/ana/").send().status(405);
+        refused.says("Allow", "OPTIONS, GET, HEAD, PROPFIND, REPORT");
     }
     site.anonymous().raw("PROPFIND", "/principals/").with("Depth", "0").send().status(401);
     let page = ana.raw("GET", "/principals/users/ana/").send().status(200);

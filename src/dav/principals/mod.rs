@@ -45,7 +45,7 @@ const BETWEEN_NAMES: char = ':';
 /// So much is collected before it is sent.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// What can be done here.
-const ALLOW_HERE: HeaderValue = HeaderValue::from_static("OPTIONS, GET, HEAD, PROPFIND, REPORT");
+const ALLOW_HERE: &str = "OPTIONS, GET, HEAD, PROPFIND, REPORT";
 
 /// The URL of a user.
 pub fn user_href(name: &str) -> String {
@@ -175,7 +175,7 @@ pub async fn handle(visit: Visit, below: &str, body: RequestBody) -> Result<Repl
             let text = "People and groups are the administrator's to change.";
             Err(HttpError::new(StatusCode::FORBIDDEN, text))
         }
-        _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "This server does not know the method.")),
+        _ => Err(HttpError::takes_only(ALLOW_HERE, "This server does not know the method.")),
     }
 }
 
@@ -351,6 +351,6 @@ pub fn xml_reply(status: StatusCode, w: XmlWriter) -> Reply {
 /// OPTIONS, the same for everybody, also before login.
 pub fn open_options() -> Reply {
     let mut answer = reply::empty(StatusCode::OK);
-    options::compliance(answer.headers_mut(), ALLOW_HERE);
+    options::compliance(answer.headers_mut(), HeaderValue::from_static(ALLOW_HERE));
     answer
 }
