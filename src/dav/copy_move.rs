@@ -153,6 +153,9 @@ async fn transfer(x: Arc<Exchange>, way: Way, copied: Option<Arc<Assembly>>) -> 
     if guard::is_fixed(&destination) || (from.located.is_root() && matches!(way, Way::Move { .. })) {
         return Err(root_is_fixed());
     }
+    if let Way::Move { .. } = way {
+        from.confirm_not_fence()?;
+    }
     if respelled && source.name == name.as_str() {
         return Err(onto_itself());
     }

@@ -27,9 +27,7 @@ pub async fn delete(x: Arc<Exchange>) -> Result<Reply, HttpError> {
     if spot.located.is_root() {
         return Err(root_is_fixed());
     }
-    if spot.reached.is_fence(node.id) {
-        return Err(HttpError::new(StatusCode::FORBIDDEN, "The folder that a URL is for isn't deleted by that URL."));
-    }
+    spot.confirm_not_fence()?;
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     let permit = guard::permit(Operation::Delete, &scene).map_err(|denial| refused(&denial, &x.path))?;
     inside::confirm(&mut tx, &spot, Taking::Away).await?;

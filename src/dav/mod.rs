@@ -331,6 +331,15 @@ impl Spot {
         }
     }
 
+    /// The folder that a URL is for stays where it is and what it is called, as far as that URL goes. Errors: 403.
+    fn confirm_not_fence(&self) -> Result<(), HttpError> {
+        if self.located.node().is_none_or(|node| !self.reached.is_fence(node.id)) {
+            return Ok(());
+        }
+        let text = "The folder that a URL is for isn't moved, renamed or deleted by that URL.";
+        Err(HttpError::new(StatusCode::FORBIDDEN, text))
+    }
+
     /// Whether the name is taken by something that the caller doesn't see. He can't be given it, and learns no more than
     /// that; who may make nothing there doesn't learn even that.
     fn is_hidden(&self) -> bool {
