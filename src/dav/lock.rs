@@ -157,7 +157,7 @@ async fn refresh(x: &Exchange) -> Result<Reply, HttpError> {
     guard::permit(operation, &scene).map(drop).map_err(|refusal| refused(&refusal, &x.path))?;
     conditions.confirm_change(&mut tx, &view, &spot).await?;
     let keys = Keys { user: x.caller.user.id, tokens: &tokens };
-    let lock = locks::refresh(&mut tx, spot.located.chain(), keys, timeout_s, x.now).await.map_err(of_tree)?;
+    let lock = locks::refresh(&mut tx, spot.within(), keys, timeout_s, x.now).await.map_err(of_tree)?;
     let lock = lock.ok_or_else(|| HttpError::precondition("None of these locks is yours here."))?;
     x.commit(tx, Deed::new(node, StatusCode::OK)).await?;
     Ok(discovery(x, &lock, StatusCode::OK))
@@ -165,7 +165,8 @@ async fn refresh(x: &Exchange) -> Result<Reply, HttpError> {
 
 /// In: Lock-Token. Out: 204.
 ///
-/// Needs no right, and not even sight of the resource, for one's own lock: it can be given back after a role has changed.
+/// Needs no right, and not even sight of the resource, for one's own lock: it can be given back after a role has changed. One that is rooted
+/// above the folder of an Office URL isn't that URL's to give back.
 ///
 /// Errors: 400 malformed or missing; 403 somebody else's, without `owner`; 404; 409 no such lock covers the resource.
 pub async fn unlock(x: Arc<Exchange>) -> Result<Reply, HttpError> {
@@ -177,7 +178,7 @@ pub async fn unlock(x: Arc<Exchange>) -> Result<Reply, HttpError> {
     let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(HttpError::not_found)?;
     let node = spot.located.node().ok_or_else(HttpError::not_found)?.clone();
     let mut note = None;
-    match locks::release(&mut tx, spot.located.chain(), x.caller.user.id, &token, x.now).await.map_err(of_tree)? {
+    match locks::release(&mut tx, spot.within(), x.caller.user.id, &token, x.now).await.map_err(of_tree)? {
         Release::NotHere => {
             spot.found_or_leased(&x)?;
             let text = "No lock of that token covers this resource.";

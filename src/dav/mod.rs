@@ -313,6 +313,11 @@ impl Spot {
         &self.located.chain()[..self.seen]
     }
 
+    /// The nodes on the way whose locks are the caller's to keep and to give back: not those above the folder that a URL is for.
+    fn within(&self) -> &[Node] {
+        self.reached.within(self.located.chain())
+    }
+
     /// The resource, if it is there and the caller sees it.
     fn visible(&self) -> Option<&Node> {
         self.located.node().filter(|_| self.seen == self.located.chain().len())

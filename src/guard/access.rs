@@ -85,9 +85,16 @@ impl Reached {
         Filter { litter_of: self.measures.hides_litter().then_some(caller), ..self.sight.filter(zone, node) }
     }
 
-    /// Whether a way from the root on leads to something that is reached, if it is there: not past the folder that a fence is around.
+    /// The part of a way from the root on that is reached, if it is there: from the folder on that a fence is around, and nothing of a way past it.
+    pub fn within<'n>(&self, chain: &'n [Node]) -> &'n [Node] {
+        let Some(folder) = self.within else { return chain };
+        let at = chain.iter().position(|node| node.id == folder);
+        &chain[at.unwrap_or(chain.len())..]
+    }
+
+    /// Whether such a way leads to something that is reached.
     pub fn holds(&self, chain: &[Node]) -> bool {
-        self.within.is_none_or(|folder| chain.iter().any(|node| node.id == folder))
+        !self.within(chain).is_empty()
     }
 
     /// Whether the node is the folder that a fence is around.
@@ -124,8 +131,11 @@ impl Reached {
         href
     }
 
-    /// How many nodes of a chain from the root on the caller sees.
+    /// How many nodes of a chain from the root on the caller sees; none of one that leads past the folder that a fence is around.
     pub fn seen(&self, chain: &[Node]) -> usize {
+        if !self.holds(chain) {
+            return 0;
+        }
         let mut zone = self.zone(&[]);
         let hidden = chain.iter().position(|node| {
             zone = self.zone_below(zone, node.id);

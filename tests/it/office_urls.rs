@@ -173,6 +173,24 @@ fn a_url_reaches_its_folder_and_nothing_else() {
     site.is_consistent();
 }
 
+/// A lock on the whole share serves whoever saves by the URL, and isn't the URL's to keep or to give back.
+#[test]
+fn a_lock_above_the_folder_of_a_url_is_not_the_urls() {
+    let (site, ana, _, word) = shared("");
+    let url = made(&site, &[]);
+    let locked = ana.ask("LOCK", "/Projects/").xml(LOCK).send().status(200);
+    let token = locked.header("lock-token").to_owned();
+    let file = url.to("/Projects/plans/plan.docx");
+    word.raw("UNLOCK", &file).with("Lock-Token", &token).send().status(409);
+    word.raw("LOCK", &file).with("If", format!("({token})")).with("Timeout", "Second-600").send().status(412);
+    word.raw("PUT", &file).with("If", format!("({token})")).body("hers").send().status(204);
+    word.raw("PUT", &file).body("without it").send().status(423);
+    ana.ask("UNLOCK", "/Projects/").with("Lock-Token", &token).send().status(204);
+    // One of the folder itself is.
+    let locked = word.raw("LOCK", &url.to("/Projects/plans/")).body(LOCK).send().status(200);
+    word.raw("UNLOCK", &file).with("Lock-Token", locked.header("lock-token")).send().status(204);
+}
+
 #[test]
 fn a_url_for_reading_changes_nothing() {
     let (site, ana, _, word) = shared("");
