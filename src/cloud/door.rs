@@ -1,13 +1,13 @@
 //! The same tree under other URLs: what comes in is turned to `/dav/`, and what goes out is turned back.
 //!
-//! Request: target, `Destination` and the resources of `If`. Answer: the URLs of a multistatus. Files pass untouched.
+//! Request: target, `Destination` and the resources of `If`. Answer: `Location`, `Content-Location`, the URLs of a multistatus. Files pass untouched.
 
 use std::collections::VecDeque;
 use std::io;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
-use http::header::{CONTENT_LENGTH, CONTENT_LOCATION, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_LOCATION, HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
@@ -110,7 +110,9 @@ impl Door {
 
     /// Turns an answer outwards.
     pub fn leave(&self, method: &Method, mut reply: Reply) -> Reply {
-        turn(reply.headers_mut(), CONTENT_LOCATION.as_str(), |text| self.outwards(text));
+        for name in [CONTENT_LOCATION, LOCATION] {
+            turn(reply.headers_mut(), name.as_str(), |text| self.outwards(text));
+        }
         if !matches!(method.as_str(), "PROPFIND" | "PROPPATCH" | "REPORT" | "LOCK") {
             return reply;
         }

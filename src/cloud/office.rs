@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use http::header::{ACCEPT, HeaderName, HeaderValue, REFERER, REFERRER_POLICY};
+use http::header::{HeaderName, HeaderValue, REFERER, REFERRER_POLICY};
 use http::request::Parts;
 use http::{Method, StatusCode, Uri};
 
@@ -88,10 +88,9 @@ pub async fn answer(
     let door = Door::of(head.uri.path(), ABOVE, dav::PREFIX);
     let path = door.enter(&mut head)?;
     let path = if windows::asks(&head.headers) { path.meant_by_windows().map_err(HttpError::from)? } else { path };
-    // From here on nothing knows the token, and no page is made whose links lead elsewhere.
+    // From here on nothing knows the token.
     head.uri = Uri::try_from(path.to_href(dav::PREFIX, path.trailing_slash())).map_err(|_| HttpError::not_found())?;
     head.headers.remove(REFERER);
-    head.headers.remove(ACCEPT);
     trace.leads_to(&path, &head);
     confirm_inside(&app, &caller, &path).await?;
     let method = head.method.clone();

@@ -69,6 +69,9 @@ fn the_tree_is_there_under_their_urls() {
             .send()
             .status(412);
         ana.raw("DELETE", &format!("{door}/Projects/new")).send().status(204);
+        let folder = format!("{door}/Projects");
+        let sent = ana.raw("GET", &folder).with("Accept", "text/html").send().status(302);
+        sent.says("Location", &format!("{folder}/"));
     }
     // Below another person's name there is nothing, and his rights are nobody else's.
     ben.raw("GET", "/remote.php/dav/files/ana/Projects/a.txt").send().status(404);

@@ -161,9 +161,6 @@ fn a_url_reaches_its_folder_and_nothing_else() {
         word.raw("GET", path).send().status(401);
     }
     ana.get("/Projects/other/secret.docx").status(200).body("a secret");
-    // A page would have links to elsewhere: a browser is given the list without it, and the document as it is.
-    let page = word.raw("GET", &url.to("/Projects/plans/")).with("Accept", "text/html").send().status(200);
-    assert!(!page.text().contains(&url.token) || !page.text().contains("/dav/"), "{}", page.told());
     // Where the folder goes, its URL goes along; where another one comes to its place, it doesn't.
     ana.rename("/Projects/plans", "/Projects/moved").status(201);
     ana.mkcol("/Projects/plans").status(201);
@@ -171,6 +168,23 @@ fn a_url_reaches_its_folder_and_nothing_else() {
     word.raw("GET", &url.to("/Projects/plans/plan.docx")).send().status(403);
     word.raw("GET", &url.to("/Projects/moved/plan.docx")).send().status(200).body("the first draft");
     site.is_consistent();
+}
+
+/// Whoever walks on from a page stays below the token.
+#[test]
+fn a_browser_sees_the_folder_of_a_url_as_pages() {
+    let (site, _, _, word) = shared("");
+    let url = made(&site, &[]);
+    let page = |target: &str| word.raw("GET", target).with("Accept", "text/html").send();
+    let folder = url.to("/Projects/plans/");
+    page(folder.trim_end_matches('/')).status(302).says("Location", &folder);
+    let listed = page(&folder).status(200).says("Content-Location", &folder);
+    assert!(!listed.text().contains("/dav/") && !listed.text().contains(&url.token), "{}", listed.told());
+    // The links are relative.
+    assert!(listed.text().contains("href=\"plan.docx\"") && listed.text().contains("href=\"2027/\""), "{}", listed.told());
+    page(&format!("{folder}plan.docx")).status(200).body("the first draft");
+    page(&format!("{folder}2027")).status(302).says("Location", &format!("{folder}2027/"));
+    page(&url.to("/Projects/")).status(403);
 }
 
 /// A lock on the whole share serves whoever saves by the URL, and isn't the URL's to keep or to give back.
