@@ -82,7 +82,7 @@ async fn remove(context: Context, user: &str, device: &str) -> Result<Answer, Fa
     let mut tx = site.db.write().await?;
     let by = context.administrator(&mut tx).await?;
     let user = user::named(&mut tx, user).await?;
-    device::remove(&mut tx, &by, &user, device).await?;
+    device::remove(&mut tx, &by, &user, device, Moment::now()).await?;
     tx.commit().await?;
     Ok(Answer::said(format!("removed the device `{device}` of `{}` with its app password", user.name)))
 }

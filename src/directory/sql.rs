@@ -142,6 +142,7 @@ pub(super) async fn strip(conn: &mut Conn, user: UserId) -> Result<()> {
     let strip = query(
         "update user set removed = 1, enabled = 0, admin = 0, password_hash = null, generation = generation + 1 where id = ?1;
          delete from app_password where user_id = ?1;
+         update office_url set device_id = null where user_id = ?1;
          delete from device where user_id = ?1;
          delete from group_user where user_id = ?1;
          delete from department_user where user_id = ?1",

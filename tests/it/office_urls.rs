@@ -101,7 +101,21 @@ fn the_command_prints_what_office_and_browsers_take() {
     site.user("cid");
     let why = site.cli(&["office-url", "/Projects/plans/plan.docx", "--for", "cid"]).says_why_not();
     assert!(why.contains("cid"), "{why}");
-    site.cli(&["office-url", "/Projects/plans/plan.docx", "--for", "ana", "--hours", "169"]).exits(2);
+    for hours in ["0", "169"] {
+        site.cli(&["office-url", "/Projects/plans/plan.docx", "--for", "ana", "--hours", hours]).exits(2);
+    }
+}
+
+#[test]
+fn a_url_is_good_for_as_many_hours_as_were_asked_for() {
+    let (site, ..) = shared("");
+    for (asked, hours) in [(&[][..], 8), (&["--hours", "1"], 1), (&["--hours", "168"], 168)] {
+        let number = made(&site, asked).number;
+        site.sql(&format!("update office_url set created_at = created_at + {hours} * 3600000 where id = {number}"));
+        let listed = site.cli(&["office-url", "list", "--json"]).ok().json();
+        assert_eq!(listed[0]["number"].to_string(), number);
+        assert_eq!(listed[0]["created"], listed[0]["expires"], "{asked:?}");
+    }
 }
 
 /// The tree is there below the folder, and nothing of it beside and above: neither as the target of a request nor as its destination or condition.
@@ -181,7 +195,11 @@ fn a_browser_sees_the_folder_of_a_url_as_pages() {
     let listed = page(&folder).status(200).says("Content-Location", &folder);
     assert!(!listed.text().contains("/dav/") && !listed.text().contains(&url.token), "{}", listed.told());
     // The links are relative.
-    assert!(listed.text().contains("href=\"plan.docx\"") && listed.text().contains("href=\"2027/\""), "{}", listed.told());
+    assert!(
+        listed.text().contains("href=\"plan.docx\"") && listed.text().contains("href=\"2027/\""),
+        "{}",
+        listed.told()
+    );
     page(&format!("{folder}plan.docx")).status(200).body("the first draft");
     page(&format!("{folder}2027")).status(302).says("Location", &format!("{folder}2027/"));
     page(&url.to("/Projects/")).status(403);
@@ -265,7 +283,8 @@ fn a_url_is_its_person_and_device_as_they_are_now() {
     site.cli(&["share", "channel", "Projects", "--user", "ana", "--device", "notebook", "on"]).ok();
     word.raw("GET", &of_device.to(path)).send().status(200);
     site.cli(&["device", "remove", "ana", "notebook"]).ok();
-    word.raw("GET", &of_device.to(path)).send().status(404);
+    // It was good, so whoever still has the document open guesses nothing.
+    word.raw("GET", &of_device.to(path)).send().status(403);
     // A smaller role, none, and no account.
     site.cli(&["share", "subscribe", "Projects", "--user", "ana", "--role", "viewer"]).ok();
     word.raw("PUT", &plain.to(path)).body("as a viewer").send().status(403);
@@ -274,8 +293,15 @@ fn a_url_is_its_person_and_device_as_they_are_now() {
     word.raw("GET", &plain.to(path)).send().status(403);
     site.cli(&["share", "subscribe", "Projects", "--user", "ana", "--role", "editor"]).ok();
     word.raw("GET", &plain.to(path)).send().status(200);
+    site.cli(&["device", "add", "ana", "laptop"]).ok();
+    let of_laptop = made(&site, &["--device", "laptop"]);
+    word.raw("GET", &of_laptop.to(path)).send().status(200);
     site.cli(&["user", "disable", "ana"]).ok();
     word.raw("GET", &plain.to(path)).send().status(403);
+    site.cli(&["user", "remove", "ana"]).ok();
+    for url in [&plain, &of_laptop] {
+        word.raw("GET", &url.to(path)).send().status(403);
+    }
     ben.get(path).status(200).body("by the notebook");
 }
 

@@ -6,7 +6,7 @@ mod sql;
 use super::app_password::{self, Credential};
 use super::name::DirectoryName;
 use super::user::User;
-use super::{Administrator, DirectoryError, name};
+use super::{Administrator, DirectoryError, name, office_url};
 use crate::clock::Moment;
 use crate::db::{DbError, Reads, WriteTx};
 use crate::ids::{DeviceId, UserId};
@@ -65,12 +65,19 @@ pub async fn by_id(reads: &mut impl Reads, id: DeviceId) -> Result<Option<Device
     sql::by_id(reads.conn(), id).await
 }
 
-/// Ends a device with its app password; holds from the next request on. Rules that name it stay for one of that name.
+/// Ends a device with its app password and its Office URLs; holds from the next request on. Rules that name it stay for one of that name.
 ///
 /// Errors: [`DirectoryError::NoSuchDevice`], [`DirectoryError::OutOfReach`].
-pub async fn remove(tx: &mut WriteTx, by: &Administrator, user: &User, name: &str) -> Result<(), DirectoryError> {
+pub async fn remove(
+    tx: &mut WriteTx,
+    by: &Administrator,
+    user: &User,
+    name: &str,
+    now: Moment,
+) -> Result<(), DirectoryError> {
     by.confirm_user_or_self(tx, user).await?;
     let device = named(tx, user, name).await?;
     tx.touch_directory();
+    office_url::end_of_device(tx, device.id, now).await?;
     Ok(sql::delete(tx.conn(), device.id).await?)
 }

@@ -120,9 +120,15 @@ pub async fn revoke(tx: &mut WriteTx, by: &Administrator, id: i64, now: Moment) 
     Ok(url)
 }
 
+/// Ends those of a device that is removed. They are still known, as any that have ended: a document that was left open isn't taken for a guess.
+pub(super) async fn end_of_device(tx: &mut WriteTx, device: DeviceId, now: Moment) -> Result<(), DbError> {
+    sql::end_of_device(tx.conn(), device, now).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::tests::site::{NOW, TestSite};
     use proptest::prelude::*;
 
     #[test]
@@ -147,6 +153,54 @@ mod tests {
             expires: Moment(1_000),
         };
         assert!(url.is_good(Moment(999)) && !url.is_good(Moment(1_000)));
+    }
+
+    fn after(hours: u64) -> Moment {
+        NOW.plus(Duration::from_secs(hours * 60 * 60))
+    }
+
+    /// Makes one for a user, good for so many hours.
+    async fn made(
+        tx: &mut WriteTx,
+        site: &TestSite,
+        user: &User,
+        now: Moment,
+        hours: u64,
+    ) -> Result<Secret, DirectoryError> {
+        let purpose = Purpose { share: ShareId(1), folder: NodeId(2), file: NodeId(3), reading: false };
+        let expires = now.plus(Duration::from_secs(hours * 60 * 60));
+        Ok(add(tx, &site.by, (user, None), purpose, (now, expires)).await?.1)
+    }
+
+    #[tokio::test]
+    async fn a_person_has_so_many_urls_and_no_more() {
+        let site = TestSite::new().await;
+        let (ana, ben) = (site.add("ana").await, site.add("ben").await);
+        let mut tx = site.write().await;
+        for _ in 0..PER_USER_MAX {
+            made(&mut tx, &site, &ana, NOW, 1).await.unwrap();
+        }
+        let refused = made(&mut tx, &site, &ana, NOW, 1).await.unwrap_err();
+        assert!(matches!(refused, DirectoryError::TooManyOfficeUrls { max: PER_USER_MAX, .. }));
+        made(&mut tx, &site, &ben, NOW, 1).await.unwrap();
+        // Those that have ended don't count, nor one that was revoked.
+        let newest = list(&mut tx, Some(ana.id), NOW).await.unwrap().remove(0);
+        revoke(&mut tx, &site.by, newest.id, NOW).await.unwrap();
+        made(&mut tx, &site, &ana, NOW, 1).await.unwrap();
+        made(&mut tx, &site, &ana, after(1), 1).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_url_that_has_ended_is_known_for_a_while() {
+        let site = TestSite::new().await;
+        let ana = site.add("ana").await;
+        let mut tx = site.write().await;
+        let token = made(&mut tx, &site, &ana, NOW, 1).await.unwrap();
+        for (at, is_known) in [(after(1), true), (after(1).plus(KEPT), true), (after(2).plus(KEPT), false)] {
+            // Whatever is made sweeps.
+            made(&mut tx, &site, &ana, at, 1).await.unwrap();
+            assert_eq!(by_token(&mut tx, token.reveal()).await.unwrap().is_some(), is_known, "{at:?}");
+        }
     }
 
     proptest! {

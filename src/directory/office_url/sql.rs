@@ -85,6 +85,15 @@ pub(super) async fn list(conn: &mut Conn, user: Option<UserId>, now: Moment) -> 
     rows.fetch_all(conn).await?.iter().map(url).collect()
 }
 
+/// Those that are good end now; those that ended before ended then.
+pub(super) async fn end_of_device(conn: &mut Conn, device: DeviceId, now: Moment) -> Result<()> {
+    let end = query(
+        "update office_url set device_id = null, expires_at = case when expires_at < ?1 then expires_at else ?1 end where device_id = ?2",
+    );
+    end.bind(now.0).bind(device.0).execute(conn).await?;
+    Ok(())
+}
+
 pub(super) async fn end(conn: &mut Conn, id: i64, now: Moment) -> Result<()> {
     query("update office_url set expires_at = ? where id = ?").bind(now.0).bind(id).execute(conn).await?;
     Ok(())
