@@ -2,7 +2,7 @@
 //!
 //! Three enumerations, each without a gap: every chain of three places with every pair of what a user and his group may be
 //! given or refused there; every tree of four places with every verb on every place; and every rank, kind of share, closed
-//! door, policy, link and lease.
+//! door, policy, link, URL for reading and lease.
 
 use std::{env, thread};
 
@@ -360,7 +360,7 @@ const POLICIES: [Twist; 12] = [
     |world, _| world.organizations[1].browse = true,
 ];
 
-const WAYS: [Twist; 9] = [
+const WAYS: [Twist; 11] = [
     |_, _| {},
     |_, ask| ask.lease = Some(2),
     |_, ask| through_a_link(ask, 0),
@@ -370,6 +370,8 @@ const WAYS: [Twist; 9] = [
     |_, ask| through_a_link(ask, 5),
     |_, ask| through_a_link(ask, 6),
     |_, ask| ask.channel = Channel::Device,
+    |_, ask| ask.reading = true,
+    |_, ask| (ask.reading, ask.lease) = (true, Some(2)),
 ];
 
 fn through_a_link(ask: &mut Ask, role: usize) {

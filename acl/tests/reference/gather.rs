@@ -360,6 +360,7 @@ impl Circumstances {
             |policy: &Policy| organizations.iter().any(|o| world.organizations[*o].off.contains(&policy.name()));
         let mut limits: Vec<Limit> = Policy::ALL.into_iter().filter(is_off).map(Limit::Policy).collect();
         limits.extend(ask.link.map(|role| Limit::Link(roles()[role].clone())));
+        limits.extend(ask.reading.then_some(Limit::Reading));
         let steps = chain(world, node).into_iter().map(|node| Step {
             path: String::new(),
             inherits: world.nodes[node].inherits,

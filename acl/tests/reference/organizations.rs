@@ -210,6 +210,7 @@ pub fn build(raw: &Raw) -> (World, Vec<Ask>) {
             user: usize::from(*user) % users,
             channel,
             link: (channel == Channel::Link).then(|| usize::from(*extra) % 7),
+            reading: rarely(*over, 5),
             lease: rarely(*extra, 3).then(|| usize::from(*extra) % nodes).filter(|node| !world.nodes[*node].folder),
         }
     });

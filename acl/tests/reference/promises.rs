@@ -141,7 +141,7 @@ fn remove(world: &mut World, ask: &mut Ask, node: usize, effective: &Effective, 
             }
             // A link of the widest role takes nothing away.
             Limit::Link(_) => ask.link = Some(0),
-            Limit::Reading => panic!("nobody of these worlds comes by such a URL"),
+            Limit::Reading => ask.reading = false,
         },
         Reason::Barred(_) => panic!("no permission has this reason"),
         Reason::NotGranted => return false,

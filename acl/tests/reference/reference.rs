@@ -265,6 +265,10 @@ pub fn held(w: &World, ask: &Ask, node: usize) -> Bits {
     if let Some(role) = ask.link {
         bits &= t().roles[role];
     }
+    // A URL for reading leaves what the level Read has.
+    if ask.reading {
+        bits &= t().levels[1];
+    }
     bits
 }
 
@@ -352,6 +356,7 @@ pub fn answer(w: &World, ask: &Ask, verb: Verb) -> Answer {
         w.users[ask.user].enabled
             && organizations_are_active
             && ask.channel != Channel::Link
+            && !ask.reading
             && administers(w, ask.user, w.nodes[node].share)
     };
     let (unseen, may) = match verb {

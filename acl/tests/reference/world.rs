@@ -134,13 +134,15 @@ pub struct Ask {
     pub channel: Channel,
     /// The role of the share link, a column of `roles.csv`.
     pub link: Option<usize>,
+    /// Whether the URL by which he comes, such as one for Office, is for reading only.
+    pub reading: bool,
     /// The file that he has just made.
     pub lease: Option<usize>,
 }
 
 impl Ask {
     pub fn of(user: usize) -> Self {
-        Self { user, channel: Channel::WebDav, link: None, lease: None }
+        Self { user, channel: Channel::WebDav, link: None, reading: false, lease: None }
     }
 }
 
