@@ -11,8 +11,6 @@ Needs Python's standard library, curl, openssl and nginx; `ulimit -n` beyond twi
 """
 
 import argparse
-import base64
-import http.client
 import os
 import resource
 import shutil
@@ -24,95 +22,58 @@ import tempfile
 import threading
 import time
 
+from own_site import Site, at, run
+
 LARGE = 1 << 30
-SECRETS = {"root": "the root of all rights\n", "ana": "the long password of ana\n"}
+SETTINGS = """[limits]
+connections_max = 40000
+connections_per_address_max = 40000
+header_timeout_s = 600
+idle_timeout_s = 600
+body_idle_timeout_s = 600
+write_idle_timeout_s = 600
+"""
 
 
-def run(*words, given=""):
-    ran = subprocess.run(words, input=given, capture_output=True, text=True)
-    if ran.returncode:
-        sys.exit(f"{words}: {ran.stderr}{ran.stdout}")
-    return ran.stdout
+def open_socket(site):
+    connection = socket.create_connection(("127.0.0.1", site.port))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
 
 
-class Site:
-    def __init__(self, server, tls=None):
-        self.server, self.folder = server, tempfile.mkdtemp()
-        self.cli("init", "--org", "Acme", "--admin", "root", "--password-stdin", given=SECRETS["root"])
-        self.cli("user", "add", "ana", "--password-stdin", given=SECRETS["ana"])
-        self.cli("share", "add", "P", "--owner", "ana")
-        secret = max(self.cli("user", "app-password", "ana", "--label", "bench").split(), key=len)
-        self.auth = "Basic " + base64.b64encode(f"ana:{secret}".encode()).decode()
-        self.login = f"ana:{secret}"
-        settings = os.path.join(self.folder, "bench.toml")
-        with open(settings, "w") as file:
-            file.write('[limits]\nconnections_max = 40000\nconnections_per_address_max = 40000\nheader_timeout_s = 600\n'
-                       'idle_timeout_s = 600\nbody_idle_timeout_s = 600\nwrite_idle_timeout_s = 600\n')
-            if tls:
-                file.write(f'[tls]\ncertificate = "{tls}/cert.pem"\nkey = "{tls}/key.pem"\n')
-        serve = [server, "serve", "--config", settings, "--listen", "127.0.0.1:0", "--data", self.folder]
-        self.process = subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        line = self.process.stdout.readline()
-        if "://" not in line:
-            sys.exit(f"the server says {line!r}")
-        self.host, port = line.split("://")[1].strip().split()[0].rstrip("/").rsplit(":", 1)
-        self.port = int(port)
-
-    def cli(self, *words, given=""):
-        return run(self.server, *words, "--data", self.folder, given=given)
-
-    def connect(self):
-        connection = socket.create_connection(("127.0.0.1", self.port))
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
-
-    def head(self, method, path, *lines):
-        more = "".join(line + "\r\n" for line in lines)
-        return f"{method} /dav{path} HTTP/1.1\r\nHost: bench\r\nAuthorization: {self.auth}\r\n{more}\r\n".encode()
-
-    def rss(self):
-        with open(f"/proc/{self.process.pid}/status") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
-
-    def end(self):
-        self.process.terminate()
-        self.process.wait()
-        shutil.rmtree(self.folder)
+def head(site, method, path, *lines):
+    more = "".join(line + "\r\n" for line in lines)
+    return f"{method} /dav{path} HTTP/1.1\r\nHost: bench\r\nAuthorization: {site.auth}\r\n{more}\r\n".encode()
 
 
-def ask(site, connection, method, path, body=None, **headers):
-    begun = time.perf_counter()
-    connection.request(method, "/dav" + path, body=body, headers={"Authorization": site.auth, **headers})
-    answer = connection.getresponse()
-    answer.read()
-    if answer.status >= 400:
-        sys.exit(f"{method} {path}: {answer.status}")
-    return (time.perf_counter() - begun) * 1000
+def rss(site):
+    with open(f"/proc/{site.process.pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
 
 
 def idle(site, count):
-    before = site.rss()
+    before = rss(site)
     kept = []
     for _ in range(count):
-        connection = site.connect()
-        connection.sendall(site.head("GET", "/P/small"))
+        connection = open_socket(site)
+        connection.sendall(head(site, "GET", "/P/small"))
         if not connection.recv(4096).startswith(b"HTTP/1.1 200"):
             sys.exit("an idle client was refused")
         kept.append(connection)
-    after = site.rss()
+    after = rss(site)
     print(f"{count} idle connections: {before:.0f} MiB without, {after:.0f} MiB with them", flush=True)
     for connection in kept:
         connection.close()
 
 
 def mixed(site, seconds):
-    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=600)
+    connection = site.connect()
     times, number, until = [], 0, time.monotonic() + seconds
     while time.monotonic() < until:
         number += 1
-        times.append(ask(site, connection, "GET", "/P/small"))
-        times.append(ask(site, connection, "PUT", f"/P/saved{number % 50}", body=b"y" * 500))
-        times.append(ask(site, connection, "PROPFIND", "/P/small", Depth="0"))
+        times.append(site.ask(connection, "GET", "/P/small"))
+        times.append(site.ask(connection, "PUT", f"/P/saved{number % 50}", body=b"y" * 500))
+        times.append(site.ask(connection, "PROPFIND", "/P/small", Depth="0"))
     return times
 
 
@@ -123,17 +84,17 @@ class Slow:
         self.over, self.dropped = threading.Event(), 0
         self.senders, self.takers = [], []
         for number in range(count):
-            connection = site.connect()
+            connection = open_socket(site)
             match number % 3:
                 case 0:
-                    connection.sendall(site.head("GET", "/P/small")[:-2] + b"X-Slow: ")
+                    connection.sendall(head(site, "GET", "/P/small")[:-2] + b"X-Slow: ")
                     self.senders.append(connection)
                 case 1:
-                    connection.sendall(site.head("PUT", f"/P/slow{number}", "Content-Length: 1000000"))
+                    connection.sendall(head(site, "PUT", f"/P/slow{number}", "Content-Length: 1000000"))
                     self.senders.append(connection)
                 case _:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-                    connection.sendall(site.head("GET", "/P/large"))
+                    connection.sendall(head(site, "GET", "/P/large"))
                     self.takers.append(connection)
         self.thread = threading.Thread(target=self.drip)
         self.thread.start()
@@ -143,7 +104,7 @@ class Slow:
             for connection in list(self.senders):
                 self.each(self.senders, connection, lambda: connection.send(b"x"))
             for connection in list(self.takers):
-                self.each(self.takers, connection, lambda: connection.recv(100))
+                self.each(self.takers, connection, lambda: take(connection))
             self.over.wait(1)
 
     def each(self, among, connection, act):
@@ -160,9 +121,9 @@ class Slow:
             connection.close()
 
 
-def at(times, part):
-    times = sorted(times)
-    return times[min(len(times) - 1, int(len(times) * part))]
+def take(connection):
+    if not connection.recv(100):
+        raise OSError("the server has closed it")
 
 
 def slow(site, count, rounds, seconds):
@@ -216,7 +177,7 @@ def fetch(url, *more):
 
 def tls(server, rounds):
     folder = certificate()
-    site = Site(server, tls=folder)
+    site = Site(server, f'[tls]\ncertificate = "{folder}/cert.pem"\nkey = "{folder}/key.pem"\n')
     large = os.path.join(folder, "large")
     with open(large, "wb") as file:
         for _ in range(LARGE >> 20):
@@ -239,7 +200,8 @@ def tls(server, rounds):
     print(f"\nmedian {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}", flush=True)
     other.terminate()
     other.wait()
-    site.end()
+    site.stop()
+    site.remove()
     shutil.rmtree(folder)
 
 
@@ -258,13 +220,14 @@ def main():
     given = options.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    site = Site(given.server)
-    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=600)
-    ask(site, connection, "PUT", "/P/small", body=b"x" * 500)
-    ask(site, connection, "PUT", "/P/large", body=b"x" * (64 << 20))
+    site = Site(given.server, SETTINGS)
+    connection = site.connect()
+    site.ask(connection, "PUT", "/P/small", body=b"x" * 500)
+    site.ask(connection, "PUT", "/P/large", body=b"x" * (64 << 20))
     idle(site, given.idle)
     slow(site, given.slow, given.rounds, given.seconds)
-    site.end()
+    site.stop()
+    site.remove()
     tls(given.server, given.rounds)
 
 

@@ -10,57 +10,14 @@ status. Needs nothing but Python's standard library.
 """
 
 import argparse
-import base64
-import http.client
 import json
-import shutil
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 
+from own_site import Site, at
+
 FILES, FOLDERS, COPIES = 100, 10, 99
 WRITERS = 2
-
-
-class Site:
-    def __init__(self, server):
-        self.server, self.folder = server, tempfile.mkdtemp()
-        self.cli("init", "--org", "Acme", "--admin", "root", "--password-stdin", given="the root of all rights\n")
-        self.cli("user", "add", "ana", "--password-stdin", given="the long password of ana\n")
-        self.cli("share", "add", "P", "--owner", "ana")
-        secret = max(self.cli("user", "app-password", "ana", "--label", "bench").split(), key=len)
-        self.auth = "Basic " + base64.b64encode(f"ana:{secret}".encode()).decode()
-        serve = [server, "serve", "--listen", "127.0.0.1:0", "--data", self.folder]
-        self.process = subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.address = self.process.stdout.readline().split("http://")[1].strip().rstrip("/")
-
-    def cli(self, *words, given=""):
-        ran = subprocess.run([self.server, *words, "--data", self.folder], input=given, capture_output=True, text=True)
-        if ran.returncode:
-            sys.exit(f"{words}: {ran.stderr}")
-        return ran.stdout
-
-    def connect(self):
-        return http.client.HTTPConnection(self.address, timeout=600)
-
-    def ask(self, connection, method, path, to=None, body=None):
-        headers = {"Authorization": self.auth}
-        if to:
-            headers["Destination"] = "/dav" + to
-        begun = time.perf_counter()
-        connection.request(method, "/dav" + path, body=body, headers=headers)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status >= 400:
-            sys.exit(f"{method} {path}: {answer.status}")
-        return (time.perf_counter() - begun) * 1000
-
-
-def at(times, part):
-    times = sorted(times)
-    return times[min(len(times) - 1, int(len(times) * part))] if times else 0.0
 
 
 def measure(site, name, operation):
@@ -120,10 +77,9 @@ def main():
     measure(site, "`rollback`, contents", lambda: site.cli("rollback", "/P", "--to", moment))
     measure(site, "`rollback --whole`", lambda: site.cli("rollback", "/P", "--to", moment, "--whole"))
     measure(site, "`snapshot`", lambda: site.cli("snapshot", "P", "Then", "--at", moment))
-    site.process.terminate()
-    site.process.wait()
+    site.stop()
     print("\n" + site.cli("verify").strip())
-    shutil.rmtree(site.folder)
+    site.remove()
 
 
 if __name__ == "__main__":
