@@ -537,11 +537,15 @@ impl Config {
 
 /// The text up to an address that may hold a password, as that of a database does: errors go to logs.
 fn without_credentials(text: &str) -> String {
-    let Some((before, address)) = text.split_once("://") else { return text.to_owned() };
-    if !address.contains('@') && !address.contains("password") {
+    if !text.contains('@') && !text.to_ascii_lowercase().contains("password") {
         return text.to_owned();
     }
-    let before = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    // Mistyped, it may be no address at all: then nothing of the value is shown.
+    let before = match (text.split_once("://"), text.split_once('=')) {
+        (Some((before, _)), _) => before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "+-.".contains(c)),
+        (None, Some((key, _))) => key.trim_end(),
+        (None, None) => "",
+    };
     format!("{before}…")
 }
 
@@ -619,6 +623,9 @@ mod tests {
             "[storage]\ndatabase = \"postgres://db/files?user=site&password=hunter2\" x\n",
             "[storage]\ndurability = \"postgres://site:hunter2@db/files\"\n",
             "[limits]\nhttp2 = \"postgres://site:hunter2@db/files\"\n",
+            "[storage]\ndatabase = \"postgres:/site:hunter2@db/files\n",
+            "[storage]\ndatabase = host=db password=hunter2\n",
+            "[limits]\nhttp2 = \"host=db PASSWORD=hunter2\"\n",
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.starts_with("`site.toml` line 2 (`") && !error.contains("hunter2"), "{error}");

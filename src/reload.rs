@@ -25,8 +25,6 @@ use crate::trail::batch;
 
 /// How often the files of the certificate are looked at.
 const LOOK: Duration = Duration::from_secs(2);
-/// What SIGHUP takes over.
-const TAKEN_OVER: [&str; 3] = ["log.level", "tls.certificate", "tls.key"];
 
 /// What SIGHUP means.
 #[derive(Debug)]
@@ -92,21 +90,17 @@ impl Reload {
 
     async fn everything(&mut self, stop: &CancellationToken) {
         self.service.reloading();
-        let mut kept = Vec::new();
+        let mut kept: Vec<String> = Vec::new();
         match Config::load(self.config_file.as_deref()) {
-            Ok(config) => {
-                if !self.settings(config) {
-                    kept.push("log");
-                }
-            }
+            Ok(config) => kept = self.settings(config),
             Err(error) => {
                 tracing::error!(%error, "the settings stay as they were");
-                kept.push("settings");
+                kept.push("settings".to_owned());
             }
         }
         let found = self.certificate();
         if found == Found::Unusable {
-            kept.push("certificate");
+            kept.push("certificate".to_owned());
         }
         if let Some(access_log) = &self.access_log {
             access_log.reopen();
@@ -126,27 +120,25 @@ impl Reload {
         }
     }
 
-    /// Takes over what can be. Whether that has succeeded.
-    fn settings(&mut self, new: Config) -> bool {
-        let changed = changed_keys(&self.config, &new);
-        let wait: Vec<_> = changed.iter().filter(|key| !TAKEN_OVER.contains(&key.as_str())).cloned().collect();
-        if !wait.is_empty() {
-            tracing::warn!(keys = wait.join(", "), "these have changed and hold from the next start on");
-        }
+    /// Takes over what can be. Gives the keys that have changed and hold from the next start on.
+    fn settings(&mut self, new: Config) -> Vec<String> {
         let names = (&new.tls.certificate, &new.tls.key);
         if self.files.is_some() && !names.0.is_empty() && names != (&self.config.tls.certificate, &self.config.tls.key)
         {
             self.files = Some(Files::new(names.0, names.1));
-            (self.config.tls.certificate, self.config.tls.key) = (new.tls.certificate, new.tls.key);
+            (self.config.tls.certificate, self.config.tls.key) = (new.tls.certificate.clone(), new.tls.key.clone());
         }
         if new.log.level != self.config.log.level {
-            if let Err(error) = telemetry::change(&new.log) {
-                tracing::error!(%error, "the log stays as it was");
-                return false;
+            match telemetry::change(&new.log) {
+                Ok(()) => self.config.log.level.clone_from(&new.log.level),
+                Err(error) => tracing::error!(%error, "the log stays as it was"),
             }
-            self.config.log.level = new.log.level;
         }
-        true
+        let wait = changed_keys(&self.config, &new);
+        if !wait.is_empty() {
+            tracing::warn!(keys = wait.join(", "), "these have changed and hold from the next start on");
+        }
+        wait
     }
 
     /// Reads the files of the certificate, and shows it if it is another one.
