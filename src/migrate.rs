@@ -6,7 +6,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use crate::blobs::{BlobError, BlobId, Blobs, Damage};
+use crate::blobs::{BlobError, Blobs, Damage};
 use crate::db::DbError;
 use crate::db::copy::{self, CopyError};
 use crate::ids::ContentId;
@@ -94,7 +94,7 @@ pub async fn run(from: &Site, to: &Site) -> Result<Moved, MigrateError> {
 
 /// Brings one blob, if it isn't there already, and compares it there.
 async fn bring(from: &Blobs, to: &Blobs, content: &Recorded) -> Result<(ContentId, u64, Option<Damage>), BlobError> {
-    let id = BlobId::from_bytes(*content.id.0.as_bytes());
+    let id = crate::contents::blob_of(content.id);
     // A hash that is none is no blob's.
     let hash = <[u8; 32]>::try_from(content.hash.as_slice()).unwrap_or_default();
     Ok((content.id, content.size, to.bring(from, &id, content.size, hash).await?))

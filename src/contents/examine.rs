@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 
 use super::sql;
 use crate::blobs::sums::{CHUNK_BYTES, Summing, Sums};
-use crate::blobs::{BlobError, BlobId, Blobs, ByteStream};
+use crate::blobs::{BlobError, Blobs, ByteStream};
 use crate::clock::Moment;
 use crate::db::{DbError, Reads, WriteTx};
 use crate::ids::ContentId;
@@ -51,7 +51,7 @@ impl<'c> Examination<'c> {
         let blob = match &mut self.blob {
             Some(blob) => blob,
             none => {
-                let id = BlobId::from_bytes(*content.id.0.as_bytes());
+                let id = super::blob_of(content.id);
                 match blobs.read(&id, content.size, 0..content.size).await {
                     Ok(blob) => none.insert(blob),
                     Err(BlobError::Damaged { damage, .. }) => return Ok(Step::Damaged(damage.to_string())),

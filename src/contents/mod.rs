@@ -11,8 +11,14 @@ mod sql;
 
 pub(crate) use sql::named;
 
+use crate::blobs::BlobId;
 use crate::db::{DbError, Reads};
 use crate::ids::ContentId;
+
+/// Where the store has a content that isn't inline.
+pub fn blob_of(content: ContentId) -> BlobId {
+    BlobId::from_bytes(*content.0.as_bytes())
+}
 
 /// The checksums that came along with these contents and were found right, as `SHA1:...`.
 pub async fn checksums(tx: &mut impl Reads, contents: &[ContentId]) -> Result<Vec<(ContentId, String)>, DbError> {

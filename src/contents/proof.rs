@@ -35,7 +35,7 @@ pub async fn read(
 ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>, ReadError> {
     let part = blobs::part_at(range.start.min(size));
     let (hash, sums) = sql::hashes(db.read().await?.conn(), content, part).await?;
-    let blob = Stored { id: BlobId::from_bytes(*content.0.as_bytes()), size, hash };
+    let blob = Stored { id: super::blob_of(content), size, hash };
     let proof = Kept { db: db.clone(), content, about };
     Ok(store.read_checked(blob, range, sums, proof).await?)
 }

@@ -45,13 +45,8 @@ fn list(contents: &[ContentId]) -> String {
     json!(contents.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string()
 }
 
-fn content(row: &Row) -> Result<ContentId> {
-    let id = uuid::Uuid::from_slice(row.try_get(0)?);
-    id.map(ContentId).map_err(|_| DbError::Statement("a content's id has not 16 bytes".into()))
-}
-
 async fn contents(query: Query<'_>, conn: &mut Conn) -> Result<Vec<ContentId>> {
-    query.fetch_all(conn).await?.iter().map(content).collect()
+    query.fetch_all(conn).await?.iter().map(|row| row.try_get(0)).collect()
 }
 
 pub(super) async fn give_grace(conn: &mut Conn, not_before: Moment, limit: i64) -> Result<u64> {
@@ -209,7 +204,8 @@ pub(super) async fn sums(conn: &mut Conn, content: ContentId, part: u64) -> Resu
 pub(super) async fn known_damage(conn: &mut Conn, limit: i64) -> Result<Vec<Known>> {
     let rows = query("select content_id, found_at, what from damage order by content_id limit ?");
     let rows = rows.bind(limit).fetch_all(conn).await?;
-    let known = |row: &Row| Ok(Known { content: content(row)?, found: Moment(row.try_get(1)?), what: row.try_get(2)? });
+    let known =
+        |row: &Row| Ok(Known { content: row.try_get(0)?, found: Moment(row.try_get(1)?), what: row.try_get(2)? });
     rows.iter().map(known).collect()
 }
 
@@ -246,7 +242,7 @@ pub(super) async fn delete_damage(conn: &mut Conn, content: ContentId) -> Result
 pub(super) async fn checksums(conn: &mut Conn, contents: &[ContentId]) -> Result<Vec<(ContentId, String)>> {
     let kept = about_these!("select content_id, checksum from content_checksum where content_id in ", "");
     let rows = kept.bind(list(contents)).fetch_all(conn).await?;
-    rows.iter().map(|row| Ok((content(row)?, row.try_get(1)?))).collect()
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 /// Whether these are the hashes that are kept of a content's chunks.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::blob_of;
 use super::collect::{self, Judged, Outlook};
-use crate::blobs::BlobId;
 use crate::clock::Moment;
 use crate::db::{DbError, Reads, Sql, query, query_scalar};
 use crate::directory::tests::site::{NOW, TestSite};
@@ -185,7 +185,7 @@ async fn a_blob_without_a_row_waits_too_and_an_upload_that_ends_after_its_doom_f
     let site = TestSite::new().await;
     let (known, stray, late) = (content(&site, false).await, ContentId::fresh(), ContentId::fresh());
     name(&site, known).await;
-    let blob = BlobId::from_bytes(*stray.0.as_bytes());
+    let blob = blob_of(stray);
     let day = Duration::from_secs(24 * 60 * 60);
     let begun = blob.begun();
     assert_eq!(collect::old_enough(&blob, GRACE, begun.plus(GRACE + day)), None, "its upload may still run");

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::{Conn, DbError};
+use crate::ids::ContentId;
 
 type Result<T> = std::result::Result<T, DbError>;
 
@@ -95,6 +96,7 @@ columns! {
     String => Value::Text(text) => Some(text.clone());
     &'r [u8] => Value::Blob(bytes) => Some(bytes);
     Vec<u8> => Value::Blob(bytes) => Some(bytes.clone());
+    ContentId => Value::Blob(bytes) => uuid::Uuid::from_slice(bytes).ok().map(Self);
 }
 
 impl<'r, T: Column<'r>> Column<'r> for Option<T> {

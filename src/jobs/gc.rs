@@ -64,7 +64,7 @@ async fn delete_blobs(run: &Run<'_>) -> Result<u64, JobError> {
         let mut away = None;
         for content in page {
             run.pace.wait(Duration::ZERO).await?;
-            let id = BlobId::from_bytes(*content.0.as_bytes());
+            let id = crate::contents::blob_of(content);
             match run.chores.blobs.delete(&id).await {
                 Ok(_) => gone.push(content),
                 // The others would be waited for in vain as well, each for itself.

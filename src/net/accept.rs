@@ -83,10 +83,7 @@ impl House {
         let rules = &self.protocol.rules;
         let is_proxy = rules.proxies.is_trusted(peer.ip());
         let answer = |text| if matches!(speaks, Speaks::Tls(_)) { None } else { Some(text) };
-        if matches!(speaks, Speaks::Plain { proxies_only: true })
-            && !is_proxy
-            && !peer.ip().to_canonical().is_loopback()
-        {
+        if !speaks.with(peer.ip(), &rules.proxies) {
             return Err(Some(NOT_PLAIN));
         }
         let slot = if is_proxy { self.slots.take_for_many() } else { self.slots.take(peer.ip()) };

@@ -16,7 +16,12 @@ mod stop;
 mod stream;
 pub mod tls;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -88,6 +93,14 @@ pub enum Speaks {
     Tls(Arc<tls::Tls>),
     /// Plain HTTP whose requests are marked with [`WrongDoor`].
     Redirect,
+}
+
+impl Speaks {
+    /// Whether it is spoken with somebody who connects from there.
+    pub fn with(&self, from: IpAddr, proxies: &Proxies) -> bool {
+        let for_few = matches!(self, Self::Plain { proxies_only: true });
+        !for_few || proxies.is_trusted(from) || from.to_canonical().is_loopback()
+    }
 }
 
 /// A request that came to a door of [`Speaks::Redirect`]: it is told of the right one, and nothing else.

@@ -14,16 +14,8 @@ use crate::ids::{ContentId, NodeId, OrgId, ShareId, UserId};
 
 type Result<T> = std::result::Result<T, DbError>;
 
-fn not_an_id() -> DbError {
-    DbError::Statement("a content's id has not 16 bytes".into())
-}
-
 /// A node from the first thirteen columns of a row.
 pub(crate) fn node(row: &Row) -> Result<Node> {
-    let content: Option<uuid::Uuid> = match row.try_get::<Option<&[u8]>>(5)? {
-        Some(bytes) => Some(uuid::Uuid::from_slice(bytes).map_err(|_| not_an_id())?),
-        None => None,
-    };
     let lease_user: Option<i64> = row.try_get(10)?;
     let lease_until: Option<i64> = row.try_get(11)?;
     Ok(Node {
@@ -32,7 +24,7 @@ pub(crate) fn node(row: &Row) -> Result<Node> {
         parent: row.try_get::<Option<i64>>(2)?.map(NodeId),
         name: row.try_get(3)?,
         kind: if row.try_get::<i64>(4)? == 0 { Kind::Collection } else { Kind::File },
-        content: content.map(ContentId),
+        content: row.try_get(5)?,
         size: row.try_get::<i64>(6)?.unsigned_abs(),
         modified: Moment(row.try_get(7)?),
         created: Moment(row.try_get(8)?),
@@ -592,11 +584,11 @@ pub(crate) use is_litter;
 macro_rules! is_unmentioned {
     ($name:literal) => {
         concat!(
-            "(substr(",
+            "(",
+            $crate::tree::is_litter!($name),
+            " or substr(",
             $name,
-            ", 1, 2) in ('~$', '._') or ",
-            $name,
-            " = '.DS_Store' or substr(",
+            ", 1, 2) = '~$' or substr(",
             $name,
             ", 1, 7) = '.~lock.')"
         )

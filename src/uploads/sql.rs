@@ -134,9 +134,7 @@ pub(super) async fn delete_parts(conn: &mut Conn, upload: i64) -> Result<()> {
 pub(super) async fn parts(conn: &mut Conn, upload: i64) -> Result<Vec<Part>> {
     let rows = query("select name, content_id, size from upload_part where upload_id = ? order by name");
     let part = |row: &Row| {
-        let id = uuid::Uuid::from_slice(row.try_get::<&[u8]>(1)?)
-            .map_err(|_| DbError::Statement("a content's id has not 16 bytes".into()))?;
-        Ok(Part { name: row.try_get(0)?, content: ContentId(id), size: row.try_get::<i64>(2)?.unsigned_abs() })
+        Ok(Part { name: row.try_get(0)?, content: row.try_get(1)?, size: row.try_get::<i64>(2)?.unsigned_abs() })
     };
     rows.bind(upload).fetch_all(conn).await?.iter().map(part).collect()
 }

@@ -227,7 +227,7 @@ async fn unreferenced(site: &Site) -> Result<u64, VerifyError> {
     let mut pages = ids.try_chunks(BLOBS_AT_ONCE);
     while let Some(page) = pages.try_next().await.map_err(|error| error.1)? {
         let known = check::known(&mut site.db.read().await?, &page).await?;
-        count += page.len() as u64 - known;
+        count += (page.len() - known.len()) as u64;
     }
     Ok(count)
 }

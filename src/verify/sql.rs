@@ -111,10 +111,7 @@ pub(super) async fn older_states(conn: &mut Conn, content: ContentId) -> Result<
             or exists (select 1 from revision d where d.node_id = r.node_id and d.content_id = ?1 and d.revno > r.revno)
          order by r.node_id, r.revno desc",
     );
-    let state = |row: &Row| {
-        let id = uuid::Uuid::from_slice(row.try_get(2)?);
-        let content = id.map(ContentId).map_err(|_| DbError::Statement("a content's id has not 16 bytes".into()))?;
-        Ok(State { file: NodeId(row.try_get(0)?), number: row.try_get(1)?, content })
-    };
+    let state =
+        |row: &Row| Ok(State { file: NodeId(row.try_get(0)?), number: row.try_get(1)?, content: row.try_get(2)? });
     rows.bind(content.0.as_bytes().as_slice()).fetch_all(conn).await?.iter().map(state).collect()
 }

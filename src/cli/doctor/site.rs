@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,14 +17,14 @@ use super::proxy;
 use crate::blobs::BlobId;
 use crate::cli::Context;
 use crate::clock::Moment;
-use crate::config::{ClientAddress, Config};
+use crate::config::Config;
 use crate::db::{self, Db};
-use crate::net::Proxies;
 use crate::net::tls::Files;
+use crate::net::{self, Proxies};
 use crate::servers;
 use crate::site::Site;
 use crate::tree::check;
-use crate::{audit, config};
+use crate::{audit, config, contents};
 
 /// A sync that comes back sooner did not reach a disk.
 const SYNC_MIN: Duration = Duration::from_micros(15);
@@ -46,6 +46,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SKEW_MAX: Duration = Duration::from_secs(2);
 /// The day before which this program can't have been started, 2026-01-01.
 const EPOCH: Moment = Moment(1_767_225_600_000);
+/// Contents that are looked up in the store, and pages of contents among which they are looked for.
+const LOOKED_UP_MAX: usize = 200;
+const PAGES_MAX: usize = 50;
 /// Days before its end at which people should be told of a certificate.
 const CERTIFICATE_DAYS_MIN: u64 = 14;
 const DAY_S: u64 = 24 * 60 * 60;
@@ -66,7 +69,7 @@ pub(super) async fn examine(context: &Context) -> Vec<Finding> {
     match Site::open(data, config).await {
         Ok(site) => {
             findings.extend(database(&site.db, data).await);
-            findings.push(contents(&site).await);
+            findings.push(store(&site).await);
             findings.extend(clock(&site.db, began).await);
             findings.push(server(&site, data, config).await);
             site.close().await;
@@ -344,7 +347,7 @@ async fn database(db: &Db, data: &Path) -> Vec<Finding> {
 }
 
 /// Whether the store is this site's, and has what it should: the oldest contents are looked up in it.
-async fn contents(site: &Site) -> Finding {
+async fn store(site: &Site) -> Finding {
     let remedy = "uploads and larger files fail: mount the folder, or see that the object store answers";
     match looked_up(site).await {
         Ok((0, _)) => Finding::ok("contents", "the store can be used; of the oldest contents none belongs in it"),
@@ -362,28 +365,32 @@ async fn contents(site: &Site) -> Finding {
 
 /// How many contents were looked up, and those that are missing. Errors: why that can't be told, in words.
 async fn looked_up(site: &Site) -> Result<(usize, Vec<BlobId>), String> {
-    site.blobs.confirm().await.map_err(|error| error.to_string())?;
-    let mut reads = site.db.read().await.map_err(|error| error.to_string())?;
-    let page = check::contents(&mut reads, None).await.map_err(|error| error.to_string())?;
-    // The store is asked while nothing is open.
-    drop(reads);
-    let (mut looked, mut missing) = (0, Vec::new());
-    for content in page.iter().filter(|content| !content.is_inline) {
-        let blob = BlobId::from_bytes(*content.id.0.as_bytes());
-        looked += 1;
-        if !site.blobs.has(&blob, content.size).await.map_err(|error| error.to_string())? {
-            missing.push((content.id, blob));
+    let told = |error: &dyn std::fmt::Display| error.to_string();
+    site.blobs.confirm().await.map_err(|error| told(&error))?;
+    let (mut looked, mut missing, mut last) = (0, Vec::new(), None);
+    for _ in 0..PAGES_MAX {
+        // The store is asked while nothing is open.
+        let page = check::contents(&mut site.db.read().await.map_err(|error| told(&error))?, last).await;
+        let page = page.map_err(|error| told(&error))?;
+        let Some(end) = page.last() else { break };
+        last = Some(end.id);
+        for content in page.iter().filter(|content| !content.is_inline).take(LOOKED_UP_MAX - looked) {
+            looked += 1;
+            let blob = contents::blob_of(content.id);
+            if !site.blobs.has(&blob, content.size).await.map_err(|error| told(&error))? {
+                missing.push(content.id);
+            }
+        }
+        if looked == LOOKED_UP_MAX {
+            break;
         }
     }
-    // What was collected meanwhile isn't missing.
-    let mut reads = site.db.read().await.map_err(|error| error.to_string())?;
-    let mut still = Vec::new();
-    for (id, blob) in missing {
-        if check::known(&mut reads, &[id]).await.map_err(|error| error.to_string())? > 0 {
-            still.push(blob);
-        }
+    if !missing.is_empty() {
+        // What was collected meanwhile isn't missing.
+        let mut reads = site.db.read().await.map_err(|error| told(&error))?;
+        missing = check::known(&mut reads, &missing).await.map_err(|error| told(&error))?;
     }
-    Ok((looked, still))
+    Ok((looked, missing.into_iter().map(contents::blob_of).collect()))
 }
 
 /// Sane, going forward, and the same everywhere.
@@ -492,10 +499,10 @@ fn is_for_proxies(there: IpAddr, is_plain: bool, config: &Config) -> bool {
         IpAddr::V6(_) if is_own => Ipv6Addr::LOCALHOST.into(),
         there => there,
     };
-    let introduces = config.net.client_address == ClientAddress::ProxyProtocol && proxies.is_trusted(from);
-    let is_refused =
-        is_plain && !is_own && !config.server.insecure_http && proxies.are_listed() && !proxies.is_trusted(from);
-    introduces || is_refused
+    let is_refused = is_plain
+        && net::plain(SocketAddr::new(there, 0), config.server.insecure_http, &proxies)
+            .is_ok_and(|speaks| !speaks.with(from, &proxies));
+    proxies.introduces(from) || is_refused
 }
 
 #[cfg(test)]

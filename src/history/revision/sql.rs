@@ -5,17 +5,15 @@ use serde_json::json;
 use super::{Mark, Revision, Rule, Which};
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, Row, query, query_scalar};
-use crate::ids::{ContentId, NodeId, ShareId, UserId};
+use crate::ids::{NodeId, ShareId, UserId};
 
 type Result<T> = std::result::Result<T, DbError>;
 
 fn revision(row: &Row) -> Result<Revision> {
-    let content = uuid::Uuid::from_slice(row.try_get(2)?);
-    let content = content.map_err(|_| DbError::Statement("a content's id has not 16 bytes".into()))?;
     Ok(Revision {
         number: row.try_get(0)?,
         present: row.try_get(1)?,
-        content: ContentId(content),
+        content: row.try_get(2)?,
         size: row.try_get::<i64>(3)?.unsigned_abs(),
         written: Moment(row.try_get(4)?),
         modified: Moment(row.try_get(5)?),

@@ -59,7 +59,7 @@ impl Proxies {
     }
 
     /// Whether the connections of this address begin with the PROXY protocol.
-    pub(super) fn introduces(&self, address: IpAddr) -> bool {
+    pub fn introduces(&self, address: IpAddr) -> bool {
         self.way == ClientAddress::ProxyProtocol && self.is_trusted(address)
     }
 

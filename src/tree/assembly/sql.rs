@@ -8,7 +8,7 @@ use super::Piece;
 use super::pages::Branch;
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, Row, Sql, query};
-use crate::ids::{ContentId, NodeId, ShareId};
+use crate::ids::{NodeId, ShareId};
 use crate::tree::change::By;
 use crate::tree::props::DeadProp;
 use crate::tree::transfer_sql::fresh_node_id;
@@ -38,12 +38,6 @@ macro_rules! seen {
 }
 
 fn piece(row: &Row, level: impl Fn(NodeId) -> i64) -> Result<Piece> {
-    let content = match row.try_get::<Option<&[u8]>>(5)? {
-        Some(bytes) => Some(ContentId(
-            uuid::Uuid::from_slice(bytes).map_err(|_| DbError::Statement("a content's id has not 16 bytes".into()))?,
-        )),
-        None => None,
-    };
     let parent = row.try_get::<Option<i64>>(1)?.map(NodeId);
     Ok(Piece {
         old: NodeId(row.try_get(0)?),
@@ -52,7 +46,7 @@ fn piece(row: &Row, level: impl Fn(NodeId) -> i64) -> Result<Piece> {
         name: row.try_get(2)?,
         key: row.try_get(3)?,
         is_collection: row.try_get::<i64>(4)? == 0,
-        content,
+        content: row.try_get(5)?,
         size: row.try_get::<i64>(6)?.unsigned_abs(),
         modified: Moment(row.try_get(7)?),
         has_props: row.try_get(8)?,

@@ -45,7 +45,7 @@ pub async fn user_of(tx: &mut impl Reads, content: ContentId) -> Result<Option<S
     Ok(sql::user_of_content(tx.conn(), content).await?)
 }
 
-/// How many of these contents there are.
-pub async fn known(tx: &mut impl Reads, contents: &[ContentId]) -> Result<u64, TreeError> {
-    Ok(sql::count_contents(tx.conn(), contents).await?.unsigned_abs())
+/// Those of these contents that there are.
+pub async fn known(tx: &mut impl Reads, contents: &[ContentId]) -> Result<Vec<ContentId>, TreeError> {
+    Ok(sql::known_contents(tx.conn(), contents).await?)
 }

@@ -116,10 +116,8 @@ pub(super) async fn contents(conn: &mut Conn, after: Option<ContentId>, limit: i
     .await?;
     rows.iter()
         .map(|row| {
-            let id = uuid::Uuid::from_slice(row.try_get(0)?)
-                .map_err(|_| DbError::Statement("a content's id has not 16 bytes".into()))?;
             Ok((
-                ContentId(id),
+                row.try_get(0)?,
                 row.try_get::<i64>(1)?.unsigned_abs(),
                 row.try_get(2)?,
                 row.try_get(3)?,
@@ -142,14 +140,12 @@ pub(super) async fn user_of_content(conn: &mut Conn, content: ContentId) -> Resu
     .await
 }
 
-/// How many of these contents there are.
-pub(super) async fn count_contents(conn: &mut Conn, contents: &[ContentId]) -> Result<i64> {
+/// Those of these contents that there are.
+pub(super) async fn known_contents(conn: &mut Conn, contents: &[ContentId]) -> Result<Vec<ContentId>> {
     let hex = json!(contents.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string();
-    query_scalar(Sql::two(
-        "select count(*) from json_each(?) j join content c on c.id = unhex(j.value)",
-        "select count(*) from json_texts(?) j join content c on c.id = unhex(j.value)",
-    ))
-    .bind(hex)
-    .fetch_one(conn)
-    .await
+    let known = query(Sql::two(
+        "select c.id from json_each(?) j join content c on c.id = unhex(j.value)",
+        "select c.id from json_texts(?) j join content c on c.id = unhex(j.value)",
+    ));
+    known.bind(hex).fetch_all(conn).await?.iter().map(|row| row.try_get(0)).collect()
 }

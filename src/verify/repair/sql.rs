@@ -409,12 +409,7 @@ pub(super) async fn bytes_without_content(conn: &mut Conn, limit: i64) -> Result
          where not exists (select 1 from content c where c.id = i.content_id) order by i.content_id limit ?",
     );
     let rows = rows.bind(limit).fetch_all(conn).await?;
-    let bytes = |row: &crate::db::Row| {
-        let id = uuid::Uuid::from_slice(row.try_get(0)?);
-        let id = id.map_err(|_| DbError::Statement("a content's id has not 16 bytes".into()))?;
-        Ok((ContentId(id), row.try_get(1)?))
-    };
-    rows.iter().map(bytes).collect()
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 /// The row of a content that nothing names and that is inline.
