@@ -179,7 +179,7 @@ impl Bringing<'_> {
     async fn make_folder(&mut self, names: &[Name], name: &Name, told: &str) -> Result<bool, Failure> {
         // Nobody waits for a folder that is there already, nor for a dry run.
         let mut there = self.look(&mut self.site.db.read().await?, names, name).await?;
-        if matches!(there, There::Nothing(_)) {
+        if matches!(there, There::Nothing(_)) && self.dry_run {
             let access = self.guard.access(&self.site.db, &self.caller).await?;
             let taken = self.reached(&access)?.takes_name(name);
             if let Err(why) = taken {
