@@ -4,6 +4,8 @@
 //! section 10.4, with the tokens of RFC 6578 section 5), parsed once, evaluated inside the transaction of the verb. A resource that the caller may not see counts
 //! as one that isn't there, so that no condition tells of it.
 
+use std::collections::BTreeSet;
+
 use commonhold_acl::Permission;
 use http::HeaderMap;
 
@@ -174,7 +176,7 @@ impl Conditions {
             let held = locks::held(tx, target.reached.share.id, view.user, view.now).await.map_err(of_tree)?;
             own.tokens = locks::tokens_of(&held, view.user);
         }
-        own.tokens.extend(unchanged(tx, view, target, &opened).await?);
+        own.tokens.extend(unchanged(tx, target, &opened).await?);
         let mut named: Vec<(&str, State)> = Vec::new();
         for list in header.lists() {
             if let Some(resource) = list.resource.as_deref()
@@ -226,32 +228,32 @@ async fn state_of(
     let Ok(path) = RelPath::parse_request_target(raw) else { return Ok(nothing) };
     let Some(spot) = Spot::locate(tx, view.access, &path).await? else { return Ok(nothing) };
     let mut state = state(tx, view, &spot).await?;
-    state.tokens.extend(unchanged(tx, view, &spot, opened).await?);
+    state.tokens.extend(unchanged(tx, &spot, opened).await?);
     Ok(state)
 }
 
-/// The tokens of the header that say how far somebody follows a collection, as sent and opened.
+/// The tokens of the header that say how far the caller follows a collection, as sent and opened; each once, and none that is too old.
 async fn opened<'h>(
     tx: &mut impl Reads,
     view: &View<'_>,
     header: &'h IfHeader,
 ) -> Result<Vec<(&'h str, Token)>, HttpError> {
     let mut opened = Vec::new();
-    for text in header.tokens().filter(|text| Token::is_one(text)) {
+    let texts: BTreeSet<&str> = header.tokens().filter(|text| Token::is_one(text)).collect();
+    for text in texts {
         let key = view.follow.key(tx).await?;
-        opened.extend(Token::open(key, text).map(|token| (text, token)));
+        if let Some(token) = Token::open(key, text).filter(|token| token.user == view.user)
+            && sync::reaches_back(tx, token.share, token.progress.seq).await?
+        {
+            opened.push((text, token));
+        }
     }
     Ok(opened)
 }
 
 /// Those of them that are states of the collection at `spot`: given to this caller for it, with nothing in it changed since, nor
 /// what he sees of the share.
-async fn unchanged(
-    tx: &mut impl Reads,
-    view: &View<'_>,
-    spot: &Spot,
-    opened: &[(&str, Token)],
-) -> Result<Vec<String>, HttpError> {
+async fn unchanged(tx: &mut impl Reads, spot: &Spot, opened: &[(&str, Token)]) -> Result<Vec<String>, HttpError> {
     let mut tokens = Vec::new();
     if opened.is_empty() {
         return Ok(tokens);
@@ -259,12 +261,8 @@ async fn unchanged(
     let Some(node) = spot.visible().filter(|node| node.is_collection()) else { return Ok(tokens) };
     let may_follow = [Permission::List, Permission::Sync].into_iter().all(|need| spot.effective().allows(need));
     let sees = sync::view_id(&spot.reached.view(&[]));
-    let sweeps_litter = spot.reached.measures().hides_litter();
-    for (text, token) in opened {
-        let is_his = (token.user, token.sweeps_litter) == (view.user, sweeps_litter) && may_follow;
-        if is_his && sync::is_present(tx, token, node, sees).await? {
-            tokens.push((*text).to_owned());
-        }
-    }
+    let litter = super::sync::litter(tx, &spot.reached).await?;
+    let present = |token: &Token| may_follow && token.litter == litter && sync::is_present(token, node, sees);
+    tokens.extend(opened.iter().filter(|(_, token)| present(token)).map(|(text, _)| (*text).to_owned()));
     Ok(tokens)
 }

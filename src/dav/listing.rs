@@ -2,6 +2,7 @@
 //!
 //! Members come from the database as whole pages inside one read transaction, so a listing is the state of one moment.
 
+mod asked;
 mod changes;
 mod compact;
 mod entry;
@@ -15,11 +16,10 @@ use futures_util::{Stream, stream};
 use tokio::task::JoinHandle;
 
 use super::acl::list::{Heritage, List, Own};
-use super::bodies::PropfindBody;
 use super::headers::Depth;
 use super::lock::of_tree;
-use super::props::{Live, Resource, Room};
-use super::xml::{QName, RawXml, XmlWriter};
+use super::props::{Resource, Room};
+use super::xml::{QName, XmlWriter};
 use super::{Exchange, PREFIX, Spot, acl, principals};
 use crate::app::App;
 use crate::clock::Moment;
@@ -34,6 +34,7 @@ use crate::tree::props::DeadProp;
 use crate::tree::sync::view_id;
 use crate::tree::view::Filter;
 use crate::tree::{self, Node, TreeError, props};
+pub use asked::Asked;
 use changes::Following;
 use compact::{COMPACT_END, COMPACT_START, compact_entry};
 use entry::full_entry;
@@ -41,106 +42,6 @@ use extras::Extras;
 
 /// So much is collected before it is sent.
 const CHUNK_BYTES: usize = 64 * 1024;
-
-/// What is asked of each resource.
-pub struct Asked {
-    body: PropfindBody,
-    /// The names with what they are, so that no entry looks them up again.
-    live: Vec<(QName, Option<Live>)>,
-    /// Values that were made before, to be written instead of what the resource has.
-    values: Vec<(QName, RawXml)>,
-    /// Nothing is asked but that the resource is there.
-    existence: bool,
-    /// Windows lists folders with an empty body, and reads no further than 1,000,000 bytes of the answer. So such a
-    /// listing names only what Windows shows of a member, in as few bytes as there can be.
-    compact: bool,
-    /// Nor does it tell the times of the members, of a folder so large that Windows would show nothing of it.
-    undated: bool,
-}
-
-impl Asked {
-    /// What the body asks for, at that depth.
-    pub fn new(body: PropfindBody, depth: Depth) -> Self {
-        let names = match &body {
-            PropfindBody::Prop(names) => names.clone(),
-            PropfindBody::AllProp { include } => include.clone(),
-            // RFC 4331 leaves the quota out of `allprop`, but who says nothing at all has no other way to learn it: the npm
-            // package `webdav` (5.11) asks so, and Windows' drive.
-            PropfindBody::Empty if depth == Depth::Zero => Live::quota_names().to_vec(),
-            PropfindBody::Empty | PropfindBody::PropName => Vec::new(),
-        };
-        let live = names.into_iter().map(|name| (name.clone(), Live::of(&name))).collect();
-        let compact = body == PropfindBody::Empty && depth != Depth::Zero;
-        Self { body, live, values: Vec::new(), existence: false, compact, undated: false }
-    }
-
-    /// These properties.
-    pub fn of(names: Vec<QName>) -> Self {
-        Self::new(PropfindBody::Prop(names), Depth::Zero)
-    }
-
-    /// Only that the resource is there.
-    pub fn existence() -> Self {
-        Self { existence: true, ..Self::of(Vec::new()) }
-    }
-
-    /// The same, with these values for some of the properties.
-    pub fn with_values(self, values: Vec<(QName, RawXml)>) -> Self {
-        Self { values, ..self }
-    }
-
-    fn wants_acl(&self) -> bool {
-        self.live.iter().any(|(_, live)| *live == Some(Live::Acl))
-    }
-
-    fn wants_quota(&self) -> bool {
-        self.body == PropfindBody::PropName || self.live.iter().any(|(_, live)| live.is_some_and(Live::is_quota))
-    }
-
-    fn wants_sync(&self) -> bool {
-        self.live.iter().any(|(_, live)| *live == Some(Live::SyncToken))
-    }
-
-    fn wants_versions(&self) -> bool {
-        self.body == PropfindBody::PropName || self.live.iter().any(|(_, live)| *live == Some(Live::CheckedIn))
-    }
-
-    fn wants_checksums(&self) -> bool {
-        self.body == PropfindBody::PropName || self.live.iter().any(|(_, live)| *live == Some(Live::CloudChecksums))
-    }
-
-    fn wants_etag(&self) -> bool {
-        self.live.iter().any(|(_, live)| *live == Some(Live::Etag))
-    }
-
-    fn wants_locks(&self) -> bool {
-        match &self.body {
-            PropfindBody::Empty | PropfindBody::AllProp { .. } => !self.compact,
-            PropfindBody::Prop(_) => self.live.iter().any(|(_, live)| *live == Some(Live::LockDiscovery)),
-            PropfindBody::PropName => false,
-        }
-    }
-
-    fn wants_dead(&self, node: &Node) -> bool {
-        node.has_props
-            && match &self.body {
-                PropfindBody::Prop(_) => {
-                    self.live.iter().any(|(_, live)| live.is_none_or(|live| live == Live::DisplayName))
-                }
-                PropfindBody::Empty | PropfindBody::PropName | PropfindBody::AllProp { .. } => true,
-            }
-    }
-
-    /// Whether the answer about this resource alone needs more than its row.
-    pub fn needs_rows(&self, node: &Node, has_locks: bool) -> bool {
-        (node.is_collection() && self.wants_quota())
-            || (!node.is_collection() && (self.wants_versions() || self.wants_checksums()))
-            || self.wants_acl()
-            || self.wants_sync()
-            || self.wants_dead(node)
-            || (has_locks && self.wants_locks())
-    }
-}
 
 /// A collection whose members are still to be listed.
 struct Level {
@@ -622,6 +523,9 @@ impl Listing {
 
     fn entry(&mut self, href: &str, node: Option<&Node>, name: &str, about: About<'_>) {
         let About { seen, dead, locks, acl } = about;
+        if let Some(Xml::Compact(out)) = &mut self.xml {
+            return compact_entry(out, href, node, dead, !self.asked.undated);
+        }
         let room = node.map_or(self.top, |node| self.rooms.get(&node.share).copied());
         let effective = seen.zip(node).map(|((reached, zone), node)| reached.effective(zone, node.id));
         let above = seen.zip(node).and_then(|((reached, zone), node)| reached.above(zone, node));
@@ -654,10 +558,8 @@ impl Listing {
         if !resource.may_follow() {
             resource.sync_token = None;
         }
-        match &mut self.xml {
-            Some(Xml::Full(w)) => full_entry(w, &self.asked, href, &resource),
-            Some(Xml::Compact(out)) => compact_entry(out, href, node, dead, !self.asked.undated),
-            None => {}
+        if let Some(Xml::Full(w)) = &mut self.xml {
+            full_entry(w, &self.asked, href, &resource);
         }
     }
 }

@@ -10,12 +10,13 @@ use super::principals::search;
 use super::propfind::answer;
 use super::xml::QName;
 use super::{Exchange, PREFIX, Spot, refused};
-use crate::db::ReadTx;
+use crate::db::{DbError, ReadTx, Reads};
+use crate::directory::policy;
 use crate::error::{Condition, HttpError};
-use crate::guard;
+use crate::guard::{self, Reached};
 use crate::path::encode_segment;
 use crate::reply::Reply;
-use crate::tree::sync::{self, Ask, Progress, Token, ViewId};
+use crate::tree::sync::{self, Ask, Litter, Progress, Token, ViewId};
 
 /// Answers of one page: a client that wants more asks again with the token that it was given.
 const ANSWERS_MAX: u32 = 5_000;
@@ -30,6 +31,11 @@ pub struct Wanted {
     pub limit: Option<u32>,
     /// What to tell of each.
     pub props: Option<Vec<QName>>,
+}
+
+/// What the log of this share tells of macOS' litter.
+pub async fn litter(tx: &mut impl Reads, reached: &Reached) -> Result<Litter, DbError> {
+    Ok(Litter { is_kept_out: reached.measures().hides_litter(), switches: policy::litter_switches(tx).await? })
 }
 
 /// Out: 207 with the members that are new or other than before, 404 for those that are gone, 507 for the collection itself when
@@ -48,7 +54,7 @@ pub async fn changes(x: &Exchange, mut tx: ReadTx, spot: &Spot, wanted: Wanted) 
     let key = x.app.follow.key(&mut tx).await?;
     let view = spot.reached.view(&[]);
     let now = (&view, x.app.follow.remember(&x.app.db, &view, x.now).await?);
-    let sweeps_litter = spot.reached.measures().hides_litter();
+    let litter = litter(&mut tx, &spot.reached).await?;
     let progress = match &wanted.token {
         Some(text) => {
             let token = Token::open(key, text).ok_or_else(invalid)?;
@@ -56,7 +62,7 @@ pub async fn changes(x: &Exchange, mut tx: ReadTx, spot: &Spot, wanted: Wanted) 
                 return Err(invalid());
             }
             // The log doesn't have what the policy kept out of it, and doesn't say that it does so now.
-            if token.sweeps_litter != sweeps_litter {
+            if token.litter != litter {
                 return Err(invalid());
             }
             token.progress
@@ -75,11 +81,11 @@ pub async fn changes(x: &Exchange, mut tx: ReadTx, spot: &Spot, wanted: Wanted) 
         progress: &progress,
         views: &views,
         now,
-        sweeps_litter,
+        sweeps_litter: litter.is_kept_out,
     };
     let page = sync::page(&mut tx, &ask).await?.ok_or_else(invalid)?;
     let (user, progress) = (x.caller.user.id, page.next);
-    let token = Token { user, share: node.share, node: node.id, sweeps_litter, progress };
+    let token = Token { user, share: node.share, node: node.id, litter, progress };
 
     let here = x.path.to_href(PREFIX, true);
     let href = |names: &mut dyn Iterator<Item = &str>, is_collection: bool| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use commonhold_acl::{Permission, Permit};
 
-use super::scratch::{is_macos_litter, is_owner_file};
+use super::scratch::{is_macos_litter, leaves_no_trace};
 use super::{CREATION_LEASE, Kind, Located, Node, ShareState, TreeError, Usage, sql};
 use crate::blobs::sums::Sums;
 use crate::blobs::{Place, Sealed};
@@ -179,7 +179,7 @@ impl<'t> Change<'t> {
 
     /// Whether a file of this name comes and goes without a trace.
     fn is_passing(&self, name: &str) -> bool {
-        is_owner_file(name) || (self.sweeps_litter && is_macos_litter(name))
+        leaves_no_trace(name, self.sweeps_litter)
     }
 
     /// Refuses what the quota doesn't allow. Errors: [`TreeError::OverQuota`].

@@ -17,8 +17,8 @@ pub mod sync;
 pub mod transfer;
 pub mod view;
 
-pub(crate) use sql::is_unmentioned;
 pub(crate) use sql::node as node_of_row;
+pub(crate) use sql::{is_litter, is_unmentioned};
 pub(crate) use transfer::sql as transfer_sql;
 
 use std::time::Duration;

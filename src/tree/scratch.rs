@@ -12,6 +12,12 @@ pub fn is_macos_litter(name: &str) -> bool {
     name.starts_with("._") || name == ".DS_Store"
 }
 
+/// Whether a file of this name comes and goes without a trace, in the log as well, where litter of macOS is kept out of it. `is_unmentioned` in `sql.rs` is the
+/// same of both policies.
+pub fn leaves_no_trace(name: &str, sweeps_litter: bool) -> bool {
+    is_owner_file(name) || (sweeps_litter && is_macos_litter(name))
+}
+
 /// Whether it looks like a place that an editor moves a document to, or a new state comes from, while it saves: Word's
 /// `~WRL0001.tmp`, Excel's `1A2B3C4D`, a backup `plan.txt~`, macOS' `plan.txt.sb-1a2b3c4d-xyz`.
 pub fn is_save_scratch(name: &str) -> bool {

@@ -11,7 +11,7 @@ use crate::guard::Reached;
 use crate::ids::NodeId;
 use crate::locks::{self, Lock};
 use crate::path::Name;
-use crate::tree::sync::{self, Progress, Token, ViewId};
+use crate::tree::sync::{self, Litter, Progress, Token, ViewId};
 use crate::tree::{self, Node};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(super) struct Following {
     key: sync::token::Key,
     seq: i64,
     view: ViewId,
-    sweeps_litter: bool,
+    litter: Litter,
 }
 
 impl Listing {
@@ -119,18 +119,18 @@ impl Listing {
             let key = app.follow.key(tx).await?.clone();
             let view = app.follow.remember(&app.db, &reached.view(&[]), self.now).await?;
             let seq = sync::sequence(tx, share).await?;
-            let sweeps_litter = reached.measures().hides_litter();
-            self.following.insert(share, Following { key, seq, view, sweeps_litter });
+            let litter = super::super::sync::litter(tx, reached).await?;
+            self.following.insert(share, Following { key, seq, view, litter });
         }
         Ok(())
     }
 
     /// The token of a collection.
     pub(super) fn token_of(&self, node: &Node) -> Option<String> {
-        let Following { key, seq, view, sweeps_litter } = self.following.get(&node.share)?;
+        let Following { key, seq, view, litter } = self.following.get(&node.share)?;
         let progress = Progress::at(*seq, *view);
-        let (user, sweeps_litter) = (self.caller, *sweeps_litter);
-        let token = Token { user, share: node.share, node: node.id, sweeps_litter, progress };
+        let (user, litter) = (self.caller, *litter);
+        let token = Token { user, share: node.share, node: node.id, litter, progress };
         node.is_collection().then(|| token.seal(key))
     }
 }

@@ -248,6 +248,7 @@ pub async fn spoken_by(reads: &mut impl Reads, org: OrgId) -> Result<HashMap<&'s
 pub async fn set(tx: &mut WriteTx, by: &Administrator, org: &Organization, said: &Said) -> Result<(), DirectoryError> {
     by.confirm_place(org.id, None, || organization::told(&org.name))?;
     tx.touch_directory();
+    count_switch(tx, said.name()).await?;
     Ok(sql::upsert(tx.conn(), org.id, said.name(), &said.value()).await?)
 }
 
@@ -257,7 +258,17 @@ pub async fn set(tx: &mut WriteTx, by: &Administrator, org: &Organization, said:
 pub async fn unset(tx: &mut WriteTx, by: &Administrator, org: &Organization, name: &str) -> Result<(), DirectoryError> {
     by.confirm_place(org.id, None, || organization::told(&org.name))?;
     tx.touch_directory();
+    count_switch(tx, name).await?;
     Ok(sql::delete(tx.conn(), org.id, name).await?)
+}
+
+/// How often anybody has said anything about macOS' litter, anywhere: what the change log tells of isn't the same before and after.
+pub async fn litter_switches(reads: &mut impl Reads) -> Result<i64, DbError> {
+    sql::litter_switches(reads.conn()).await
+}
+
+async fn count_switch(tx: &mut WriteTx, name: &str) -> Result<(), DbError> {
+    if name == Measure::MacosLitter.name() { sql::count_litter_switch(tx.conn()).await } else { Ok(()) }
 }
 
 /// The values that hold in these shares, each with its organization: its own, else those of the organization.
@@ -301,6 +312,7 @@ pub(crate) async fn set_of_share(
     value: Option<&Value>,
 ) -> Result<(), DbError> {
     tx.touch_directory();
+    count_switch(tx, measure.name()).await?;
     match value {
         Some(value) => sql::upsert_of_share(tx.conn(), share, measure.name(), &value.to_string()).await,
         None => sql::delete_of_share(tx.conn(), share, measure.name()).await,

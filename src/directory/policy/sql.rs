@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::db::{Conn, DbError, query};
+use crate::db::{Conn, DbError, query, query_scalar};
 use crate::ids::{OrgId, ShareId};
 
 type Result<T> = std::result::Result<T, DbError>;
@@ -38,6 +38,21 @@ pub(super) async fn upsert(conn: &mut Conn, org: OrgId, name: &str, value: &str)
 
 pub(super) async fn delete(conn: &mut Conn, org: OrgId, name: &str) -> Result<()> {
     query("delete from org_policy where org_id = ? and name = ?").bind(org.0).bind(name).execute(conn).await?;
+    Ok(())
+}
+
+/// How often [`count_litter_switch`] was called.
+pub(super) async fn litter_switches(conn: &mut Conn) -> Result<i64> {
+    let counted = query_scalar("select cast(value as bigint) from site where key = 'litter_switches'");
+    Ok(counted.fetch_optional(conn).await?.unwrap_or(0))
+}
+
+pub(super) async fn count_litter_switch(conn: &mut Conn) -> Result<()> {
+    let count = query(
+        "insert into site (key, value) values ('litter_switches', '1')
+         on conflict (key) do update set value = cast(cast(site.value as bigint) + 1 as text)",
+    );
+    count.execute(conn).await?;
     Ok(())
 }
 

@@ -22,7 +22,7 @@ use tokio::sync::OnceCell;
 
 pub use eyes::Eyes;
 pub use page::{Ask, Gone, Page, page};
-pub use token::{Progress, Token, ViewId};
+pub use token::{Litter, Progress, Token, ViewId};
 
 use super::view::View;
 use super::{Node, TreeError};
@@ -108,23 +108,20 @@ pub async fn sequence(tx: &mut impl Reads, share: ShareId) -> Result<i64, TreeEr
     sql::sequence(tx.conn(), share).await?.ok_or(TreeError::ShareGone)
 }
 
-/// Whether the log still has all that came after `seq`.
-pub async fn reaches_back(tx: &mut impl Reads, share: ShareId, seq: i64) -> Result<bool, TreeError> {
-    let last = sequence(tx, share).await?;
+/// Whether the log still has all that came after `seq`; not of a share that is gone.
+pub async fn reaches_back(tx: &mut impl Reads, share: ShareId, seq: i64) -> Result<bool, DbError> {
+    let Some(last) = sql::sequence(tx.conn(), share).await? else { return Ok(false) };
     Ok(seq <= last && (seq == last || sql::first(tx.conn(), share).await?.is_some_and(|first| first <= seq + 1)))
 }
 
 /// Whether nothing in the collection `node` has changed since the token was given to somebody who sees what `sees`
-/// names. Others' changes elsewhere in the share make no difference.
-pub async fn is_present(tx: &mut impl Reads, token: &Token, node: &Node, sees: ViewId) -> Result<bool, TreeError> {
+/// names, if the log [reaches back](reaches_back) to it. Others' changes elsewhere in the share make no difference.
+pub fn is_present(token: &Token, node: &Node, sees: ViewId) -> bool {
     let Token { share, node: id, progress, .. } = token;
     // Whoever has pages left to fetch has not been told all.
     let all_told = *progress == Progress::at(progress.seq, sees);
     // The ancestors of whatever changes get its sequence. A token of a future that a backup has undone is beyond all numbers.
-    Ok((*share, *id) == (node.share, node.id)
-        && all_told
-        && node.seq <= progress.seq
-        && reaches_back(tx, *share, progress.seq).await?)
+    (*share, *id) == (node.share, node.id) && all_told && node.seq <= progress.seq
 }
 
 /// Forgets some of what is older than [`LOG_KEPT_DAYS`] at `now`. Gives whether there is more.

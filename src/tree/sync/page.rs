@@ -9,7 +9,7 @@ use crate::db::Reads;
 use crate::ids::{NodeId, ShareId};
 use crate::path::Name;
 use crate::tree::change::Op;
-use crate::tree::scratch::{is_macos_litter, is_owner_file};
+use crate::tree::scratch::leaves_no_trace;
 use crate::tree::view::View;
 use crate::tree::{self, Kind, Node, TreeError};
 
@@ -45,7 +45,7 @@ pub struct Ask<'a> {
 impl Ask<'_> {
     /// Whether the log doesn't tell of files of this name.
     fn is_unmentioned(&self, name: &str) -> bool {
-        is_owner_file(name) || (self.sweeps_litter && is_macos_litter(name))
+        leaves_no_trace(name, self.sweeps_litter)
     }
 
     /// Whether it doesn't tell of what lies at the end of this way.

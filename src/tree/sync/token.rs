@@ -15,9 +15,9 @@ pub const VIEWS_MAX: usize = 4;
 /// What a token begins with: it is a URI (RFC 6578 section 6.2).
 const SCHEME: &str = "urn:commonhold:sync:";
 /// Of what is written below.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 const SEAL_BYTES: usize = 16;
-const FIXED_BYTES: usize = 3 + 6 * 8;
+const FIXED_BYTES: usize = 3 + 7 * 8;
 
 /// Names a view: a hash of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +50,15 @@ impl Progress {
     }
 }
 
+/// What the log tells of what macOS leaves in folders: it doesn't have what was kept out of it, so a token is good for as long as this stays the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Litter {
+    /// Nothing.
+    pub is_kept_out: bool,
+    /// How often that was switched, anywhere.
+    pub switches: i64,
+}
+
 /// A token that has been opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
@@ -59,8 +68,8 @@ pub struct Token {
     pub share: ShareId,
     /// The collection that it is about.
     pub node: NodeId,
-    /// Whether the log didn't tell of what macOS leaves in folders.
-    pub sweeps_litter: bool,
+    /// What the log told of then.
+    pub litter: Litter,
     /// How far.
     pub progress: Progress,
 }
@@ -103,8 +112,9 @@ impl Token {
     /// The token as it is given out; the same for the same state.
     pub fn seal(&self, key: &Key) -> String {
         let Progress { seq, row_after, rights_after, views } = &self.progress;
-        let mut bytes = vec![FORM, views.len() as u8, u8::from(self.sweeps_litter)];
-        for number in [self.user.0, self.share.0, self.node.0, *seq, row_after.unwrap_or(-1), *rights_after] {
+        let mut bytes = vec![FORM, views.len() as u8, u8::from(self.litter.is_kept_out)];
+        let after = [*seq, row_after.unwrap_or(-1), *rights_after];
+        for number in [self.user.0, self.share.0, self.node.0, self.litter.switches].into_iter().chain(after) {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
         views.iter().for_each(|view| bytes.extend_from_slice(&view.0));
@@ -144,13 +154,13 @@ impl Token {
             i64::from_be_bytes(bytes)
         };
         let views = views.chunks_exact(16).map(|id| ViewId(id.try_into().expect("sixteen of them"))).collect();
-        let row_after = Some(number(4)).filter(|after| *after >= 0);
+        let row_after = Some(number(5)).filter(|after| *after >= 0);
         Some(Self {
             user: UserId(number(0)),
             share: ShareId(number(1)),
             node: NodeId(number(2)),
-            sweeps_litter: fixed[2] != 0,
-            progress: Progress { seq: number(3), row_after, rights_after: number(5), views },
+            litter: Litter { is_kept_out: fixed[2] != 0, switches: number(3) },
+            progress: Progress { seq: number(4), row_after, rights_after: number(6), views },
         })
     }
 }
@@ -199,12 +209,12 @@ mod tests {
     fn token() -> impl Strategy<Value = Token> {
         let progress =
             (0i64.., proptest::option::of(0i64..), 0i64.., proptest::collection::vec(any::<[u8; 16]>(), 0..=4));
-        (0i64.., 0i64.., 0i64.., any::<bool>(), progress).prop_map(
-            |(user, share, node, sweeps_litter, (seq, row_after, rights_after, views))| Token {
+        (0i64.., 0i64.., 0i64.., (any::<bool>(), 0i64..), progress).prop_map(
+            |(user, share, node, (is_kept_out, switches), (seq, row_after, rights_after, views))| Token {
                 user: UserId(user),
                 share: ShareId(share),
                 node: NodeId(node),
-                sweeps_litter,
+                litter: Litter { is_kept_out, switches },
                 progress: Progress { seq, row_after, rights_after, views: views.into_iter().map(ViewId).collect() },
             },
         )
@@ -250,7 +260,14 @@ mod tests {
     fn a_token_tells_its_holder_nothing() {
         let token = |seq| {
             let progress = Progress::at(seq, ViewId::EVERYTHING);
-            Token { user: UserId(1), share: ShareId(2), node: NodeId(3), sweeps_litter: false, progress }.seal(&key(1))
+            Token {
+                user: UserId(1),
+                share: ShareId(2),
+                node: NodeId(3),
+                litter: Litter { is_kept_out: false, switches: 0 },
+                progress,
+            }
+            .seal(&key(1))
         };
         let (one, other) = (token(7), token(8));
         assert_eq!(one, token(7), "nothing has changed");

@@ -275,6 +275,14 @@ fn whoever_follows_begins_anew_when_a_share_hides_what_macos_leaves_or_shows_it_
         before = again;
     }
     assert!(before.known().contains(&"/._new.pdf"), "which came while such files were hidden");
+    // Nor is a token good for what came between two switches.
+    for word in ["hide", "keep"] {
+        site.cli(&["share", "set", "Projects", "--policy", &format!("macos_litter={word}")]).ok();
+        ana.put(&format!("/Projects/._{word}.pdf"), "between them").status(201);
+    }
+    report(&ben, "/Projects", before.token.as_deref(), true, None).status(403).condition("valid-sync-token");
+    let condition = format!("(<{}>)", before.token.as_deref().expect("he follows"));
+    ben.ask("PROPFIND", "/Projects").with("Depth", "0").with("If", condition).send().status(412);
 }
 
 #[test]
