@@ -29,6 +29,7 @@ use crate::trail::{Trail, batch};
 use crate::tree::cache::TreeCache;
 use crate::tree::reservation::Reservations;
 use crate::tree::sync::Follow;
+use crate::uploads::making::Making;
 use crate::{jobs, net, router};
 
 /// Letters of a site's id that tell it from others to clients.
@@ -56,6 +57,8 @@ pub struct App {
     pub follow: Follow,
     /// Room that uploads on their way have been promised.
     pub reservations: Arc<Reservations>,
+    /// Uploads in pieces of which files are being made.
+    pub making: Arc<Making>,
     /// Turns of large copies.
     pub sliced_copies: Semaphore,
     /// What is recorded behind the answers.
@@ -181,6 +184,7 @@ pub async fn serve(
         site: site_id.chars().take(SITE_CHARS).collect(),
         follow: Follow::default(),
         reservations: Arc::default(),
+        making: Arc::default(),
         sliced_copies: Semaphore::new(SLICED_COPIES_MAX),
         trail,
         access_log,

@@ -8,13 +8,18 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 
 use crate::app::App;
+use crate::audit::Record;
 use crate::blobs::{BlobError, INLINE_BYTES_MAX};
+use crate::clock::Moment;
 use crate::contents::proof;
-use crate::dav;
+use crate::dav::{self, Exchange};
 use crate::db::DbError;
 use crate::error::HttpError;
-use crate::ids::ContentId;
-use crate::uploads::{Beside, Part, UploadError};
+use crate::ids::{ContentId, UserId};
+use crate::net::RequestBody;
+use crate::reply::Reply;
+use crate::trail;
+use crate::uploads::{self, Beside, Part, UploadError, making::Turn};
 
 /// How many bytes may come of a piece.
 #[derive(Debug, Clone, Copy)]
@@ -46,15 +51,51 @@ impl Room {
     /// The same before any has come, of so many that were announced; the store has room for them, too.
     pub fn confirm_announced(&self, app: &App, bytes: u64) -> Result<(), HttpError> {
         self.confirm(bytes)?;
-        if app.blobs.free_bytes()? < bytes.saturating_add(app.config.storage.min_free_bytes) {
-            return Err(BlobError::Full.into());
-        }
-        Ok(())
+        dav::confirm_free(app, bytes)
     }
 }
 
+/// Makes the file of an upload's pieces and of the bytes behind them, by the PUT `y`; then the pieces are given up.
+///
+/// Errors: those of the PUT.
+pub async fn make(
+    y: Exchange,
+    turn: Turn,
+    parts: Vec<Part>,
+    last: Option<Bytes>,
+    body: RequestBody,
+) -> Result<Reply, HttpError> {
+    let app = Arc::clone(&y.app);
+    let bytes = read(Arc::clone(&app), parts).chain(stream::iter(last.map(Ok)));
+    let reply = dav::handle(y, body.instead(bytes)).await?;
+    let db = app.db.clone();
+    let cleared = dav::to_its_end(&app.db, async move {
+        let (user, upload) = turn.upload();
+        let mut tx = db.write().await?;
+        uploads::made(&mut tx, user, upload, Moment::now()).await?;
+        trail::commit(tx, None).await
+    });
+    // The file is made, whatever becomes of the pieces: those that stay are given up by themselves.
+    if let Err(error) = cleared.await {
+        tracing::warn!(status = error.status.as_u16(), why = %error.text, "the pieces of a file that was made are still there");
+    }
+    Ok(reply)
+}
+
+/// Ends an upload, with the record of it if there was one and it isn't told elsewhere. Gives whether there was one.
+pub async fn end(app: &App, user: UserId, upload: &str, record: Option<Record>) -> Result<bool, HttpError> {
+    let (db, upload) = (app.db.clone(), upload.to_owned());
+    dav::to_its_end(&app.db, async move {
+        let mut tx = db.write().await?;
+        let found = uploads::end(&mut tx, user, &upload).await?;
+        trail::commit(tx, record.filter(|_| found)).await?;
+        Ok(found)
+    })
+    .await
+}
+
 /// The bytes of the pieces, one after the other.
-pub fn read(app: Arc<App>, parts: Vec<Part>) -> impl Stream<Item = io::Result<Bytes>> + Send {
+fn read(app: Arc<App>, parts: Vec<Part>) -> impl Stream<Item = io::Result<Bytes>> + Send {
     let about = "a piece of an upload";
     let one = move |part: Part| stored(Arc::clone(&app), (part.content, part.size), about.to_owned()).boxed();
     stream::iter(parts).map(one).flatten()

@@ -2,20 +2,17 @@
 //!
 //! The MOVE is a PUT of all pieces to its `Destination`: the same guard, conditions, quota and record.
 
-use std::sync::Arc;
-
+use headers::{ContentLength, HeaderMapExt};
 use http::header::{CONTENT_LENGTH, HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 
 use super::door::Door;
 use super::{Place, place};
-use crate::app::App;
 use crate::audit::Record;
 use crate::dav::headers::{Destination, Header, Overwrite};
 use crate::dav::{self, Exchange, principals};
 use crate::error::HttpError;
-use crate::ids::UserId;
 use crate::net::RequestBody;
 use crate::pieces::{self, Room};
 use crate::reply::{self, Reply};
@@ -51,7 +48,7 @@ pub async fn answer(x: Exchange, below: &[String], body: RequestBody) -> Result<
         ("MOVE", [upload, WHOLE]) => put_together(x, upload, body).await,
         ("DELETE", [upload]) => {
             let record = record(&x, StatusCode::NO_CONTENT);
-            if !end(&x.app, x.caller.user.id, upload, Some(record)).await? {
+            if !pieces::end(&x.app, x.caller.user.id, upload, Some(record)).await? {
                 return Err(HttpError::not_found());
             }
             x.trace.is_recorded();
@@ -70,18 +67,6 @@ fn record(x: &Exchange, status: StatusCode) -> Record {
     Record { status: Some(status.as_u16()), ..x.trace.record_of(None) }
 }
 
-/// Ends an upload, with the record of it if that isn't told elsewhere.
-async fn end(app: &Arc<App>, user: UserId, upload: &str, record: Option<Record>) -> Result<bool, HttpError> {
-    let (db, upload) = (app.db.clone(), upload.to_owned());
-    dav::to_its_end(&db.clone(), async move {
-        let mut tx = db.write().await?;
-        let found = uploads::end(&mut tx, user, &upload).await?;
-        trail::commit(tx, record.filter(|_| found)).await?;
-        Ok(found)
-    })
-    .await
-}
-
 /// A piece.
 async fn take(x: Exchange, upload: &str, piece: &str, mut body: RequestBody) -> Result<Reply, HttpError> {
     // Before anything is stored: the upload is there, and the names are.
@@ -89,7 +74,7 @@ async fn take(x: Exchange, upload: &str, piece: &str, mut body: RequestBody) -> 
     let user = x.caller.user.id;
     let others = uploads::beside(&mut x.app.db.read().await?, (user, upload), piece, x.now).await?;
     let room = Room::beside(&x.app, others);
-    let announced: Option<u64> = x.head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced = x.head.headers.typed_get::<ContentLength>().map(|length| length.0);
     room.confirm_announced(&x.app, announced.unwrap_or(0))?;
     let mut staged = x.app.blobs.stage();
     while let Some(frame) = body.frame().await {
@@ -118,9 +103,10 @@ async fn take(x: Exchange, upload: &str, piece: &str, mut body: RequestBody) -> 
     Ok(reply)
 }
 
-/// The file of all pieces.
+/// The file of all pieces. Errors: 423 when another request is about to make it.
 async fn put_together(x: Exchange, upload: &str, body: RequestBody) -> Result<Reply, HttpError> {
     let user = x.caller.user.id;
+    let turn = x.app.making.begin(user, upload)?;
     let parts = uploads::parts(&mut x.app.db.read().await?, user, upload, x.now).await?;
     let bytes: u64 = parts.iter().map(|part| part.size).sum();
     let total = x.head.headers.get("oc-total-length").map(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -151,12 +137,7 @@ async fn put_together(x: Exchange, upload: &str, body: RequestBody) -> Result<Re
     }
     head.headers.insert(CONTENT_LENGTH, bytes.into());
     trace.leads_to(&path, &head);
-    let body = body.instead(pieces::read(Arc::clone(&app), parts));
-    let y = Exchange { app: Arc::clone(&app), caller, now, head, path, trace };
-    let reply = dav::handle(y, body).await.map_err(|error| door.leave_refused(error))?;
-    // The file is made, whatever becomes of the pieces: those that stay are given up by themselves.
-    if let Err(error) = end(&app, user, upload, None).await {
-        tracing::warn!(status = error.status.as_u16(), why = %error.text, "the pieces of a file that was made are still there");
-    }
+    let y = Exchange { app, caller, now, head, path, trace };
+    let reply = pieces::make(y, turn, parts, None, body).await.map_err(|error| door.leave_refused(error))?;
     Ok(door.leave(&Method::PUT, reply))
 }

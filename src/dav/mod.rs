@@ -65,7 +65,7 @@ pub use answers::{blockers_body, error_body, error_page, propfind_top};
 pub use engine::too_large;
 pub use options::{ALLOW_ANY, compliance};
 pub use page::{plain as page_headers, wanted as wants_page};
-pub use put::{Announced, confirm_welcome};
+pub use put::{OfUpload, confirm_free, confirm_welcome};
 
 /// Where the tree begins in URLs. No dot in it: Office opens read-only below one.
 pub const PREFIX: &str = "/dav/";

@@ -20,7 +20,10 @@ use super::props::cloud;
 use super::{
     Deed, Exchange, Spot, lock, nowhere, owner_file, partial, refused, root_is_fixed, shielded_briefly, taken,
 };
+use crate::app::App;
+use crate::blobs::BlobError;
 use crate::clock::Moment;
+use crate::cloud::CameIn;
 use crate::db::{Reads, WriteTx};
 use crate::error::HttpError;
 use crate::guard::{self, Access};
@@ -82,10 +85,14 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let mut answer =
         reply::empty(if created.load(Ordering::Acquire) { StatusCode::CREATED } else { StatusCode::NO_CONTENT });
     validators(answer.headers_mut(), &node);
-    if x.head.extensions.get::<crate::cloud::CameIn>().is_some() {
+    if x.head.extensions.get::<CameIn>().is_some() {
+        let headers = answer.headers_mut();
         // Nextcloud's client takes an upload without it for failed.
         let known_by = HeaderValue::try_from(cloud::id_of(&node, &x.app.site)).expect("an id is ASCII");
-        answer.headers_mut().insert(HeaderName::from_static("oc-fileid"), known_by);
+        headers.insert(HeaderName::from_static("oc-fileid"), known_by);
+        // Beside `ETag`, which proxies may change.
+        let etag = HeaderValue::try_from(node.etag()).expect("an ETag is ASCII");
+        headers.insert(HeaderName::from_static("oc-etag"), etag);
     }
     if has_mtime {
         answer.headers_mut().insert(HeaderName::from_static("x-oc-mtime"), HeaderValue::from_static("accepted"));
@@ -95,7 +102,7 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
 
 /// An extension of the PUT of an upload that was announced: its id. In the transaction that makes the file it is said to be made.
 #[derive(Debug, Clone)]
-pub struct Announced(pub Arc<str>);
+pub struct OfUpload(pub Arc<str>);
 
 /// An extension of the PUT of a content that was put together with another one: the file must still have that one.
 #[derive(Debug, Clone, Copy)]
@@ -231,9 +238,13 @@ fn confirm_room(x: &Exchange, expected: Option<u64>) -> Result<(), HttpError> {
     if wanted > bytes_max {
         return Err(engine::too_large(bytes_max));
     }
-    let free = x.app.blobs.free_bytes()?;
-    if free < wanted.saturating_add(x.app.config.storage.min_free_bytes) {
-        return Err(crate::blobs::BlobError::Full.into());
+    confirm_free(&x.app, wanted)
+}
+
+/// Confirms that the store has room for so many bytes. Errors: 507.
+pub fn confirm_free(app: &App, bytes: u64) -> Result<(), HttpError> {
+    if app.blobs.free_bytes()? < bytes.saturating_add(app.config.storage.min_free_bytes) {
+        return Err(BlobError::Full.into());
     }
     Ok(())
 }
@@ -249,6 +260,8 @@ async fn commit(x: Arc<Exchange>, save: Arc<(Terms, Fresh, Arc<AtomicBool>)>) ->
     new.store(over.is_none(), Ordering::Release);
     if let Err(refusal) = confirm(&mut tx, &x, &terms.conditions, &access, &spot).await {
         if keeps_late_save(&mut tx, &x, &terms.conditions, &spot).await? {
+            // Once, however often its client sends the end of an upload again.
+            mark_made(&mut tx, &x).await?;
             return collision_copy(tx, &x, &spot, content, refusal).await;
         }
         return Err(refusal);
@@ -264,10 +277,7 @@ async fn commit(x: Arc<Exchange>, save: Arc<(Terms, Fresh, Arc<AtomicBool>)>) ->
     }
     let name = name_of(&x);
     taken::confirm(&spot.reached, name.as_str(), content.size)?;
-    if let Some(Announced(upload)) = x.head.extensions.get() {
-        tx.protect().await?;
-        announced::mark_made(&mut tx, x.caller.user.id, upload, x.now).await?;
-    }
+    mark_made(&mut tx, &x).await?;
     let ancestors = spot.located.ancestors();
     let mut change = x.saving(&mut tx, &spot);
     let node = match over {
@@ -302,6 +312,13 @@ async fn commit(x: Arc<Exchange>, save: Arc<(Terms, Fresh, Arc<AtomicBool>)>) ->
     let status = if over.is_some() { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
     x.commit(tx, Deed { bytes: Some(content.size), ..Deed::new(&node, status) }).await?;
     Ok(node)
+}
+
+/// Says of the upload that it is one of, if it is, that its file is made. Errors: 409 when it was before.
+async fn mark_made(tx: &mut WriteTx, x: &Exchange) -> Result<(), HttpError> {
+    let Some(OfUpload(upload)) = x.head.extensions.get() else { return Ok(()) };
+    tx.protect().await?;
+    Ok(announced::mark_made(tx, x.caller.user.id, upload, x.now).await?)
 }
 
 /// Conditions and locks. Errors: 412, 423.

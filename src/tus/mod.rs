@@ -9,17 +9,14 @@ mod take;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, USER_AGENT,
-};
+use headers::{ContentLength, HeaderMapExt};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use http_body::Body as _;
 use serde::{Deserialize, Serialize};
 
-use crate::app::App;
-use crate::audit::{Line, Outcome, Record};
+use crate::audit::{Line, Record};
 use crate::clock::Moment;
 use crate::cloud::CameIn;
 use crate::config::Limits;
@@ -27,18 +24,14 @@ use crate::dav::checksum::Proof;
 use crate::dav::headers::{
     ChecksumAlgorithm, Header, HttpDate, UploadChecksum, UploadLength, UploadMetadata, UploadOffset,
 };
-use crate::dav::{self, Announced, Exchange, PREFIX};
+use crate::dav::{self, Exchange, OfUpload, PREFIX};
 use crate::error::HttpError;
-use crate::ids::UserId;
 use crate::net::RequestBody;
 use crate::path::{Name, RelPath};
 use crate::pieces;
 use crate::reply::{self, Reply};
 use crate::trail;
-use crate::uploads::{
-    self,
-    announced::{self, Announcement},
-};
+use crate::uploads::announced::{self, Announced, Announcement};
 use take::{Came, Taking};
 
 /// Uploads have their URLs below it.
@@ -126,6 +119,8 @@ impl Terms {
             let values = head.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
             headers.extend(values.map(|value| (name.to_owned(), value.into_owned())));
         }
+        // The header is the nearer word of both.
+        let mtime = mtime.filter(|_| !head.headers.contains_key("x-oc-mtime"));
         headers.extend(mtime.map(|mtime| ("x-oc-mtime".to_owned(), mtime)));
         Self { headers, came_in: head.extensions.get::<CameIn>().is_some() }
     }
@@ -184,7 +179,7 @@ pub async fn begin(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     if has_body {
         confirm_content(headers)?;
     }
-    let taking = taking(&x, announced::fresh_id().into(), (0, size))?;
+    let mut taking = taking(&x, announced::fresh_id().into(), (0, size), x.now)?;
     let terms = Terms::of(&x.head, metadata.mtime);
     let announcement = Announcement {
         size,
@@ -203,40 +198,26 @@ pub async fn begin(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
         ..y.trace.record_of(Some(&y.path))
     });
     let (db, user, id, now) = (y.app.db.clone(), y.caller.user.id, Arc::clone(&taking.id), y.now);
-    let expires = dav::to_its_end(&y.app.db, async move {
+    taking.expires = dav::to_its_end(&y.app.db, async move {
         let mut tx = db.write().await?;
         let expires = announced::begin(&mut tx, user, &id, &announcement, now).await?;
         trail::commit(tx, record).await?;
         Ok(expires)
     })
     .await?;
-    y.trace.is_recorded();
-    let (app, trace, path, id) = (Arc::clone(&y.app), Arc::clone(&y.trace), y.path.clone(), Arc::clone(&taking.id));
-    let brought = match has_body || size == 0 {
-        true => Some(dav::outliving(bring(y, taking, body, size == 0)).await),
-        false => None,
-    };
-    let mut reply = match brought {
-        Some(Ok(reply)) => reply,
-        Some(Err(error)) => {
-            let refused = Record {
-                outcome: Outcome::Refused,
-                status: Some(error.status.as_u16()),
-                note: Some(Line::note(&error.text)),
-                ..trace.record_of(Some(&path))
-            };
-            // Its client doesn't know its URL.
-            if let Err(error) = end(&app, user, &id, Some(refused)).await {
-                tracing::warn!(why = %error.text, "an upload that nobody can go on with is still there");
-            }
-            return Err(error);
-        }
-        None => reply::empty(status),
+    let (id, expires) = (Arc::clone(&taking.id), taking.expires);
+    let mut reply = if has_body || size == 0 {
+        dav::outliving(bring_along(y, taking, body, size == 0)).await?
+    } else {
+        y.trace.is_recorded();
+        reply::empty(status)
     };
     *reply.status_mut() = status;
     let location = HeaderValue::try_from(format!("{PATH}{id}")).expect("an id is ASCII");
     reply.headers_mut().insert(LOCATION, location);
-    expire(reply.headers_mut(), expires);
+    if !reply.headers().contains_key(EXPIRES) {
+        expire(reply.headers_mut(), expires);
+    }
     Ok(reply)
 }
 
@@ -267,7 +248,7 @@ pub async fn answer(mut x: Exchange, id: &str, body: RequestBody) -> Result<Repl
             let status = StatusCode::NO_CONTENT;
             // Of its own URL: nothing of the tree was deleted.
             let record = Record { status: Some(status.as_u16()), ..x.trace.record_of(None) };
-            if !end(&x.app, x.caller.user.id, id, Some(record)).await? {
+            if !pieces::end(&x.app, x.caller.user.id, &announced::name_of(id), Some(record)).await? {
                 return Err(HttpError::not_found());
             }
             x.trace.is_recorded();
@@ -280,7 +261,7 @@ pub async fn answer(mut x: Exchange, id: &str, body: RequestBody) -> Result<Repl
 /// PATCH: the bytes from `Upload-Offset` on. Out: 204, `Upload-Offset`; `ETag` of the file if it is made now.
 ///
 /// Errors: 409 they are not the next ones; 415; 413 more than the file has; 460; 507; those of the PUT that makes the file.
-async fn patch(x: Exchange, id: &str, found: &announced::Announced, body: RequestBody) -> Result<Reply, HttpError> {
+async fn patch(x: Exchange, id: &str, found: &Announced, body: RequestBody) -> Result<Reply, HttpError> {
     confirm_content(&x.head.headers)?;
     let Some(UploadOffset(offset)) = UploadOffset::parse(&x.head.headers)? else {
         return Err(HttpError::bad_request("The header `Upload-Offset` is missing."));
@@ -290,19 +271,16 @@ async fn patch(x: Exchange, id: &str, found: &announced::Announced, body: Reques
         return Err(HttpError::new(StatusCode::CONFLICT, text));
     }
     let size = found.announcement.size;
-    let taking = taking(&x, id.into(), (offset, size))?;
+    let taking = taking(&x, id.into(), (offset, size), found.expires)?;
     let terms: Terms = serde_json::from_str(&found.announcement.terms).map_err(|_| malformed())?;
     let put = terms.put(&x.head, &x.path, size)?;
     let mut reply = dav::outliving(bring(Exchange { head: put, ..x }, taking, body, false)).await?;
     *reply.status_mut() = StatusCode::NO_CONTENT;
-    if !reply.headers().contains_key(ETAG) {
-        expire(reply.headers_mut(), Moment::now().plus(uploads::KEPT));
-    }
     Ok(reply)
 }
 
-/// What takes the bytes of a request, `(offset, size)` from where on and of how many.
-fn taking(x: &Exchange, id: Arc<str>, (offset, size): (u64, u64)) -> Result<Taking, HttpError> {
+/// What takes the bytes of a request, `(offset, size)` from where on and of how many, for an upload that `expires` unless any are kept.
+fn taking(x: &Exchange, id: Arc<str>, (offset, size): (u64, u64), expires: Moment) -> Result<Taking, HttpError> {
     let headers = &x.head.headers;
     Ok(Taking {
         app: Arc::clone(&x.app),
@@ -311,18 +289,20 @@ fn taking(x: &Exchange, id: Arc<str>, (offset, size): (u64, u64)) -> Result<Taki
         offset,
         size,
         proof: UploadChecksum::parse(headers)?.map(|checksum| Proof::of(checksum.0)),
-        announced: headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()),
+        announced: headers.typed_get::<ContentLength>().map(|length| length.0),
+        expires,
     })
 }
 
 /// Takes the bytes of a request, and makes the file if all are there; an empty one is `made_at_once`. `y` is the PUT that makes it.
 async fn bring(y: Exchange, taking: Taking, body: RequestBody, made_at_once: bool) -> Result<Reply, HttpError> {
     let (id, size) = (Arc::clone(&taking.id), taking.size);
-    let Came { offset, last, body } = taking.take(body).await?;
+    let Came { offset, expires, last, body } = taking.take(body).await?;
     if last.is_none() && !made_at_once {
         y.trace.is_recorded();
         let mut reply = reply::empty(StatusCode::NO_CONTENT);
         reply.headers_mut().insert(OFFSET, offset.into());
+        expire(reply.headers_mut(), expires);
         return Ok(reply);
     }
     let mut reply = make(y, &id, last, body).await?;
@@ -330,40 +310,26 @@ async fn bring(y: Exchange, taking: Taking, body: RequestBody, made_at_once: boo
     Ok(reply)
 }
 
-/// Makes the file of the pieces and its last byte.
-async fn make(mut y: Exchange, id: &Arc<str>, last: Option<Bytes>, body: RequestBody) -> Result<Reply, HttpError> {
-    let (app, user) = (Arc::clone(&y.app), y.caller.user.id);
-    y.now = Moment::now();
-    y.head.extensions.insert(Announced(Arc::clone(id)));
-    let came_in = y.head.extensions.get::<CameIn>().is_some();
-    let parts = announced::parts(&mut app.db.read().await?, user, id, y.now).await?;
-    let bytes = pieces::read(Arc::clone(&app), parts).chain(stream::iter(last.map(Ok)));
-    let mut reply = dav::handle(y, body.instead(bytes)).await?;
-    if came_in && let Some(etag) = reply.headers().get(ETAG).cloned() {
-        reply.headers_mut().insert(HeaderName::from_static("oc-etag"), etag);
+/// The same of what comes along with the POST: unless it is kept the upload ends, since its client doesn't know its URL.
+async fn bring_along(y: Exchange, taking: Taking, body: RequestBody, made_at_once: bool) -> Result<Reply, HttpError> {
+    let (app, user, name) = (Arc::clone(&y.app), taking.user, announced::name_of(&taking.id));
+    let brought = bring(y, taking, body, made_at_once).await;
+    if brought.is_err()
+        && let Err(error) = pieces::end(&app, user, &name, None).await
+    {
+        tracing::warn!(why = %error.text, "an upload that nobody can go on with is still there");
     }
-    // The file is made, whatever becomes of the pieces: those that stay are given up by themselves.
-    let (db, id) = (app.db.clone(), Arc::clone(id));
-    let dropped = dav::to_its_end(&app.db, async move {
-        let mut tx = db.write().await?;
-        announced::drop_parts(&mut tx, user, &id, Moment::now()).await?;
-        trail::commit(tx, None).await
-    });
-    if let Err(error) = dropped.await {
-        tracing::warn!(status = error.status.as_u16(), why = %error.text, "the pieces of a file that was made are still there");
-    }
-    Ok(reply)
+    brought
 }
 
-async fn end(app: &App, user: UserId, id: &str, record: Option<Record>) -> Result<bool, HttpError> {
-    let (db, id) = (app.db.clone(), id.to_owned());
-    dav::to_its_end(&app.db, async move {
-        let mut tx = db.write().await?;
-        let found = announced::end(&mut tx, user, &id).await?;
-        trail::commit(tx, record.filter(|_| found)).await?;
-        Ok(found)
-    })
-    .await
+/// Makes the file of the pieces and its last byte. Errors: 423 when another request is about to.
+async fn make(mut y: Exchange, id: &Arc<str>, last: Option<Bytes>, body: RequestBody) -> Result<Reply, HttpError> {
+    let user = y.caller.user.id;
+    let turn = y.app.making.begin(user, &announced::name_of(id))?;
+    y.now = Moment::now();
+    y.head.extensions.insert(OfUpload(Arc::clone(id)));
+    let parts = announced::parts(&mut y.app.db.read().await?, user, id, y.now).await?;
+    pieces::make(y, turn, parts, last, body).await
 }
 
 /// The request's method; for clients that can send POST only, the one that `X-HTTP-Method-Override` names. Errors: 400 for one that is none.

@@ -15,7 +15,7 @@ use crate::clock::Moment;
 use crate::dav::{self, checksum::Proof};
 use crate::error::HttpError;
 use crate::ids::UserId;
-use crate::net::RequestBody;
+use crate::net::{BodyError, RequestBody};
 use crate::pieces::Room;
 use crate::trail;
 use crate::tree::change::Fresh;
@@ -43,12 +43,16 @@ pub struct Taking {
     pub proof: Option<Proof>,
     /// How many there will be, if that was said.
     pub announced: Option<u64>,
+    /// When the upload is given up unless more comes.
+    pub expires: Moment,
 }
 
 /// What came.
 pub struct Came {
     /// How far what is kept reaches.
     pub offset: u64,
+    /// When the upload is given up unless more comes.
+    pub expires: Moment,
     /// The last byte of the file, if it came.
     pub last: Option<Bytes>,
     /// What is left of the request's body.
@@ -73,7 +77,7 @@ impl Taking {
         let broken = loop {
             let mut data = match body.frame().await {
                 None => break None,
-                Some(Err(error)) => break Some(dav::broken_body(error)),
+                Some(Err(error)) => break Some(broken(error)),
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
             };
             if let Some(proof) = &mut self.proof {
@@ -106,7 +110,7 @@ impl Taking {
         if !is_whole {
             return Err(broken.unwrap_or_else(broken_off));
         }
-        Ok(Came { offset: self.offset, last, body })
+        Ok(Came { offset: self.offset, expires: self.expires, last, body })
     }
 
     /// Makes what was staged durable, as the next piece.
@@ -114,11 +118,12 @@ impl Taking {
         let content = Fresh::from(staged.finish().await?);
         let (size, offset, user, id) = (content.size, self.offset, self.user, Arc::clone(&self.id));
         let (db, bytes_max) = (self.app.db.clone(), self.app.config.limits.pieces_bytes_max);
-        dav::to_its_end(&self.app.db, async move {
+        self.expires = dav::to_its_end(&self.app.db, async move {
             let mut tx = db.write().await?;
-            announced::append(&mut tx, (user, &id), offset, &content, bytes_max, Moment::now()).await?;
+            let expires = announced::append(&mut tx, (user, &id), offset, &content, bytes_max, Moment::now()).await?;
             // The audit tells of the file that is made of all pieces, not of each of them.
-            trail::commit(tx, None).await
+            trail::commit(tx, None).await?;
+            Ok(expires)
         })
         .await?;
         self.offset += size;
@@ -129,6 +134,18 @@ impl Taking {
 fn too_long(size: u64) -> HttpError {
     let text = format!("The file was announced with {size} bytes, and more came.");
     HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+}
+
+/// As of every body; but what came of this one before it broke off may be kept.
+fn broken(error: BodyError) -> HttpError {
+    let error = dav::broken_body(error);
+    match error.status {
+        StatusCode::REQUEST_TIMEOUT => {
+            let text = "The rest of the request did not come. HEAD tells how far the upload is.";
+            HttpError { text: text.into(), ..error }
+        }
+        _ => error,
+    }
 }
 
 fn broken_off() -> HttpError {

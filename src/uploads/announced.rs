@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use super::{KEPT, UPLOADS_MAX, UploadError, confirm_piece, keep, sql};
+use super::{KEPT, Part, UPLOADS_MAX, UploadError, confirm_piece, keep, sql};
 use crate::clock::Moment;
-use crate::db::{DbError, Reads, WriteTx};
+use crate::db::{Reads, WriteTx};
 use crate::ids::UserId;
 use crate::tree::change::Fresh;
 
@@ -30,6 +30,7 @@ pub struct Announcement {
 /// How far an announced upload is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announced {
+    pub(super) row: i64,
     /// What was told.
     pub announcement: Announcement,
     /// Bytes that have come; all of them when the file is made.
@@ -46,7 +47,7 @@ pub fn fresh_id() -> String {
 }
 
 /// The name of an announced upload; none that a client can choose for another one ([`super::confirm_name`]).
-fn name_of(id: &str) -> String {
+pub fn name_of(id: &str) -> String {
     format!(".{id}")
 }
 
@@ -76,7 +77,7 @@ pub async fn find(reads: &mut impl Reads, user: UserId, id: &str, now: Moment) -
     sql::announced(reads.conn(), user, &name_of(id), now).await?.ok_or(UploadError::NoSuchUpload)
 }
 
-/// Keeps the bytes from `offset` on.
+/// Keeps the bytes from `offset` on. Gives when the upload expires.
 ///
 /// Errors: [`UploadError::Elsewhere`] when others came there meanwhile, or the file is made; those of every piece.
 pub async fn append(
@@ -86,18 +87,16 @@ pub async fn append(
     content: &Fresh,
     bytes_max: u64,
     now: Moment,
-) -> Result<(), UploadError> {
-    let name = name_of(id);
-    let upload = sql::find(tx.conn(), user, &name, now).await?.ok_or(UploadError::NoSuchUpload)?;
+) -> Result<Moment, UploadError> {
     let found = find(tx, user, id, now).await?;
     if found.is_made || found.offset != offset {
         return Err(UploadError::Elsewhere(found.offset));
     }
     let piece = offset.to_string();
-    let others = sql::bytes_beside(tx.conn(), user, (upload, &piece)).await?;
-    confirm_piece(tx, upload, others, content.size, bytes_max).await?;
+    let others = sql::bytes_beside(tx.conn(), user, (found.row, &piece)).await?;
+    confirm_piece(tx, found.row, others, content.size, bytes_max).await?;
     tx.protect().await?;
-    keep(tx, upload, &piece, content, now).await
+    keep(tx, found.row, &piece, content, now).await
 }
 
 /// What has come beside what is about to. Errors: [`UploadError::NoSuchUpload`].
@@ -110,13 +109,12 @@ pub async fn beside(
     super::beside(reads, (user, &name_of(id)), "", now).await
 }
 
-/// The pieces in their order. Errors: [`UploadError::NoSuchUpload`].
-pub async fn parts(
-    reads: &mut impl Reads,
-    user: UserId,
-    id: &str,
-    now: Moment,
-) -> Result<Vec<super::Part>, UploadError> {
+/// The pieces in their order, of which the file is to be made. Errors: [`UploadError::Elsewhere`] when it is; [`UploadError::NoSuchUpload`].
+pub async fn parts(reads: &mut impl Reads, user: UserId, id: &str, now: Moment) -> Result<Vec<Part>, UploadError> {
+    let found = find(reads, user, id, now).await?;
+    if found.is_made {
+        return Err(UploadError::Elsewhere(found.offset));
+    }
     super::parts(reads, user, &name_of(id), now).await
 }
 
@@ -124,24 +122,9 @@ pub async fn parts(
 ///
 /// Errors: [`UploadError::Elsewhere`] when it was made before; [`UploadError::NoSuchUpload`].
 pub async fn mark_made(tx: &mut WriteTx, user: UserId, id: &str, now: Moment) -> Result<(), UploadError> {
-    let name = name_of(id);
-    let upload = sql::find(tx.conn(), user, &name, now).await?.ok_or(UploadError::NoSuchUpload)?;
-    if !sql::mark_made(tx.conn(), upload).await? {
-        let found = find(tx, user, id, now).await?;
-        return Err(UploadError::Elsewhere(found.offset));
+    let found = find(tx, user, id, now).await?;
+    if !sql::mark_made(tx.conn(), found.row).await? {
+        return Err(UploadError::Elsewhere(found.announcement.size));
     }
-    Ok(sql::prolong(tx.conn(), upload, now.plus(MADE_KEPT)).await?)
-}
-
-/// Gives up the pieces of what a file was made of.
-pub async fn drop_parts(tx: &mut WriteTx, user: UserId, id: &str, now: Moment) -> Result<(), DbError> {
-    match sql::find(tx.conn(), user, &name_of(id), now).await? {
-        Some(upload) => sql::delete_parts(tx.conn(), upload).await,
-        None => Ok(()),
-    }
-}
-
-/// Ends an upload, whatever has come of it. Gives whether there was one.
-pub async fn end(tx: &mut WriteTx, user: UserId, id: &str) -> Result<bool, DbError> {
-    sql::delete(tx.conn(), user, &name_of(id)).await
+    Ok(sql::prolong(tx.conn(), found.row, now.plus(MADE_KEPT)).await?)
 }

@@ -5,6 +5,7 @@
 //! any PUT. Knows no HTTP.
 
 pub mod announced;
+pub mod making;
 mod sql;
 
 use std::time::Duration;
@@ -60,6 +61,9 @@ pub enum UploadError {
     /// The bytes that come are not those behind the ones that are there.
     #[error("the upload goes on at byte {0}")]
     Elsewhere(u64),
+    /// Another request makes it.
+    #[error("the file of this upload is being made by another request; wait for it")]
+    BeingMade,
     /// A name that is none.
     #[error("the name of an upload or a piece is 1 to {NAME_CHARS_MAX} letters, digits, dots and dashes")]
     BadName,
@@ -99,7 +103,7 @@ pub async fn add(
     let others = sql::bytes_beside(tx.conn(), user, (id, name)).await?;
     confirm_piece(tx, id, others, content.size, bytes_max).await?;
     tx.protect().await?;
-    keep(tx, id, name, content, now).await
+    keep(tx, id, name, content, now).await.map(drop)
 }
 
 /// Confirms that one more piece is not too much.
@@ -119,10 +123,13 @@ async fn confirm_piece(
     Ok(())
 }
 
-async fn keep(tx: &mut WriteTx, upload: i64, name: &str, content: &Fresh, now: Moment) -> Result<(), UploadError> {
+/// Gives when the upload expires.
+async fn keep(tx: &mut WriteTx, upload: i64, name: &str, content: &Fresh, now: Moment) -> Result<Moment, UploadError> {
     insert_content(tx, content, now).await?;
     sql::put_part(tx.conn(), upload, name, (content.id, content.size)).await?;
-    Ok(sql::prolong(tx.conn(), upload, now.plus(KEPT)).await?)
+    let expires = now.plus(KEPT);
+    sql::prolong(tx.conn(), upload, expires).await?;
+    Ok(expires)
 }
 
 /// Bytes that have come beside one piece.
@@ -155,6 +162,13 @@ pub async fn parts(reads: &mut impl Reads, user: UserId, upload: &str, now: Mome
 
 fn order(name: &str) -> (Option<u64>, &str) {
     (name.parse().ok(), name)
+}
+
+/// A file is made of an upload: gives up the pieces, and the upload with them unless its client may still ask for it ([`announced`]).
+pub async fn made(tx: &mut WriteTx, user: UserId, upload: &str, now: Moment) -> Result<(), DbError> {
+    let Some(id) = sql::find(tx.conn(), user, upload, now).await? else { return Ok(()) };
+    sql::delete_parts(tx.conn(), id).await?;
+    sql::delete_unannounced(tx.conn(), id).await
 }
 
 /// Ends an upload, whatever has come of it. Gives whether there was one.

@@ -97,6 +97,7 @@ pub(super) async fn insert_announced(conn: &mut Conn, upload: i64, told: &Announ
 pub(super) async fn announced(conn: &mut Conn, user: UserId, name: &str, now: Moment) -> Result<Option<Announced>> {
     let row = query(
         "select upload_file.size, upload_file.path, upload_file.terms, upload_file.told, upload_file.made, upload.expires_at,
+                upload.id,
                 coalesce((select cast(sum(upload_part.size) as bigint) from upload_part
                           where upload_part.upload_id = upload.id), 0)
          from upload join upload_file on upload_file.upload_id = upload.id
@@ -111,8 +112,9 @@ pub(super) async fn announced(conn: &mut Conn, user: UserId, name: &str, now: Mo
     let size = row.try_get::<i64>(0)?.unsigned_abs();
     let (path, terms, told) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
     let is_made = row.try_get::<i64>(4)? != 0;
-    let came = row.try_get::<i64>(6)?.unsigned_abs();
+    let came = row.try_get::<i64>(7)?.unsigned_abs();
     Ok(Some(Announced {
+        row: row.try_get(6)?,
         announcement: Announcement { size, path, terms, told },
         offset: if is_made { size } else { came },
         is_made,
@@ -128,6 +130,14 @@ pub(super) async fn mark_made(conn: &mut Conn, upload: i64) -> Result<bool> {
 
 pub(super) async fn delete_parts(conn: &mut Conn, upload: i64) -> Result<()> {
     query("delete from upload_part where upload_id = ?").bind(upload).execute(conn).await?;
+    Ok(())
+}
+
+pub(super) async fn delete_unannounced(conn: &mut Conn, upload: i64) -> Result<()> {
+    query("delete from upload where id = ?1 and not exists (select 1 from upload_file where upload_id = ?1)")
+        .bind(upload)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

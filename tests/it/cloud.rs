@@ -4,6 +4,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::site::xml::Multistatus;
 use crate::site::{Client, Depth, Reply, Request, Site, asking_for, dav, is_in_bucket};
+use crate::tus_ends::one_makes_the_file;
 
 const OC: &str = "http://owncloud.org/ns";
 const LOCK: &str = r#"<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>"#;
@@ -166,6 +167,7 @@ fn a_file_comes_in_pieces_and_survives_a_restart() {
     let made = together(300_007, to).status(201);
     assert_eq!(made.header("x-oc-mtime"), "accepted");
     made.header("oc-fileid");
+    assert_eq!(made.header("oc-etag"), made.header("etag"));
     ben.get("/Projects/large.dat").status(200).body([one, two].concat());
     together(300_007, to).status(404);
     // Nobody puts his pieces where he may not write, and nobody sees another's.
@@ -177,6 +179,23 @@ fn a_file_comes_in_pieces_and_survives_a_restart() {
     ben.raw("MOVE", &format!("{upload}/.file")).with("Destination", to).send().status(403);
     ben.raw("DELETE", upload).send().status(204);
     ben.raw("DELETE", upload).send().status(404);
+    site.is_consistent();
+}
+
+#[test]
+fn of_two_who_put_pieces_together_at_the_same_time_one_waits_for_nothing() {
+    let site = Site::start_alone();
+    let [ana] = site.team("Projects", [("ana", "collaborator")]);
+    let upload = "/remote.php/dav/uploads/ana/4711";
+    ana.raw("MKCOL", upload).send().status(201);
+    ana.raw("PUT", &format!("{upload}/1")).body(vec![b'1'; 300_000]).send().status(201);
+    let (whole, to) = (format!("{upload}/.file"), "/remote.php/dav/files/ana/Projects/large.dat");
+    one_makes_the_file(&site, "MOVE", (423, 201), || {
+        let mut connection = ana.connect();
+        connection.write(&ana.raw("MOVE", &whole).with("Destination", to).head()).expect("the server reads");
+        connection
+    });
+    ana.get("/Projects/large.dat").status(200).body(vec![b'1'; 300_000]);
     site.is_consistent();
 }
 

@@ -67,6 +67,7 @@ mod site_roles;
 mod sync;
 mod tree_model;
 mod tus;
+mod tus_ends;
 mod uploads;
 mod verify;
 mod windows;

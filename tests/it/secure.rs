@@ -80,7 +80,7 @@ impl Curl {
 }
 
 /// Whether curl is there and speaks HTTP/2; where it doesn't, the test says so.
-fn curl_speaks_http2() -> bool {
+pub fn curl_speaks_http2() -> bool {
     let version = Command::new("curl").arg("--version").output();
     let speaks = version.is_ok_and(|told| String::from_utf8_lossy(&told.stdout).contains("HTTP2"));
     if !speaks {

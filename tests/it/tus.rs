@@ -9,54 +9,54 @@ use sha1::{Digest, Sha1};
 
 use crate::site::{Client, Connection, Reply, Request, Rng, Site};
 
-const CONTENT: &str = "application/offset+octet-stream";
+pub const CONTENT: &str = "application/offset+octet-stream";
 /// More than the database keeps in its rows, so that the bytes lie in a file.
-const LARGE: usize = 300_000;
-const LOCK: &str = r#"<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>"#;
+pub const LARGE: usize = 300_000;
+pub const LOCK: &str = r#"<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>"#;
 
 /// Contents that nothing names go at once.
-fn shared() -> (Site, Client, Client) {
+pub fn shared() -> (Site, Client, Client) {
     let site = Site::start_with("[storage]\ngc_grace_h = 0\n");
     let [ana, ben] = site.team("Projects", [("ana", "collaborator"), ("ben", "viewer")]);
     (site, ana, ben)
 }
 
-fn tus<'c>(who: &'c Client, method: &str, target: &str) -> Request<'c> {
+pub fn tus<'c>(who: &'c Client, method: &str, target: &str) -> Request<'c> {
     who.raw(method, target).with("Tus-Resumable", "1.0.0")
 }
 
-fn named(name: &str) -> String {
+pub fn named(name: &str) -> String {
     format!("filename {}", BASE64.encode(name.as_bytes()))
 }
 
 /// A POST that begins an upload below `/dav/Projects/`.
-fn begin<'c>(who: &'c Client, name: &str, size: usize) -> Request<'c> {
+pub fn begin<'c>(who: &'c Client, name: &str, size: usize) -> Request<'c> {
     tus(who, "POST", "/dav/Projects/").with("Upload-Length", size.to_string()).with("Upload-Metadata", named(name))
 }
 
 /// The URL of a new upload.
-fn begun(who: &Client, name: &str, size: usize) -> String {
+pub fn begun(who: &Client, name: &str, size: usize) -> String {
     let reply = begin(who, name, size).send().status(201).says("tus-resumable", "1.0.0");
     reply.header("upload-expires");
     reply.header("location").to_owned()
 }
 
-fn patch<'c>(who: &'c Client, url: &str, offset: usize, body: &[u8]) -> Request<'c> {
+pub fn patch<'c>(who: &'c Client, url: &str, offset: usize, body: &[u8]) -> Request<'c> {
     tus(who, "PATCH", url).with("Upload-Offset", offset.to_string()).with("Content-Type", CONTENT).body(body)
 }
 
-fn offset(who: &Client, url: &str) -> usize {
+pub fn offset(who: &Client, url: &str) -> usize {
     let reply = tus(who, "HEAD", url).send().status_in(&[200]);
     let reply = reply.says("cache-control", "no-store").says("tus-resumable", "1.0.0");
     reply.header("upload-offset").parse().unwrap()
 }
 
-fn is_at(reply: Reply, offset: usize) -> Reply {
+pub fn is_at(reply: Reply, offset: usize) -> Reply {
     reply.status(204).says("upload-offset", &offset.to_string()).says("tus-resumable", "1.0.0")
 }
 
 /// Bytes that show where each of them belongs.
-fn bytes(count: usize) -> Vec<u8> {
+pub fn bytes(count: usize) -> Vec<u8> {
     (0..count).map(|at| (at % 251) as u8).collect()
 }
 
@@ -245,7 +245,7 @@ fn a_checksum_that_is_another_leaves_the_offset() {
 }
 
 /// Sends the head of a PATCH that announces everything from `offset` on, and a part of it.
-fn patch_begun(ana: &Client, url: &str, (offset, size): (usize, usize), part: &[u8]) -> Connection {
+pub fn patch_begun(ana: &Client, url: &str, (offset, size): (usize, usize), part: &[u8]) -> Connection {
     let head = tus(ana, "PATCH", url).with("Upload-Offset", offset.to_string()).with("Content-Type", CONTENT);
     let head = head.with("Content-Length", (size - offset).to_string()).head();
     let mut connection = ana.connect();

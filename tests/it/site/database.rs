@@ -6,11 +6,15 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use sqlx::{Connection, Executor};
 
 /// Names the server.
 const SERVER: &str = "COMMONHOLD_TEST_POSTGRES";
+
+/// What others do meanwhile takes no longer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 static MADE: AtomicU32 = AtomicU32::new(0);
 
@@ -65,6 +69,20 @@ impl Database {
         run(&self.url(), statements);
     }
 
+    /// Takes the writer's turn.
+    #[track_caller]
+    pub fn write(&self) -> Writing {
+        let mut session = self.session();
+        session.send("begin; select pg_advisory_xact_lock(7236825610); select 'the turn is taken';");
+        let taken = "select count(*) from pg_stat_activity where datname = current_database()
+                     and state = 'idle in transaction' and query like '%the turn is taken%' and pid <> pg_backend_pid()";
+        let begun = Instant::now();
+        while self.answer(taken) != "1" {
+            assert!(begun.elapsed() < PATIENCE, "the server's own changes end");
+        }
+        Writing::There { _session: session }
+    }
+
     /// A connection beside the server's, whose statements are sent one after the other and not waited for.
     pub fn session(&self) -> Session {
         let started = Command::new("psql")
@@ -116,6 +134,37 @@ pub fn change_file(file: &Path, statements: &str) {
     });
 }
 
+/// What a question to an embedded database gives, one number.
+#[track_caller]
+pub fn count_in_file(file: &Path, question: &str) -> i64 {
+    let database = rusqlite::Connection::open(file).expect("the database opens");
+    let found = database.busy_timeout(PATIENCE).and_then(|()| database.query_row(question, [], |row| row.get(0)));
+    found.unwrap_or_else(|error| panic!("{question}: {error}"))
+}
+
+/// The one writer's turn, taken by somebody else: nothing of the site is changed until this is dropped.
+pub enum Writing {
+    /// An embedded database's.
+    Here {
+        /// Its own connection.
+        _database: rusqlite::Connection,
+    },
+    /// A server's.
+    There {
+        /// Its own connection.
+        _session: Session,
+    },
+}
+
+/// Takes the writer's turn in an embedded database.
+#[track_caller]
+pub fn write_in_file(file: &Path) -> Writing {
+    let database = rusqlite::Connection::open(file).expect("the database opens");
+    let begun = database.busy_timeout(PATIENCE).and_then(|()| database.execute_batch("begin immediate"));
+    begun.expect("the server's own changes end");
+    Writing::Here { _database: database }
+}
+
 #[track_caller]
 fn run(database: &str, statement: &str) {
     let ran = Command::new("psql")
@@ -123,6 +172,14 @@ fn run(database: &str, statement: &str) {
         .output();
     let ran = ran.expect("`psql` is installed");
     assert!(ran.status.success(), "{statement}: {}", String::from_utf8_lossy(&ran.stderr));
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Its end undoes what it began.
+        drop(self.psql.stdin.take());
+        let _ = self.psql.wait();
+    }
 }
 
 impl Drop for Database {

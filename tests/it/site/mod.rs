@@ -29,8 +29,8 @@ use tempfile::TempDir;
 
 use balancer::Balancer;
 pub use client::{Client, Depth, Request, asking_for, basic, target};
-use database::Database;
 pub use database::is_elsewhere;
+use database::{Database, Writing};
 pub use http::{Connection, chunk};
 pub use nodes::Nodes;
 pub use reply::Reply;
@@ -248,6 +248,24 @@ impl Site {
         match &self.database {
             Some(database) => database.change(statements),
             None => database::change_file(&self.data.join("commonhold.db"), statements),
+        }
+    }
+
+    /// What a question for one number gives.
+    #[track_caller]
+    pub fn count(&self, question: &str) -> i64 {
+        match &self.database {
+            Some(database) => database.answer(question).parse().expect("a number"),
+            None => database::count_in_file(&self.data.join("commonhold.db"), question),
+        }
+    }
+
+    /// Takes the one writer's turn away from the server, as another process can that changes something for long.
+    #[track_caller]
+    pub fn hold_writer(&self) -> Writing {
+        match &self.database {
+            Some(database) => database.write(),
+            None => database::write_in_file(&self.data.join("commonhold.db")),
         }
     }
 
