@@ -37,6 +37,9 @@ use take::{Came, Taking};
 /// Uploads have their URLs below it.
 pub const PATH: &str = "/tus/";
 
+/// What is taken there.
+const ALLOW_HERE: &str = "OPTIONS, HEAD, PATCH, POST, DELETE";
+
 const VERSION: &str = "1.0.0";
 const EXTENSIONS: &str = "creation,creation-with-upload,checksum,expiration,termination";
 const CONTENT: &str = "application/offset+octet-stream";
@@ -97,7 +100,7 @@ fn size_max(limits: &Limits) -> u64 {
 /// OPTIONS at the URLs of uploads, for everybody.
 pub fn open_options(limits: &Limits) -> Reply {
     let mut reply = reply::empty(StatusCode::NO_CONTENT);
-    reply.headers_mut().insert(ALLOW, HeaderValue::from_static("OPTIONS, HEAD, PATCH, POST, DELETE"));
+    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(ALLOW_HERE));
     announce(reply.headers_mut(), limits);
     reply
 }
@@ -157,7 +160,7 @@ fn malformed() -> HttpError {
     HttpError::bad_request("What was told of the upload can't be part of a request.")
 }
 
-/// POST on a collection, `x.path`. Out: 201, `Location`, `Upload-Expires`; `Upload-Offset` if bytes came along.
+/// POST on a collection, `x.path`. Out: 201, `Location`; `Upload-Expires` unless the file is made; `Upload-Offset` if bytes came along.
 ///
 /// Errors: 412 another version; 400 without length or file name; 413, 507; 415 a body of another type; those of a PUT of the file.
 pub async fn begin(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
@@ -197,27 +200,29 @@ pub async fn begin(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
         note: Some(Line::note("an upload begins")),
         ..y.trace.record_of(Some(&y.path))
     });
-    let (db, user, id, now) = (y.app.db.clone(), y.caller.user.id, Arc::clone(&taking.id), y.now);
-    taking.expires = dav::to_its_end(&y.app.db, async move {
-        let mut tx = db.write().await?;
-        let expires = announced::begin(&mut tx, user, &id, &announcement, now).await?;
-        trail::commit(tx, record).await?;
-        Ok(expires)
+    let id = Arc::clone(&taking.id);
+    // As a whole: of an upload that only its row outlived nobody would know the URL.
+    let mut reply = dav::outliving(async move {
+        let (db, user, id, now) = (y.app.db.clone(), y.caller.user.id, Arc::clone(&taking.id), y.now);
+        taking.expires = dav::to_its_end(&y.app.db, async move {
+            let mut tx = db.write().await?;
+            let expires = announced::begin(&mut tx, user, &id, &announcement, now).await?;
+            trail::commit(tx, record).await?;
+            Ok(expires)
+        })
+        .await?;
+        if has_body || size == 0 {
+            return bring_along(y, taking, body, size == 0).await;
+        }
+        y.trace.is_recorded();
+        let mut reply = reply::empty(status);
+        expire(reply.headers_mut(), taking.expires);
+        Ok(reply)
     })
     .await?;
-    let (id, expires) = (Arc::clone(&taking.id), taking.expires);
-    let mut reply = if has_body || size == 0 {
-        dav::outliving(bring_along(y, taking, body, size == 0)).await?
-    } else {
-        y.trace.is_recorded();
-        reply::empty(status)
-    };
     *reply.status_mut() = status;
     let location = HeaderValue::try_from(format!("{PATH}{id}")).expect("an id is ASCII");
     reply.headers_mut().insert(LOCATION, location);
-    if !reply.headers().contains_key(EXPIRES) {
-        expire(reply.headers_mut(), expires);
-    }
     Ok(reply)
 }
 
@@ -254,7 +259,7 @@ pub async fn answer(mut x: Exchange, id: &str, body: RequestBody) -> Result<Repl
             x.trace.is_recorded();
             Ok(reply::empty(status))
         }
-        _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "An upload takes HEAD, PATCH and DELETE.")),
+        _ => Err(HttpError::takes_only(ALLOW_HERE, "An upload takes HEAD, PATCH and DELETE.")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! How uploads that can be resumed end: a file is made of each once, whatever its client sends again, and what nobody can go on with is gone.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
 
@@ -67,21 +67,37 @@ fn an_upload_whose_post_broke_off_is_gone() {
     if !curl_speaks_http2() {
         return;
     }
-    let mut curl = Command::new("curl")
-        .args(["--silent", "--http2-prior-knowledge", "--request", "POST", "--upload-file", "-"])
-        .args(["--header", "Tus-Resumable: 1.0.0", "--header", &format!("Content-Type: {CONTENT}")])
-        .args(["--header", &format!("Upload-Metadata: {}", named("a.bin"))])
-        .args(["--header", &format!("Upload-Length: {LARGE}")])
-        .args(["--header", &format!("Authorization: {}", basic("ana", &site.app_password("ana", "curl")))])
-        .arg(format!("http://{}/dav/Projects/", ana.host()))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("curl is installed");
-    let input = curl.stdin.as_mut().expect("it was made with one");
-    input.write_all(&bytes(100_000)).and_then(|()| input.flush()).expect("curl reads");
+    let authorization = basic("ana", &site.app_password("ana", "curl"));
+    let begin = || {
+        let mut curl = Command::new("curl")
+            .args(["--silent", "--http2-prior-knowledge", "--request", "POST", "--upload-file", "-"])
+            .args(["--header", "Tus-Resumable: 1.0.0", "--header", &format!("Content-Type: {CONTENT}")])
+            .args(["--header", &format!("Upload-Metadata: {}", named("a.bin"))])
+            .args(["--header", &format!("Upload-Length: {LARGE}")])
+            .args(["--header", &format!("Authorization: {authorization}")])
+            .arg(format!("http://{}/dav/Projects/", ana.host()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("curl is installed");
+        let input = curl.stdin.as_mut().expect("it was made with one");
+        input.write_all(&bytes(100_000)).and_then(|()| input.flush()).expect("curl reads");
+        curl
+    };
+    let end = |mut curl: Child| curl.kill().and_then(|()| curl.wait()).expect("it is the test's");
+    let curl = begin();
     eventually("an upload begins", || uploads() == 1);
-    curl.kill().and_then(|()| curl.wait()).expect("it is the test's");
+    end(curl);
+    eventually("the upload is gone", || uploads() == 0);
+    // While its row waits for being written; so much later both the beginning and the end of the request have come.
+    let later = || (0..50).for_each(|_| drop(ana.get("/Projects").status(200)));
+    let held = site.hold_writer();
+    let curl = begin();
+    later();
+    end(curl);
+    later();
+    drop(held);
+    ana.put("/Projects/behind.txt", "").status(201);
     eventually("the upload is gone", || uploads() == 0);
     site.is_consistent();
 }
