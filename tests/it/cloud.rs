@@ -385,15 +385,36 @@ fn clients_that_wait_for_a_login_give_way_to_those_of_their_own_address_only() {
         page[page.find("/login").unwrap()..].to_owned()
     };
     let waits = |page: &str, status: u16| drop(client.raw("GET", page).send().status(status));
-    let other = begin("2001:db8:0:1::1");
+    let other = begin("2001:db8:1::1");
     let first = begin("2001:db8::1");
+    // The networks of one line, too.
     for number in 2..=50 {
-        begin(&format!("2001:db8::{number}"));
+        begin(&format!("2001:db8:0:{number}::1"));
     }
     waits(&first, 200);
-    begin("2001:db8::51");
+    begin("2001:db8:0:51::1");
     waits(&first, 404);
     waits(&other, 200);
+}
+
+#[test]
+fn no_more_than_ten_thousand_clients_wait_for_a_login() {
+    let (site, ana, _) = shared();
+    let begin = || ana.raw("POST", "/index.php/login/v2").body("").send();
+    let (page, _) = self::begin(&ana, "A client");
+    site.sql(
+        "with recursive more (number) as (select 1 union all select number + 1 from more where number < 9998)
+         insert into login_flow (page, poll, agent, address, expires_at)
+         select cast(cast(number as text) as bytea), cast(cast(number as text) as bytea), 'a client', '10.0.0.' || number,
+                99999999999999
+         from more",
+    );
+    begin().status(200);
+    begin().status(503).header("retry-after");
+    // Who began before is not disturbed.
+    ana.raw("GET", &page).send().status(200);
+    site.sql("update login_flow set expires_at = 1 where agent = 'a client'");
+    begin().status(200);
 }
 
 #[test]

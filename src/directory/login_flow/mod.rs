@@ -38,11 +38,11 @@ pub struct Begun {
     pub poll: Secret,
 }
 
-/// What counts as one address: of IPv6 a network of /64, all of which one client may have.
+/// What counts as one address: of IPv6 a network of /48. A line is given one, or a /56 with hundreds of /64 in it, which would leave nobody else room.
 fn of_one(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 80)).into(),
     }
 }
 
