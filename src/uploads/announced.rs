@@ -94,7 +94,7 @@ pub async fn append(
     }
     let piece = offset.to_string();
     let others = sql::bytes_beside(tx.conn(), user, (found.row, &piece)).await?;
-    confirm_piece(tx, found.row, others, content.size, bytes_max).await?;
+    confirm_piece(tx, (found.row, &piece), others, content.size, bytes_max).await?;
     tx.protect().await?;
     keep(tx, found.row, &piece, content, now).await
 }

@@ -101,7 +101,7 @@ pub async fn add(
     confirm_name(name)?;
     let id = sql::find(tx.conn(), user, upload, now).await?.ok_or(UploadError::NoSuchUpload)?;
     let others = sql::bytes_beside(tx.conn(), user, (id, name)).await?;
-    confirm_piece(tx, id, others, content.size, bytes_max).await?;
+    confirm_piece(tx, (id, name), others, content.size, bytes_max).await?;
     tx.protect().await?;
     keep(tx, id, name, content, now).await.map(drop)
 }
@@ -109,12 +109,12 @@ pub async fn add(
 /// Confirms that one more piece is not too much.
 async fn confirm_piece(
     tx: &mut WriteTx,
-    upload: i64,
+    (upload, name): (i64, &str),
     others: Beside,
     bytes: u64,
     bytes_max: u64,
 ) -> Result<(), UploadError> {
-    if sql::count_parts(tx.conn(), upload).await? >= PARTS_MAX as i64 {
+    if sql::count_parts_beside(tx.conn(), (upload, name)).await? >= PARTS_MAX as i64 {
         return Err(UploadError::TooManyParts);
     }
     if others.of_person.saturating_add(bytes) > bytes_max {

@@ -35,8 +35,9 @@ pub(super) async fn find(conn: &mut Conn, user: UserId, name: &str, now: Moment)
         .await
 }
 
-pub(super) async fn count_parts(conn: &mut Conn, upload: i64) -> Result<i64> {
-    query_scalar("select count(*) from upload_part where upload_id = ?").bind(upload).fetch_one(conn).await
+pub(super) async fn count_parts_beside(conn: &mut Conn, (upload, name): (i64, &str)) -> Result<i64> {
+    let count = query_scalar("select count(*) from upload_part where upload_id = ? and name <> ?");
+    count.bind(upload).bind(name).fetch_one(conn).await
 }
 
 /// The bytes of all pieces but that of this name.

@@ -336,6 +336,26 @@ fn what_somebody_has_on_its_way_in_pieces_is_bounded() {
     site.is_consistent();
 }
 
+#[test]
+fn an_upload_has_ten_thousand_pieces_and_no_more() {
+    let (site, ana, _) = shared();
+    let upload = "/remote.php/dav/uploads/ana/4711";
+    ana.raw("MKCOL", upload).send().status(201);
+    let piece = |name: &str| ana.raw("PUT", &format!("{upload}/{name}")).body("1").send();
+    piece("first").status(201);
+    site.sql(
+        "with recursive more (number) as (select 1 union all select number + 1 from more where number < 9998)
+         insert into upload_part (upload_id, name, content_id, size)
+         select upload_part.upload_id, 'more-' || more.number, upload_part.content_id, upload_part.size
+         from upload_part cross join more",
+    );
+    piece("last").status(201);
+    piece("beyond").status(507);
+    // One that is sent again is none more.
+    piece("last").status(201);
+    site.is_consistent();
+}
+
 /// Anybody may send anything as the name of his client.
 #[test]
 fn what_a_client_calls_itself_is_made_a_name_that_opens_nothing_to_it() {
