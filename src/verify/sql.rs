@@ -74,6 +74,20 @@ pub(super) async fn inconsistencies(conn: &mut Conn, limit: i64) -> Result<Vec<S
          union all
          select 'the database has the bytes of content ' || lower(hex(i.content_id)) || ', which is not there'
          from content_inline i where not exists (select 1 from content c where c.id = i.content_id)
+         union all
+         select 'piece `' || p.name || '` of upload ' || p.upload_id || ' names a content that is not there'
+         from upload_part p where not exists (select 1 from content c where c.id = p.content_id)
+         union all
+         select 'piece `' || p.name || '` of upload ' || p.upload_id || ' has another size than its content'
+         from upload_part p join content c on c.id = p.content_id where c.size <> p.size
+         union all
+         select 'piece `' || p.name || '` of upload ' || p.upload_id || ' does not lie between the one before it and the last byte'
+         from (select upload_part.upload_id, upload_part.name, upload_part.size, upload_file.size as whole,
+                      cast(coalesce(sum(upload_part.size) over (
+                          partition by upload_part.upload_id order by length(upload_part.name), upload_part.name
+                          rows between unbounded preceding and 1 preceding), 0) as bigint) as begins
+               from upload_part join upload_file on upload_file.upload_id = upload_part.upload_id) p
+         where p.name <> cast(p.begins as text) or p.begins + p.size >= p.whole
          limit ?"
     ))
     .bind(limit)

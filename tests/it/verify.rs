@@ -7,6 +7,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::site::{Site, is_elsewhere};
+use crate::tus;
 
 /// Damage, a word of what `verify` says of it, and whether `--repair` mends it.
 type Case = (&'static str, &'static str, bool);
@@ -78,6 +79,15 @@ const CASES: &[Case] = &[
         "revision 1 of file",
         false,
     ),
+    ("update upload_part set size = size + 1 where name = '0'", "piece `0` of upload 1 has another size", false),
+    ("update upload_part set name = '7' where name = '0'", "piece `7` of upload 1 does not lie", false),
+    ("update upload_part set name = '200007' where name = '200000'", "piece `200007` of upload 1 does not lie", false),
+    ("update upload_file set size = 200005", "piece `200000` of upload 1 does not lie", false),
+    (
+        "delete from content where id = (select content_id from upload_part where name = '0')",
+        "piece `0` of upload 1 names a content that is not there",
+        false,
+    ),
     ("update user set name = name; update organization set open = 0", "against those above it", false),
 ];
 
@@ -101,6 +111,9 @@ fn each_kind_of_damage_is_found_and_mended_where_nothing_is_lost_by_it() {
     ana.put("/Projects/gone.txt", "gone").status(201);
     ana.delete("/Projects/gone.txt").status(204);
     site.cli(&["lock", "add", "/Projects/plans/a.txt", "--user", "ana"]).ok();
+    let upload = tus::begun(&ana, "b.bin", 200_006);
+    tus::is_at(tus::patch(&ana, &upload, 0, &tus::bytes(200_000)).send(), 200_000);
+    tus::is_at(tus::patch(&ana, &upload, 200_000, b"12345").send(), 200_005);
     site.stop();
     site.is_consistent();
     let whole = site.folder().join("whole.db");
