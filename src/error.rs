@@ -373,7 +373,7 @@ impl From<UploadError> for HttpError {
             UploadError::NoSuchUpload => Self::not_found(),
             UploadError::Elsewhere(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
             UploadError::BeingMade => Self::new(StatusCode::LOCKED, error.to_string()),
-            UploadError::Taken => Self::new(StatusCode::METHOD_NOT_ALLOWED, "There is an upload of that name."),
+            UploadError::Taken => Self::takes_only("PUT, MOVE, DELETE", "There is an upload of that name."),
             UploadError::TooManyUploads | UploadError::TooManyParts | UploadError::TooManyBytes(_) => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string())
             }

@@ -148,7 +148,7 @@ impl Refusal {
             headers.insert(WWW_AUTHENTICATE, CHALLENGE);
         }
         if error.status == StatusCode::METHOD_NOT_ALLOWED {
-            let allow = error.allow.unwrap_or(dav::ALLOW_ANY);
+            let allow = error.allow.unwrap_or(dav::ALLOW_INSTEAD);
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
         reply
@@ -183,7 +183,7 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
         if let cloud::Place::Login(step) = &place {
             return Box::pin(log_client_in(&app, &trace, step, (head, body))).await;
         }
-        if place.is_open(&head.method) {
+        if place.is_open(&head) {
             return Ok(cloud::open(&place, &app.config.limits));
         }
         let caller = log_in(&app, &trace, &head).await?;
@@ -242,7 +242,7 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
     if at_top {
         return match head.method.as_str() {
             "PROPFIND" => Ok(Box::pin(dav::propfind_top(&head, &caller, body)).await?),
-            _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "The shares are below `/dav/`.").into()),
+            _ => Err(HttpError::takes_only("OPTIONS, GET, HEAD, PROPFIND", "The shares are below `/dav/`.").into()),
         };
     }
     let path = match place {

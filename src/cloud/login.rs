@@ -82,7 +82,8 @@ pub async fn answer(
                 ),
             })
         }
-        _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "This is a step of a login.")),
+        (Step::Page(_), _) => Err(HttpError::takes_only("GET, HEAD, POST", "This is a step of a login.")),
+        (Step::Begin | Step::Poll, _) => Err(HttpError::takes_only("POST", "This is a step of a login.")),
     }
 }
 

@@ -11,6 +11,7 @@ mod upload;
 
 use std::sync::Arc;
 
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{Method, StatusCode};
 
@@ -138,10 +139,10 @@ pub fn place(path: &str) -> Option<Place> {
 
 impl Place {
     /// Whether everybody may ask, without a login.
-    pub fn is_open(&self, method: &Method) -> bool {
+    pub fn is_open(&self, head: &Parts) -> bool {
         match self {
             Self::Status => true,
-            Self::Files { .. } => method == Method::OPTIONS,
+            Self::Files { .. } => head.method == Method::OPTIONS && !head.headers.contains_key(AUTHORIZATION),
             Self::Login(_)
             | Self::Ocs { .. }
             | Self::Versions { .. }
@@ -249,8 +250,8 @@ async fn of_trash(visit: Visit, above: usize, user: &str, body: RequestBody) -> 
         },
         ("DELETE", name) if !name.is_empty() => trash::purge(visit, name).await,
         ("PROPFIND" | "GET" | "HEAD", _) => Err(HttpError::not_found()),
-        _ => Err(HttpError::new(
-            StatusCode::METHOD_NOT_ALLOWED,
+        _ => Err(HttpError::takes_only(
+            "PROPFIND, MOVE, DELETE",
             "What was deleted is listed, brought back or purged, a thing at a time.",
         )),
     };

@@ -23,6 +23,9 @@ use crate::uploads;
 /// The name whose MOVE puts the pieces together.
 const WHOLE: &str = ".file";
 
+/// What is taken here.
+const ALLOW_HERE: &str = "MKCOL, PUT, MOVE, DELETE";
+
 /// `below`: the name of the upload, and that of a piece.
 ///
 /// Errors: 404 for an upload that isn't there; 405 for another verb; 400 for names that are none, or when the pieces are not as many bytes as
@@ -56,9 +59,9 @@ pub async fn answer(x: Exchange, below: &[String], body: RequestBody) -> Result<
         }
         ("PROPFIND", [upload]) => {
             uploads::parts(&mut x.app.db.read().await?, x.caller.user.id, upload, x.now).await?;
-            Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "The pieces of an upload are not listed."))
+            Err(HttpError::takes_only(ALLOW_HERE, "The pieces of an upload are not listed."))
         }
-        _ => Err(HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "An upload takes pieces and nothing else.")),
+        _ => Err(HttpError::takes_only(ALLOW_HERE, "An upload takes pieces and nothing else.")),
     }
 }
 

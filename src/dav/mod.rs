@@ -63,7 +63,7 @@ use crate::tree::{self, Located, Node};
 
 pub use answers::{blockers_body, error_body, error_page, propfind_top};
 pub use engine::too_large;
-pub use options::{ALLOW_ANY, compliance};
+pub use options::{ALLOW_ANY, ALLOW_INSTEAD, compliance};
 pub use page::{plain as page_headers, wanted as wants_page};
 pub use put::{OfUpload, confirm_free, confirm_welcome};
 

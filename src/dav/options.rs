@@ -15,6 +15,9 @@ use crate::tus;
 
 /// Every verb that this server knows.
 pub const ALLOW_ANY: &str =
+    "OPTIONS, GET, HEAD, PROPFIND, PUT, PATCH, POST, MKCOL, PROPPATCH, DELETE, COPY, MOVE, LOCK, UNLOCK, REPORT, ACL";
+/// Those of a 405 in the tree: without PATCH, which a share may not take, and POST, which only begins uploads.
+pub const ALLOW_INSTEAD: &str =
     "OPTIONS, GET, HEAD, PROPFIND, PUT, MKCOL, PROPPATCH, DELETE, COPY, MOVE, LOCK, UNLOCK, REPORT, ACL";
 
 /// What is announced is what is there (RFC 4918 section 18).

@@ -144,7 +144,8 @@ fn a_file_comes_in_pieces_and_survives_a_restart() {
     let piece = |name: &str| format!("{upload}/{name}");
     ana.raw("PUT", &piece("1")).body(one.clone()).send().status(404);
     ana.raw("MKCOL", upload).send().status(201);
-    ana.raw("MKCOL", upload).send().status(405);
+    ana.raw("MKCOL", upload).send().status(405).says("allow", "PUT, MOVE, DELETE");
+    ana.raw("COPY", upload).send().status(405).says("allow", "MKCOL, PUT, MOVE, DELETE");
     ana.raw("PUT", &piece("10")).body(two.clone()).send().status(201);
     ana.raw("PUT", &piece("9")).body("another").send().status(201);
     ana.raw("PUT", &piece("9")).body(one.clone()).send().status(201);
@@ -229,6 +230,7 @@ fn a_client_is_logged_in_on_a_page_as_a_device_of_its_own() {
             && form.header("content-security-policy").contains("frame-ancestors 'none'")
     );
     let log_in = |password: &str| log_in(&client, &page, password);
+    client.raw("PUT", &page).body("x").send().status(405).says("allow", "GET, HEAD, POST");
     log_in("wrong").send().status(403);
     let own = crate::site::password_of("ana");
     log_in(&own).with("Sec-Fetch-Site", "cross-site").send().status(403);
@@ -514,6 +516,11 @@ fn what_was_deleted_is_listed_brought_back_and_purged() {
     assert_eq!(places(&trash_of(&eva, "eva")), places(&found)[1..]);
     assert_eq!(trash_of(&ben, "ben"), []);
     ben.raw("PROPFIND", "/remote.php/dav/trashbin/ana/trash").with("Depth", "1").send().status(404);
+    ana.raw("PUT", "/remote.php/dav/trashbin/ana/trash")
+        .body("x")
+        .send()
+        .status(405)
+        .says("allow", "PROPFIND, MOVE, DELETE");
 
     let number = |place: usize| found[place].1.trim_matches('/').rsplit('/').next().unwrap().to_owned();
     let asked = |method: &str, who: &Client, name: &str, place: usize, to: &str| {

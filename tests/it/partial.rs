@@ -118,6 +118,9 @@ fn a_share_takes_parts_only_by_its_policy_and_says_so() {
         assert_eq!(of_file.list("allow").contains(&"PATCH"), allowed, "{}", of_file.told());
         assert_eq!(of_file.list("dav").contains(&"sabredav-partialupdate"), allowed, "{}", of_file.told());
         assert_eq!(of_file.list("accept-patch").contains(&PARTIAL_UPDATE), allowed, "{}", of_file.told());
+        let by_door = ana.raw("OPTIONS", "/remote.php/dav/files/ana/Projects/digits").send().status(200);
+        assert_eq!(by_door.list("allow"), of_file.list("allow"));
+        assert_eq!(by_door.list("accept-patch"), of_file.list("accept-patch"));
         assert_eq!(of_folder.list("dav").contains(&"sabredav-partialupdate"), allowed, "{}", of_folder.told());
         for told in [&of_folder, &of_viewer] {
             assert!(!told.list("allow").contains(&"PATCH"), "{}", told.told());
@@ -129,6 +132,9 @@ fn a_share_takes_parts_only_by_its_policy_and_says_so() {
             ana.get(FILE).status(200).body(DIGITS);
         }
     }
+    // Whoever doesn't say who he is learns what the server knows.
+    let anonymous = site.anonymous().raw("OPTIONS", "/dav/").send().status(200);
+    assert!(["PATCH", "POST"].iter().all(|verb| anonymous.list("allow").contains(verb)), "{}", anonymous.told());
     // What an organization says holds for its shares.
     site.cli(&["org", "set", "Acme", "--policy", "partial_updates=allow"]).ok();
     patch(&ana, FILE, "append", "abc").status(204);
