@@ -36,6 +36,7 @@ pub mod servers;
 pub mod service;
 pub mod shares;
 pub mod site;
+pub mod stored;
 pub mod telemetry;
 pub mod trail;
 pub mod tree;

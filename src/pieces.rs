@@ -1,23 +1,21 @@
 //! Pieces of uploads as every door takes them that has uploads in pieces (`cloud/`, `tus/`): how much may come, and the bytes of all as the body of
-//! the PUT that makes the file, so that guard, conditions, quota and record are those of any PUT. PATCH reads the rest of a file here, too.
+//! the PUT that makes the file, so that guard, conditions, quota and record are those of any PUT.
 
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 
 use crate::app::App;
 use crate::audit::Record;
-use crate::blobs::{BlobError, INLINE_BYTES_MAX};
 use crate::clock::Moment;
-use crate::contents::proof;
 use crate::dav::{self, Exchange};
-use crate::db::DbError;
 use crate::error::HttpError;
-use crate::ids::{ContentId, UserId};
+use crate::ids::UserId;
 use crate::net::RequestBody;
 use crate::reply::Reply;
+use crate::stored;
 use crate::trail;
 use crate::uploads::{self, Beside, Part, UploadError, making::Turn};
 
@@ -97,39 +95,6 @@ pub async fn end(app: &App, user: UserId, upload: &str, record: Option<Record>) 
 /// The bytes of the pieces, one after the other.
 fn read(app: Arc<App>, parts: Vec<Part>) -> impl Stream<Item = io::Result<Bytes>> + Send {
     let about = "a piece of an upload";
-    let one = move |part: Part| stored(Arc::clone(&app), (part.content, part.size), about.to_owned()).boxed();
+    let one = move |part: Part| stored::read(Arc::clone(&app), (part.content, part.size), about.to_owned()).boxed();
     stream::iter(parts).map(one).flatten()
-}
-
-/// The bytes of a content, each compared with its hash, for a body that the server itself puts together. `about`: what they are read for, to the log.
-pub fn stored(
-    app: Arc<App>,
-    (content, size): (ContentId, u64),
-    about: String,
-) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    let opening = async move {
-        if size <= INLINE_BYTES_MAX as u64
-            && let Some(bytes) = app.tree.inline_bytes(&app.db, content).await.map_err(unreadable)?
-        {
-            return Ok(stream::iter([Ok(bytes)]).boxed());
-        }
-        let read = proof::read((&app.db, &app.blobs), (content, size), 0..size, about);
-        Ok::<_, io::Error>(Box::pin(read).await.map_err(unreadable)?.map_err(told_better).boxed())
-    };
-    stream::once(opening).try_flatten()
-}
-
-/// The same for what breaks off in the middle, where the store's own error is inside.
-fn told_better(error: io::Error) -> io::Error {
-    match error.downcast::<BlobError>() {
-        // The log names it already.
-        Ok(BlobError::Damaged { .. }) => unreadable(HttpError::damaged()),
-        Ok(error) => unreadable(error),
-        Err(error) => error.downcast::<DbError>().map_or_else(|error| error, unreadable),
-    }
-}
-
-/// What the answer is when such a body can't be read on, as [`dav::broken_body`] finds it in the error of a body.
-pub fn unreadable(error: impl Into<HttpError>) -> io::Error {
-    io::Error::other(error.into())
 }

@@ -1,7 +1,5 @@
 //! GET and HEAD: the bytes of a file, or a page for people about a collection (RFC 9110 sections 9.3.1, 9.3.2, 14).
 
-use std::io;
-
 use commonhold_acl::{Object, Operation, Scene};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::header::{
@@ -14,14 +12,14 @@ use http::{HeaderMap, StatusCode};
 use super::conditions::{Conditions, Reading, View};
 use super::headers::{ByteRange, EntityTag, Extent, Header, HttpDate, IfRange};
 use super::{Exchange, Spot, is_head, page, refused};
-use crate::blobs::{BlobError, INLINE_BYTES_MAX};
 use crate::cloud::CameIn;
-use crate::contents::{self, proof};
+use crate::contents;
 use crate::error::HttpError;
 use crate::guard::{self, Place};
 use crate::path::RelPath;
 use crate::reply::{self, Body, Reply};
-use crate::tree::{Node, TreeError};
+use crate::stored::{self, Stored};
+use crate::tree::Node;
 
 /// Types that a browser would run or open in the site's name. They are handed out as downloads.
 const ACTIVE_TYPES: [&str; 7] = [
@@ -156,26 +154,16 @@ fn range_applies(headers: &HeaderMap, node: &Node) -> bool {
 async fn body(x: &Exchange, node: &Node, part: Option<(u64, u64)>) -> Result<Body, HttpError> {
     let content = node.content.ok_or_else(HttpError::internal)?;
     let range = part.map_or(0..node.size, |(first, last)| first..last + 1);
-    if node.size <= INLINE_BYTES_MAX as u64
-        && let Some(bytes) = x.app.tree.inline_bytes(&x.app.db, content).await?
-    {
-        if bytes.len() as u64 != node.size {
-            return Err(TreeError::Damaged(content).into());
-        }
-        return Ok(Body::bytes(bytes.slice(range.start as usize..range.end as usize)));
-    }
-    let (stores, length) = ((&x.app.db, &x.app.blobs), range.end - range.start);
-    let read = proof::read(stores, (content, node.size), range, x.path.to_string());
-    let mut bytes = Box::pin(Box::pin(read).await?);
+    let length = range.end - range.start;
+    let mut bytes = match stored::open(&x.app, (content, node.size), range, &x.path).await? {
+        Stored::AtHand(bytes) => return Ok(Body::bytes(bytes)),
+        Stored::Coming(bytes) => Box::pin(bytes),
+    };
     // Before the head goes out: most files are one chunk, and a damaged one is told by the status.
-    match Box::pin(bytes.try_next()).await.map_err(unreadable)? {
+    match Box::pin(bytes.try_next()).await.map_err(stored::refusal)? {
         Some(all) if all.len() as u64 == length => Ok(Body::bytes(all)),
         first => Ok(Body::stream(stream::iter(first.map(Ok)).chain(bytes))),
     }
-}
-
-fn unreadable(error: io::Error) -> HttpError {
-    error.downcast().unwrap_or_else(|source| BlobError::Io { doing: "reading a blob", source }).into()
 }
 
 /// `ETag` and `Last-Modified`, the same in every answer about a state.

@@ -20,8 +20,9 @@ use super::put::{self, MadeOf};
 use super::{Exchange, Spot, broken_body, nowhere};
 use crate::error::HttpError;
 use crate::net::RequestBody;
-use crate::pieces;
 use crate::reply::Reply;
+use crate::stored;
+use crate::tree::Node;
 
 /// The only form of a part that is known.
 const PARTIAL_UPDATE: &str = "application/x-sabredav-partialupdate";
@@ -36,27 +37,25 @@ const PATCHED_FILE_BYTES_MAX: u64 = 1 << 30;
 /// when the file was changed meanwhile; 413; 415; 416 the part would begin outside of the file; 423; 507.
 pub async fn patch(mut x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
     let part = Part::parse(&x.head.headers)?;
-    let (file, allowed) = {
+    let (file, replaced) = {
         let access = x.app.guard.access(&x.app.db, &x.caller).await?;
         let mut tx = x.app.db.read().await?;
         let spot = Spot::locate(&mut tx, &access, &x.path).await?.ok_or_else(|| nowhere(&x.path))?;
-        (spot.found_or_leased(&x)?.clone(), confirm_allowed(&spot))
+        let file = spot.found_or_leased(&x)?.clone();
+        let replaced = confirm_allowed(&spot).and_then(|()| part.replaces(&file));
+        (file, replaced)
     };
-    put::confirm_welcome(&x).await?;
-    allowed?;
-    let replaced = part.range.replaces(file.size, part.bytes).map_err(|misfit| told(misfit, file.size))?;
-    if file.size > PATCHED_FILE_BYTES_MAX {
-        let text = format!("A part of a file of more than {PATCHED_FILE_BYTES_MAX} bytes is not taken; send it whole.");
-        return Err(HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, text));
-    }
-    let content = file.content.ok_or_else(HttpError::internal)?;
-    let whole = (file.size - (replaced.end - replaced.start)).saturating_add(part.bytes);
+    let kept = replaced.as_ref().map_or(0, |replaced| file.size - (replaced.end - replaced.start));
     x.head.method = Method::PUT;
-    x.head.headers.insert(CONTENT_LENGTH, whole.into());
+    x.head.headers.insert(CONTENT_LENGTH, kept.saturating_add(part.bytes).into());
     x.head.headers.remove(ExpectedLength::NAME);
+    let welcome = put::welcome(&x).await?;
+    // Whoever may not save anything there learns no more than that.
+    let replaced = replaced?;
+    let content = file.content.ok_or_else(HttpError::internal)?;
     x.head.extensions.insert(MadeOf(content));
-    let before = pieces::stored(Arc::clone(&x.app), (content, file.size), x.path.to_string());
-    put::put(x, body.within(|part| assembled(before, replaced, part))).await
+    let before = stored::read(Arc::clone(&x.app), (content, file.size), x.path.to_string());
+    put::save(x, welcome, body.within(|part| assembled(before, replaced, part))).await
 }
 
 /// Says in OPTIONS that parts are taken.
@@ -94,6 +93,7 @@ impl Part {
         let range = UpdateRange::parse(headers)?.ok_or_else(missing)?;
         let missing = || HttpError::new(StatusCode::LENGTH_REQUIRED, "PATCH needs `Content-Length`.");
         let ContentLength(bytes) = headers.typed_get().ok_or_else(missing)?;
+        put::expected_length(headers)?;
         if bytes == 0 {
             return Err(HttpError::bad_request("The part has no bytes."));
         }
@@ -101,6 +101,17 @@ impl Part {
             return Err(HttpError::bad_request("`OC-Checksum` is that of a whole file; PATCH takes none."));
         }
         Ok(Self { range, bytes })
+    }
+
+    /// Which bytes of the file it takes the place of. Errors: 400, 413, 416.
+    fn replaces(&self, file: &Node) -> Result<Range<u64>, HttpError> {
+        let replaced = self.range.replaces(file.size, self.bytes).map_err(|misfit| told(misfit, file.size))?;
+        if file.size > PATCHED_FILE_BYTES_MAX {
+            let text =
+                format!("A part of a file of more than {PATCHED_FILE_BYTES_MAX} bytes is not taken; send it whole.");
+            return Err(HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, text));
+        }
+        Ok(replaced)
     }
 }
 
@@ -151,7 +162,7 @@ impl Assembly {
             let Some(part) = &mut self.part else { break };
             match part.frame().await {
                 Some(frame) => {
-                    if let Ok(bytes) = frame.map_err(|error| pieces::unreadable(broken_body(error)))?.into_data() {
+                    if let Ok(bytes) = frame.map_err(|error| stored::unreadable(broken_body(error)))?.into_data() {
                         return Ok(Some(bytes));
                     }
                 }

@@ -57,7 +57,36 @@ pub async fn put(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> {
         false => Promised { bytes_max: x.app.config.limits.upload_bytes_max, room: None, reservation: None },
     };
     confirm_room(&x, terms.expected)?;
+    save(x, Welcome { terms, promised }, body).await
+}
 
+/// A body that would be accepted.
+pub(super) struct Welcome {
+    terms: Terms,
+    promised: Promised,
+}
+
+/// The same courtesy before there is a body at all, for one whose length the headers say: it would be accepted as it is now.
+///
+/// Errors: those of PUT that don't depend on the bytes.
+pub(super) async fn welcome(x: &Exchange) -> Result<Welcome, HttpError> {
+    let terms = Terms::parse(x)?;
+    let promised = Box::pin(early(x, &terms)).await?;
+    confirm_room(x, terms.expected)?;
+    Ok(Welcome { terms, promised })
+}
+
+/// The same for what comes later. Errors: the same.
+pub async fn confirm_welcome(x: &Exchange) -> Result<(), HttpError> {
+    welcome(x).await.map(drop)
+}
+
+/// Takes the body. Out, and errors: those of PUT.
+pub(super) async fn save(
+    x: Exchange,
+    Welcome { terms, promised }: Welcome,
+    body: RequestBody,
+) -> Result<Reply, HttpError> {
     let x = Arc::new(x);
     let commits = Arc::clone(&x);
     let created = Arc::new(AtomicBool::new(false));
@@ -107,15 +136,6 @@ pub struct OfUpload(pub Arc<str>);
 /// An extension of the PUT of a content that was put together with another one: the file must still have that one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MadeOf(pub ContentId);
-
-/// The same courtesy before there is a body at all, for an upload whose length the headers say: it would be accepted as it is now.
-///
-/// Errors: those of PUT that don't depend on the bytes.
-pub async fn confirm_welcome(x: &Exchange) -> Result<(), HttpError> {
-    let terms = Terms::parse(x)?;
-    Box::pin(early(x, &terms)).await?;
-    confirm_room(x, terms.expected)
-}
 
 /// The courtesy of refusing before the body is sent what would be refused afterwards.
 async fn early(x: &Exchange, terms: &Terms) -> Result<Promised, HttpError> {
@@ -176,7 +196,7 @@ impl Terms {
     }
 }
 
-fn expected_length(headers: &HeaderMap) -> Result<Option<u64>, HttpError> {
+pub(super) fn expected_length(headers: &HeaderMap) -> Result<Option<u64>, HttpError> {
     let announced = ExpectedLength::parse(headers)?.map(|header| header.bytes);
     let length = headers.typed_get::<ContentLength>().map(|header| header.0);
     match (length, announced) {

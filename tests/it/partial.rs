@@ -304,3 +304,16 @@ fn damaged_bytes_do_not_become_part_of_a_new_content() {
     patch(&ana, "/Projects/large", "append", "!").status(204);
     ana.get("/Projects/large").status(200).body("whole again!");
 }
+
+#[test]
+fn of_a_file_of_more_than_a_gibibyte_no_part_is_replaced() {
+    let (site, ana) = digits();
+    let replace = |bytes: u64| {
+        // As far as its row says: nobody writes so much for this.
+        site.sql(&format!("update node set size = {bytes} where name = 'digits'"));
+        patch(&ana, FILE, "bytes=0-2", "abc")
+    };
+    let refused = replace((1 << 30) + 1).status(413);
+    assert!(refused.text().contains("1073741824"), "{}", refused.told());
+    assert_ne!(replace(1 << 30).answer.status, 413);
+}
