@@ -130,6 +130,26 @@ const RULES: &[Rule] = &[
         except: &[],
     },
     Rule {
+        what: "the jobs of a whole site know no surface",
+        holds_in: &["src/jobs", "src/verify", "src/backup", "src/migrate.rs"],
+        words: &[
+            "crate::dav",
+            "crate::net",
+            "crate::router",
+            "crate::auth",
+            "crate::cloud",
+            "crate::tus",
+            "crate::pieces",
+            "crate::trail",
+            "crate::connect",
+            "crate::cli",
+        ],
+        except: &[
+            ("src/jobs/certificate.rs", "puts the certificate that it has fetched where connections take it from"),
+            ("src/jobs/answers.rs", "answers the authority's question on a connection"),
+        ],
+    },
+    Rule {
         what: "stores know no domain",
         holds_in: &["src/db", "src/blobs"],
         words: &[
