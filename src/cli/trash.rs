@@ -17,9 +17,10 @@ use crate::clock::Moment;
 use crate::db::{Portion, Reads, WriteTx};
 use crate::grants;
 use crate::guard::{self, Deleted};
-use crate::history::trash::{self, Item, Measured, Period};
+use crate::history::trash::{self, Item, Measured, Period, Way};
 use crate::ids::NodeId;
 use crate::jobs::Pace;
+use crate::locks;
 use crate::path::Name;
 use crate::shares::{self, Share, ShareKind};
 use crate::site::Site;
@@ -71,7 +72,7 @@ Examples:
 
 A folder comes back with everything in it, a file with its revisions. Folders that it lay in are made again if they are gone,
 where whoever asks may make them. If its name is taken, it comes back as `plan (restored).docx`.
-Needs `list` and `delete` on it, and `create` where it comes to, where --as names a user.")]
+Needs `list` and `delete` on it, and `create` where it comes to, where --as names a user, and nobody else may have that locked.")]
 pub(super) struct Restore {
     #[command(flatten)]
     which: Which,
@@ -407,6 +408,10 @@ impl Restore {
             for item in bin.items.iter().take(AT_ONCE) {
                 let restored = self.restore(&acting, &mut tx, &bin, item, now).await;
                 told.take(&bin, item, restored)?;
+                // It came back with grants: who may what is read anew.
+                if tx.directory_stamp().is_none() {
+                    break;
+                }
             }
             if told.done > done {
                 tx.commit().await?;
@@ -442,40 +447,34 @@ impl Restore {
     ) -> Result<String, Failure> {
         let shown = bin.shown(item);
         let reached = acting.reached(bin.share.id, &shown)?;
-        let may_make = |way: &[Node], shown: &str| -> Result<(), Failure> {
-            let (Some(reached), Some(parent)) = (reached, way.last()) else { return Ok(()) };
-            let scene = Scene::new().with(Object::Parent, reached.at(way), guard::item(parent));
-            guard::permit(Operation::Mkcol, &scene).map(drop).map_err(|refused| denied(&refused, shown))
-        };
         bin.permit(Operation::ListTrash, item)?;
         let (way, name) = match &self.to {
             Some(to) => {
-                let (way, name) = target(acting, tx, bin, item, to).await?;
+                let (chain, name) = target(acting, tx, bin, item, to).await?;
                 // It has its size already; what is asked is whether the share takes such a name.
                 if let Some(reached) = reached.filter(|_| name.as_str() != item.node.name) {
                     let extension = if item.node.is_collection() { Ok(()) } else { reached.takes(name.as_str(), 0) };
                     let taken = extension.and_then(|()| reached.takes_name(&name));
                     taken.map_err(|why| Failure::denied(why.to_string()))?;
                 }
-                (way, name)
+                (Way::to(&chain), name)
             }
             None => {
-                let root = tree::locate(tx, bin.share.root, &[]).await?;
-                let mut change = acting.change(tx, &root, now);
-                let way = trash::rebuild(&mut change, item, |way| may_make(way, &shown)).await?;
                 let name = Name::parse(&item.node.name).map_err(|error| Failure::new(error.to_string()))?;
-                (way, name)
+                (Way::back(tx, item).await?, name)
             }
         };
-        let permit = match (&bin.sight, reached, way.last()) {
-            (Some(sight), Some(reached), Some(parent)) => {
-                let permit = sight.permit_in(Operation::Restore, item, (reached.at(&way), parent));
+        let permit = match (&bin.sight, acting.caller().zip(reached)) {
+            (Some(sight), Some(whose)) => {
+                let permit = sight.permit_back(tx, whose, (item, &way)).await?;
                 Some(permit.map_err(|refused| denied(&refused, &shown))?)
             }
             _ => None,
         };
+        locks::confirm(tx, way.there(), acting.keys(), now).await?;
         let root = tree::locate(tx, bin.share.root, &[]).await?;
         let mut change = acting.change(tx, &root, now);
+        let way = way.rebuild(&mut change).await?;
         let back = trash::restore(&mut change, acting.authority(&permit), item, &way, &name).await?;
         let place = way.iter().skip(1).chain([&back]).fold(bin.top.clone(), |path, node| path + "/" + &node.name);
         Ok(if place == shown { format!("restored `{shown}`") } else { format!("restored `{shown}` as `{place}`") })

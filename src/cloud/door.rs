@@ -68,10 +68,14 @@ impl Door {
         let below = self.below(head.uri.path()).ok_or(PathError::NotAbsolute).map_err(HttpError::from)?;
         let below = if below.is_empty() { "/" } else { below };
         let path = RelPath::parse_request_target(below).map_err(HttpError::from)?;
-        let headers = &mut head.headers;
-        turn(headers, "destination", |text| self.inside(text));
-        turn(headers, "if", |text| Some(self.turn_tags(text)));
+        turn(&mut head.headers, "destination", |text| self.inside(text));
+        self.enter_conditions(&mut head.headers);
         Ok(path)
+    }
+
+    /// Turns the conditions of a request inwards that is itself about something else.
+    pub fn enter_conditions(&self, headers: &mut HeaderMap) {
+        turn(headers, "if", |text| Some(self.turn_tags(text)));
     }
 
     /// The same for each `<...>` of a text.

@@ -223,9 +223,10 @@ pub async fn answer(
 }
 
 /// What files were, by the URLs of their versions: read as at our own, and made the present state again by MOVE or COPY of a version into `restore/`.
-async fn of_versions(visit: Visit, above: usize, user: &str, body: RequestBody) -> Result<Reply, HttpError> {
+async fn of_versions(mut visit: Visit, above: usize, user: &str, body: RequestBody) -> Result<Reply, HttpError> {
     let (path, method) = (visit.head.uri.path().to_owned(), visit.head.method.clone());
-    let door = Door::of(&path, above, versions::PREFIX);
+    let (door, files) = (Door::of(&path, above, versions::PREFIX), files_of(user));
+    files.enter_conditions(&mut visit.head.headers);
     let below = door.below(&path).ok_or_else(HttpError::not_found)?;
     let answered = match method.as_str() {
         "MOVE" | "COPY" => match confirm_restoring(&visit, user, false) {
@@ -234,13 +235,14 @@ async fn of_versions(visit: Visit, above: usize, user: &str, body: RequestBody) 
         },
         _ => versions::handle(visit, below, body).await,
     };
-    left(&door, user, &method, answered)
+    answered.map(|reply| door.leave(&method, reply)).map_err(|error| files.leave_refused(error))
 }
 
 /// What was deleted: PROPFIND lists it, MOVE into `restore/` brings a thing back, DELETE purges it.
-async fn of_trash(visit: Visit, above: usize, user: &str, body: RequestBody) -> Result<Reply, HttpError> {
+async fn of_trash(mut visit: Visit, above: usize, user: &str, body: RequestBody) -> Result<Reply, HttpError> {
     let (path, method) = (visit.head.uri.path().to_owned(), visit.head.method.clone());
-    let door = Door::of(&path, above, trash::PREFIX);
+    let (door, files) = (Door::of(&path, above, trash::PREFIX), files_of(user));
+    files.enter_conditions(&mut visit.head.headers);
     let name = door.below(&path).ok_or_else(HttpError::not_found)?.trim_matches('/');
     let answered = match (method.as_str(), name) {
         ("PROPFIND", "") => trash::list(visit, body).await,
@@ -255,7 +257,7 @@ async fn of_trash(visit: Visit, above: usize, user: &str, body: RequestBody) -> 
             "What was deleted is listed, brought back or purged, a thing at a time.",
         )),
     };
-    left(&door, user, &method, answered)
+    answered.map(|reply| door.leave(&method, reply)).map_err(|error| files.leave_refused(error))
 }
 
 /// Errors: 403 when the `Destination` isn't the place to which this one moves what is to come back.
@@ -269,10 +271,9 @@ fn confirm_restoring(visit: &Visit, user: &str, from_trash: bool) -> Result<(), 
     Err(HttpError::new(StatusCode::FORBIDDEN, "This is moved into `restore/` and nowhere else."))
 }
 
-/// An answer as it is outside; what is refused is about a place of the tree.
-fn left(door: &Door, user: &str, method: &Method, answered: Result<Reply, HttpError>) -> Result<Reply, HttpError> {
-    let files = Door::of(&format!("/remote.php/dav/files/{}/", encode_segment(user)), 4, dav::PREFIX);
-    answered.map(|reply| door.leave(method, reply)).map_err(|error| files.leave_refused(error))
+/// Where somebody's tree is, for conditions and refusals, which are about places of it.
+fn files_of(user: &str) -> Door {
+    Door::of(&format!("/remote.php/dav/files/{}/", encode_segment(user)), 4, dav::PREFIX)
 }
 
 /// Below a name is what its bearer sees, and nobody else has a door there.

@@ -111,20 +111,31 @@ impl Conditions {
 
     /// For a verb that changes the resource at `spot`, there or not. Errors: 412.
     pub async fn confirm_change(&self, tx: &mut impl Reads, view: &View<'_>, spot: &Spot) -> Result<(), HttpError> {
-        self.confirm_state(spot)?;
+        self.confirm_state(spot.visible())?;
         self.confirm_if(tx, view, spot, false).await
+    }
+
+    /// For a verb that brings something of the past, a version or a deleted thing, to the place at `spot`, or takes it from there for good: the state
+    /// is that of the thing, the locks are those of the place. Errors: 412.
+    pub async fn confirm_past(
+        &self,
+        tx: &mut impl Reads,
+        view: &View<'_>,
+        (thing, spot): (&Node, &Spot),
+    ) -> Result<(), HttpError> {
+        self.confirm_state(Some(thing))?;
+        self.confirm_if_of(tx, view, (Some(thing), spot), false).await
     }
 
     /// The same for MOVE, where a list without a tag may name any lock that the caller holds in the share: macOS and
     /// Windows send whichever token they have, of the destination or of a child as well. Errors: 412.
     pub async fn confirm_move(&self, tx: &mut impl Reads, view: &View<'_>, spot: &Spot) -> Result<(), HttpError> {
-        self.confirm_state(spot)?;
+        self.confirm_state(spot.visible())?;
         self.confirm_if(tx, view, spot, true).await
     }
 
     /// The conditions of HTTP itself. Errors: 412.
-    fn confirm_state(&self, spot: &Spot) -> Result<(), HttpError> {
-        let node = spot.visible();
+    fn confirm_state(&self, node: Option<&Node>) -> Result<(), HttpError> {
         let etag = node.map(tag);
         if self.if_match.as_ref().is_some_and(|c| !c.allows(etag.as_ref())) {
             return Err(HttpError::precondition("The resource is not the one that If-Match names."));
@@ -169,9 +180,19 @@ impl Conditions {
         target: &Spot,
         with_all: bool,
     ) -> Result<(), HttpError> {
+        self.confirm_if_of(tx, view, (target.visible(), target), with_all).await
+    }
+
+    async fn confirm_if_of(
+        &self,
+        tx: &mut impl Reads,
+        view: &View<'_>,
+        (node, target): (Option<&Node>, &Spot),
+        with_all: bool,
+    ) -> Result<(), HttpError> {
         let Some(header) = &self.if_header else { return Ok(()) };
         let opened = opened(tx, view, header).await?;
-        let mut own = state(tx, view, target).await?;
+        let mut own = State { etag: node.map(tag), tokens: tokens(tx, view, target).await? };
         if with_all && target.located.has_locks() {
             let held = locks::held(tx, target.reached.share.id, view.user, view.now).await.map_err(of_tree)?;
             own.tokens = locks::tokens_of(&held, view.user);
@@ -199,7 +220,8 @@ impl Conditions {
     }
 }
 
-async fn state(tx: &mut impl Reads, view: &View<'_>, spot: &Spot) -> Result<State, HttpError> {
+/// The tokens of the locks at a place that count for the caller.
+async fn tokens(tx: &mut impl Reads, view: &View<'_>, spot: &Spot) -> Result<Vec<String>, HttpError> {
     let mut covering = Vec::new();
     if spot.located.has_locks() {
         covering = locks::covering(tx, spot.chain(), view.now).await.map_err(of_tree)?;
@@ -208,7 +230,7 @@ async fn state(tx: &mut impl Reads, view: &View<'_>, spot: &Spot) -> Result<Stat
             covering.extend(locks::covering(tx, spot.located.chain(), view.now).await.map_err(of_tree)?);
         }
     }
-    Ok(State { etag: spot.visible().map(tag), tokens: locks::tokens_of(&covering, view.user) })
+    Ok(locks::tokens_of(&covering, view.user))
 }
 
 /// The state of the resource that a tagged list names; nothing when it isn't ours, isn't there, or isn't for the caller
@@ -227,7 +249,7 @@ async fn state_of(
     let Prefixed::Below(raw) = split_prefix(path, PREFIX) else { return Ok(nothing) };
     let Ok(path) = RelPath::parse_request_target(raw) else { return Ok(nothing) };
     let Some(spot) = Spot::locate(tx, view.access, &path).await? else { return Ok(nothing) };
-    let mut state = state(tx, view, &spot).await?;
+    let mut state = State { etag: spot.visible().map(tag), tokens: tokens(tx, view, &spot).await? };
     state.tokens.extend(unchanged(tx, &spot, opened).await?);
     Ok(state)
 }

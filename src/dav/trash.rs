@@ -6,12 +6,12 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use commonhold_acl::{Object, Operation, Scene};
+use commonhold_acl::Operation;
 use http::StatusCode;
 
 use super::answers::{NS, close_propstat, open_propstat};
 use super::bodies::PropfindBody;
-use super::conditions::Conditions;
+use super::conditions::{Conditions, View};
 use super::headers::{Depth, Header, HttpDate};
 use super::props::cloud;
 use super::versions::{Visit, confirm_length};
@@ -21,7 +21,7 @@ use crate::db::{Reads, WriteTx};
 use crate::error::HttpError;
 use crate::guard::{self, Access, Caller, Deleted, Reached};
 use crate::history::Authority;
-use crate::history::trash::{self, Item, Measured, Period};
+use crate::history::trash::{self, Item, Measured, Period, Way};
 use crate::ids::NodeId;
 use crate::locks::Keys;
 use crate::net::RequestBody;
@@ -202,7 +202,7 @@ async fn at_its_place(visit: Visit, name: &str) -> Result<(Arc<Exchange>, NodeId
 
 /// Brings a thing back to where it lay, as `trash restore` does: collections that are gone are made again, and a taken name gets a variant. Out: 201.
 ///
-/// Errors: 404; 403 without `list` and `delete` on it, and `create` where it comes to; 423 where others keep that locked; 409 where it can't be.
+/// Errors: 404; 403 without `list` and `delete` on it, and `create` where it comes to; 412; 423 where others keep that locked; 409 where it can't be.
 pub async fn restore(visit: Visit, name: &str) -> Result<Reply, HttpError> {
     let (x, node) = at_its_place(visit, name).await?;
     shielded(&x, move |x| bring_back(x, node)).await
@@ -215,28 +215,33 @@ async fn bring_back(x: Arc<Exchange>, node: NodeId) -> Result<Reply, HttpError> 
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
     let Found { reached, item, sight } = find(&mut tx, &access, &x.caller, node).await?;
     sight.permit(Operation::ListTrash, &item).map_err(|denial| refused(&denial, &x.path))?;
+    let way = Way::back(&mut tx, &item).await?;
+    let permit = sight.permit_back(&mut tx, (&x.caller, &reached), (&item, &way)).await?;
+    let permit = permit.map_err(|denial| refused(&denial, &x.path))?;
+    confirm(&mut tx, &x, &access, (&conditions, &item)).await?;
+    let root = root_of(&mut tx, &reached).await?;
+    let keys = Keys { user: x.caller.user.id, tokens: &tokens };
+    lock::confirm(&mut tx, &root, way.there(), keys, &x).await?;
+    let name = Name::parse(&item.node.name)?;
     // It may turn out after a collection has been made again that it can't come back.
     tx.protect().await?;
-    let root = root_of(&mut tx, &reached).await?;
     let mut change = x.change(&mut tx, &root);
-    let way = trash::rebuild(&mut change, &item, |way| {
-        let parent = way.last().expect("the way begins with the root");
-        let scene = Scene::new().with(Object::Parent, reached.at(way), guard::item(parent));
-        guard::permit(Operation::Mkcol, &scene).map(drop).map_err(|denial| refused(&denial, &x.path))
-    })
-    .await?;
-    let parent = way.last().expect("the way begins with the root");
-    let permit = sight.permit_in(Operation::Restore, &item, (reached.at(&way), parent));
-    let permit = permit.map_err(|denial| refused(&denial, &x.path))?;
-    let keys = Keys { user: x.caller.user.id, tokens: &tokens };
-    lock::confirm(&mut tx, &root, &way, keys, &x).await?;
-    let root = root_of(&mut tx, &reached).await?;
-    let mut change = x.change(&mut tx, &root);
-    let name = Name::parse(&item.node.name)?;
+    let way = way.rebuild(&mut change).await?;
     let back = trash::restore(&mut change, Authority::Permit(&permit), &item, &way, &name).await?;
     let note = (back.name != item.node.name).then(|| format!("as `{}`", back.name));
     x.commit(tx, Deed { note, ..Deed::new(&back, StatusCode::CREATED) }).await?;
     Ok(reply::empty(StatusCode::CREATED))
+}
+
+/// Holds conditions against a deleted thing, and against the locks where it lay. Errors: 412.
+async fn confirm(
+    tx: &mut WriteTx,
+    x: &Exchange,
+    access: &Access,
+    (conditions, item): (&Conditions, &Item),
+) -> Result<(), HttpError> {
+    let place = Spot::locate(tx, access, &x.path).await?.ok_or_else(HttpError::not_found)?;
+    conditions.confirm_past(tx, &View::of(x, access), (&item.node, &place)).await
 }
 
 /// The share's root, as it is now.
@@ -246,7 +251,7 @@ async fn root_of(tx: &mut WriteTx, reached: &Reached) -> Result<Spot, HttpError>
 
 /// Erases a thing for good, as `trash purge` does. Out: 204.
 ///
-/// Errors: 404; 403 without `purge` on it and on everything in it, or where the policy `user_purge_deleted` is off.
+/// Errors: 404; 403 without `purge` on it and on everything in it, or where the policy `user_purge_deleted` is off; 412.
 pub async fn purge(visit: Visit, name: &str) -> Result<Reply, HttpError> {
     let (x, node) = at_its_place(visit, name).await?;
     // Counting a large tree would keep writers waiting.
@@ -256,6 +261,7 @@ pub async fn purge(visit: Visit, name: &str) -> Result<Reply, HttpError> {
 }
 
 async fn erase(x: Arc<Exchange>, measured: Measured) -> Result<Reply, HttpError> {
+    let conditions = Conditions::parse(&x.head.headers)?;
     let mut tx = x.app.db.write().await?;
     let access = x.app.guard.access_in(&mut tx, &x.caller).await?;
     let Found { item, sight, .. } = find(&mut tx, &access, &x.caller, measured.node).await?;
@@ -263,6 +269,7 @@ async fn erase(x: Arc<Exchange>, measured: Measured) -> Result<Reply, HttpError>
     if !sight.may_purge_inside(&item) {
         return Err(HttpError::new(StatusCode::FORBIDDEN, "Not everything in it is yours to purge."));
     }
+    confirm(&mut tx, &x, &access, (&conditions, &item)).await?;
     let gone = trash::purge(&mut tx, Authority::Permit(&permit), item.node.share, &measured, x.now).await?;
     let note = Some(format!("purged {} items, {} bytes", gone.items, gone.bytes));
     x.commit(tx, Deed { note, ..Deed::new(&item.node, StatusCode::NO_CONTENT) }).await?;

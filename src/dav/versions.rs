@@ -15,7 +15,7 @@ use http::request::Parts;
 
 use super::answers::{NS, close_propstat, open_propstat};
 use super::bodies::PropfindBody;
-use super::conditions::{Conditions, Reading};
+use super::conditions::{Conditions, Reading, View};
 use super::headers::{ByteRange, Depth, Header, HttpDate};
 use super::xml::{QName, XmlWriter};
 use super::{
@@ -92,10 +92,10 @@ pub async fn handle(visit: Visit, below: &str, body: RequestBody) -> Result<Repl
     }
 }
 
-/// Gives a file the content again that it had in a version; its present one is kept. In: perhaps the tokens of locks. Out: 204, also when it is
+/// Gives a file the content again that it had in a version; its present one is kept. In: perhaps conditions, and the tokens of locks. Out: 204, also when it is
 /// the present state already. None of our own URLs does this: a client that knows versions by RFC 3253 has no verb for it without version control.
 ///
-/// Errors: 404 as for reading; 403 without `write` and `read` on the file; 423; 507 over the quota.
+/// Errors: 404 as for reading; 403 without `write` and `read` on the file; 412; 423; 507 over the quota.
 pub async fn restore(visit: Visit, below: &str) -> Result<Reply, HttpError> {
     let (file, number) = parse(below).ok_or_else(HttpError::not_found)?;
     let number = number.ok_or_else(HttpError::not_found)?;
@@ -116,15 +116,17 @@ async fn bring_back(x: Arc<Exchange>, file: NodeId, number: i64) -> Result<Reply
     let scene = spot.scene(Scene::new(), Object::Item, Object::Parent);
     let permit = guard::permit(Operation::RestoreRevision, &scene).map_err(|denial| refused(&denial, &x.path))?;
     let former = revision::find(&mut tx, file, number).await?;
+    conditions.confirm_past(&mut tx, &View::of(&x, &access), (&state_of(node, &former), &spot)).await?;
     let tokens = conditions.tokens();
     let keys = Keys { user: x.caller.user.id, tokens: &tokens };
     lock::confirm(&mut tx, &spot, spot.located.chain(), keys, &x).await?;
-    let deed = Deed { note: Some(format!("revision {number} again")), ..Deed::new(node, StatusCode::NO_CONTENT) };
-    if !former.present {
-        let mut change = x.change(&mut tx, &spot);
-        let by = Authority::Permit(&permit);
-        revision::restore(&mut change, by, node, spot.located.ancestors(), &former).await?;
+    if former.present {
+        return Ok(reply::empty(StatusCode::NO_CONTENT));
     }
+    let mut change = x.change(&mut tx, &spot);
+    let by = Authority::Permit(&permit);
+    revision::restore(&mut change, by, node, spot.located.ancestors(), &former).await?;
+    let deed = Deed { note: Some(format!("revision {number} again")), ..Deed::new(node, StatusCode::NO_CONTENT) };
     x.commit(tx, deed).await?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
@@ -160,6 +162,11 @@ async fn file_of(tx: &mut impl Reads, visit: &Visit, file: NodeId) -> Result<(No
     Ok((node.clone(), path))
 }
 
+/// The file as it was in that state.
+fn state_of(file: &Node, then: &Revision) -> Node {
+    Node { content: Some(then.content), size: then.size, modified: then.modified, ..file.clone() }
+}
+
 /// In: perhaps a range and conditions. Out: 200, 206, 304. The bytes never change under such a URL.
 async fn read(visit: Visit, below: &str) -> Result<Reply, HttpError> {
     let conditions = Conditions::parse(&visit.head.headers)?;
@@ -173,7 +180,7 @@ async fn read(visit: Visit, below: &str) -> Result<Reply, HttpError> {
     };
     let revision = revision::find(&mut tx, file, number).await?;
     drop(tx);
-    let state = Node { content: Some(revision.content), size: revision.size, modified: revision.modified, ..node };
+    let state = state_of(&node, &revision);
     let Visit { app, caller, head, trace } = visit;
     let x = Exchange { app, caller, now: trace.at, head, path, trace };
     match conditions.reading(&state)? {

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use commonhold_acl::{Effective, ItemKind, Object, Operation, Permission, Permit, Scene};
 
 use super::sight::Sight;
-use super::{Caller, Refused, item, load, permit};
+use super::{Caller, Reached, Refused, item, load, permit};
 use crate::db::{DbError, Reads};
-use crate::history::trash::Item;
+use crate::history::trash::{Item, Way};
 use crate::ids::NodeId;
 use crate::shares::Share;
 use crate::tree::Node;
@@ -32,10 +32,15 @@ pub async fn deleted(
     let nodes: HashMap<NodeId, Node> = chains.chain(inside).map(|node| (node.id, node.clone())).collect();
     let mut nodes: Vec<Node> = nodes.into_values().collect();
     nodes.sort_by_key(|node| node.id);
-    let gathered = load::gather(tx, &caller.user, caller.channel, Some((share, &nodes))).await?;
-    let sight = gathered.into_iter().next().expect("the share that was asked for").sight;
+    let sight = sight(tx, caller, share, &nodes).await?;
     let owns = sight.at(&[]).allows(Permission::Owner);
     Ok(Deleted { sight, owns })
+}
+
+/// What counts for `caller` at these nodes of a share, wherever they lie.
+async fn sight(tx: &mut impl Reads, caller: &Caller, share: &Share, nodes: &[Node]) -> Result<Sight, DbError> {
+    let gathered = load::gather(tx, &caller.user, caller.channel, Some((share, nodes))).await?;
+    Ok(gathered.into_iter().next().expect("the share that was asked for").sight)
 }
 
 impl Deleted {
@@ -58,8 +63,36 @@ impl Deleted {
         self.permit_in(operation, deleted, (self.sight.at(above), parent))
     }
 
+    /// Decides whether it may come back by a way in a share that the caller reaches: what isn't there of it may be made again, and the thing come to
+    /// its end, with the grants that all of it will have. Errors: the law's refusal, inside.
+    pub async fn permit_back(
+        &self,
+        tx: &mut impl Reads,
+        (caller, reached): (&Caller, &Reached),
+        (deleted, way): (&Item, &Way),
+    ) -> Result<Result<Permit, Refused>, DbError> {
+        let again = match way.makers().next() {
+            Some(_) => Some(sight(tx, caller, &reached.share, way.nodes()).await?),
+            None => None,
+        };
+        let at = |nodes: &[Node]| match &again {
+            // What is there is seen whole, with what lies below it.
+            Some(again) if nodes.len() > way.there().len() => again.at(nodes),
+            Some(_) | None => reached.at(nodes),
+        };
+        for nodes in way.makers() {
+            let above = nodes.last().expect("a way begins with the root");
+            let scene = Scene::new().with(Object::Parent, at(nodes), item(above));
+            if let Err(refused) = permit(Operation::Mkcol, &scene) {
+                return Ok(Err(refused));
+            }
+        }
+        let parent = way.nodes().last().expect("a way begins with the root");
+        Ok(self.permit_in(Operation::Restore, deleted, (at(way.nodes()), parent)))
+    }
+
     /// The same for an operation that brings it into a folder, with which the caller may do this. Errors: the law's refusal.
-    pub fn permit_in(
+    fn permit_in(
         &self,
         operation: Operation,
         deleted: &Item,

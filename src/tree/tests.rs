@@ -20,7 +20,7 @@ use crate::guard;
 use crate::history::past::rollback::{How, roll_back};
 use crate::history::past::snapshot;
 use crate::history::revision::{self, Which};
-use crate::history::trash::{self, Period};
+use crate::history::trash::{self, Period, Way};
 use crate::history::{Authority, HistoryError};
 use crate::ids::{ContentId, NodeId, UserId};
 use crate::path::{Name, RelPath};
@@ -215,13 +215,13 @@ impl Room {
         match if items.len() > 60 { 2 } else { dice.roll(6) } {
             0 | 1 => {
                 let item = item?;
-                let mut change = Change::begin(tx, &root, self.user.id, now);
-                let way = match trash::rebuild(&mut change, &item, |_| Ok::<(), HistoryError>(())).await {
+                let way = match Way::back(tx, &item).await {
                     Ok(way) => way,
-                    // The folders that were made until then stay.
-                    Err(HistoryError::InTheWay(_)) => return Some(false),
+                    Err(HistoryError::InTheWay(_)) => return None,
                     Err(error) => panic!("{error}"),
                 };
+                let mut change = Change::begin(tx, &root, self.user.id, now);
+                let way = way.rebuild(&mut change).await.unwrap();
                 let name = Name::parse(&item.node.name).unwrap();
                 let back = trash::restore(&mut change, by, &item, &way, &name).await.unwrap();
                 let Some(subtree) = past.bin.remove(&item.node.id) else { return Some(false) };

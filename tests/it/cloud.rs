@@ -478,6 +478,24 @@ fn what_a_file_was_is_listed_and_made_the_present_again() {
     ana.raw("GET", &format!("{}/4", history("ana"))).send().status(404);
     let audit = site.cli(&["audit", "--verb", "MOVE", "--json"]).ok().stdout;
     assert!(audit.contains("revision 1 again") && audit.contains("/Projects/a.txt"), "{audit}");
+    assert!(!audit.contains("revision 3 again"), "that was no change: {audit}");
+
+    // Conditions are about the version; what they name besides, about the tree.
+    let two = ana.raw("GET", &format!("{}/2", history("ana"))).send().etag();
+    let one = ana.get("/Projects/a.txt").etag();
+    let moved = |header: &str, value: &str| {
+        let to = format!("http://{}/remote.php/dav/versions/ana/restore/a", ana.host());
+        ana.raw("MOVE", &format!("{}/2", history("ana"))).with("Destination", to).with(header, value).send()
+    };
+    let file = |etag: &str| format!("</remote.php/dav/files/ana/Projects/a.txt> ([{etag}])");
+    moved("If-Match", &one).status(412);
+    moved("If-None-Match", &two).status(412);
+    moved("If", "(<urn:uuid:00000000-0000-0000-0000-000000000000>)").status(412);
+    moved("If", &file(&two)).status(412);
+    ana.get("/Projects/a.txt").status(200).body("one");
+    moved("If", &file(&one)).status(204);
+    moved("If-Match", &two).status(204);
+    ana.get("/Projects/a.txt").status(200).body("two");
     site.is_consistent();
 }
 
@@ -538,6 +556,18 @@ fn what_was_deleted_is_listed_brought_back_and_purged() {
     let refused = asked("MOVE", &ana, "ana", 1, "trashbin/ana/restore/b.txt").status(423);
     assert!(refused.text().contains("href>/remote.php/dav/files/ana/Projects/<"), "{}", refused.told());
     eva.ask("UNLOCK", "/Projects").with("Lock-Token", lock).send().status(204);
+    assert_eq!(trash_of(&ana, "ana"), found);
+
+    // Conditions are about the thing.
+    for (header, value) in [("If-Match", "\"other\""), ("If-None-Match", "*"), ("If", "(<urn:uuid:0>)")] {
+        for (method, who, name, to) in
+            [("MOVE", &ana, "ana", "trashbin/ana/restore/b.txt"), ("DELETE", &eva, "eva", "trashbin/eva/trash")]
+        {
+            let thing = format!("/remote.php/dav/trashbin/{name}/trash/{}", number(1));
+            let to = format!("http://{}/remote.php/dav/{to}", who.host());
+            who.raw(method, &thing).with("Destination", to).with(header, value).send().status(412);
+        }
+    }
     assert_eq!(trash_of(&ana, "ana"), found);
 
     // The folder that it lay in is made again, and so the folder comes back beside that one.

@@ -204,38 +204,78 @@ pub async fn measure(tx: &mut impl Reads, nodes: &[NodeId]) -> Result<Vec<Measur
     Ok(sql::measure(tx.conn(), nodes).await?)
 }
 
-/// Makes again the collections that something lay in, as far as they are not there; gives the way to the last of them, from
-/// the share's root on. `may` says whether a collection may be made in the last node of a chain.
-///
-/// Those that are in the trash are made again with the grants that they had, so that nobody sees more of what comes back
-/// than before. Errors: [`HistoryError::InTheWay`]; whatever `may` says.
-pub async fn rebuild<E: From<HistoryError>>(
-    change: &mut Change<'_>,
-    item: &Item,
-    mut may: impl FnMut(&[Node]) -> Result<(), E>,
-) -> Result<Vec<Node>, E> {
-    let wrap = |error: TreeError| E::from(error.into());
-    let mut way: Vec<Node> = item.chain[..1].to_vec();
-    for (at, name) in item.place.iter().enumerate() {
-        let name = Name::parse(name).map_err(|_| HistoryError::NotInTrash)?;
-        let last = way.last().expect("the way begins with the root");
-        let next = match tree::find_exact(change.tx, last, &name).await.map_err(wrap)? {
-            Some(node) if node.is_collection() => node,
-            Some(node) => return Err(HistoryError::InTheWay(node.name).into()),
-            None => {
-                may(&way)?;
-                let made = change.add_collection(&way, &name).await.map_err(wrap)?;
-                if let Some(former) = item.chain[1..].get(at).filter(|_| !item.is_lost) {
-                    change.tx.touch_directory();
-                    let taken = sql::take_over_grants(change.tx.conn(), former.id, made.id).await;
-                    taken.map_err(|error| wrap(error.into()))?;
-                }
-                made
-            }
-        };
-        way.push(next);
+/// The way by which a deleted thing comes back: the collections from the share's root down to the one that it comes to.
+pub struct Way {
+    /// Those that are there, and behind them those that are gone, as they were: the law judges what is made again by the grants that it will have.
+    nodes: Vec<Node>,
+    there: usize,
+    /// What those are called that are made again. Of the last of them no more than this may be known.
+    gone: Vec<Name>,
+}
+
+impl Way {
+    /// To a collection that is there, from the share's root on.
+    pub fn to(chain: &[Node]) -> Self {
+        Self { nodes: chain.to_vec(), there: chain.len(), gone: Vec::new() }
     }
-    Ok(way)
+
+    /// To the place that a deleted thing came from. Errors: [`HistoryError::InTheWay`] where a file is now in its way.
+    pub async fn back(tx: &mut WriteTx, item: &Item) -> Result<Self, HistoryError> {
+        let mut nodes: Vec<Node> = item.chain[..1].to_vec();
+        let mut names = item.place.iter();
+        let mut gone = Vec::new();
+        for name in names.by_ref() {
+            let name = Name::parse(name).map_err(|_| HistoryError::NotInTrash)?;
+            match tree::find_exact(tx, nodes.last().expect("it begins with the root"), &name).await? {
+                Some(node) if node.is_collection() => nodes.push(node),
+                Some(node) => return Err(HistoryError::InTheWay(node.name)),
+                None => {
+                    gone.push(name);
+                    break;
+                }
+            }
+        }
+        for name in names {
+            gone.push(Name::parse(name).map_err(|_| HistoryError::NotInTrash)?);
+        }
+        let there = nodes.len();
+        let former = item.chain[1..].iter().skip(there - 1).take(if item.is_lost { 0 } else { gone.len() });
+        for node in former {
+            let parent = nodes.last().map(|above| above.id);
+            nodes.push(Node { parent, ..node.clone() });
+        }
+        Ok(Self { nodes, there, gone })
+    }
+
+    /// What of it is there.
+    pub fn there(&self) -> &[Node] {
+        &self.nodes[..self.there]
+    }
+
+    /// What counts at its end, once all of it is there.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The ways to those in which one has to be made again.
+    pub fn makers(&self) -> impl Iterator<Item = &[Node]> {
+        (0..self.gone.len()).map(|at| &self.nodes[..self.nodes.len().min(self.there + at)])
+    }
+
+    /// Makes again what isn't there, with the grants that it had, so that nobody sees more of what comes back than before. Gives the way as it is
+    /// then. That each may be made is the caller's to ask.
+    pub async fn rebuild(self, change: &mut Change<'_>) -> Result<Vec<Node>, HistoryError> {
+        let mut way = self.there().to_vec();
+        for name in &self.gone {
+            let made = change.add_collection(&way, name).await?;
+            if let Some(former) = self.nodes.get(way.len()) {
+                change.tx.touch_directory();
+                sql::take_over_grants(change.tx.conn(), former.id, made.id).await?;
+            }
+            way.push(made);
+        }
+        Ok(way)
+    }
 }
 
 /// Brings a deleted thing back as a member of the last of `ancestors`, under `name` or, if that is taken, a variant of it:

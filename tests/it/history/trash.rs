@@ -125,6 +125,55 @@ fn folders_that_are_gone_are_made_again_with_the_grants_that_they_had() {
     site.is_consistent();
 }
 
+/// A folder is made again with its grants, and they count from the moment on at which it is there.
+#[test]
+fn nothing_comes_back_where_the_folder_that_is_made_again_takes_nothing_new() {
+    let site = Site::start();
+    let [ana, ben] = site.team("Projects", [("ana", "co-owner"), ("ben", "editor")]);
+    for folder in ["/Projects/closed", "/Projects/closed/deep", "/Projects/open"] {
+        ana.mkcol(folder).status(201);
+    }
+    for file in ["/Projects/closed/a.txt", "/Projects/closed/deep/b.txt", "/Projects/open/c.txt"] {
+        ana.put(file, "x").status(201);
+    }
+    site.cli(&["grant", "add", "/Projects/closed", "--user", "ben", "--deny", "create"]).ok();
+    for path in ["closed/a.txt", "closed/deep/b.txt", "closed", "open/c.txt", "open"] {
+        ana.delete(&format!("/Projects/{path}")).status(204);
+    }
+    let numbers = |rows: &[Value]| -> Vec<(String, String)> {
+        rows.iter().map(|row| (row["path"].as_str().unwrap().to_owned(), row["number"].to_string())).collect()
+    };
+    let rows = numbers(&trash(&site, &["--as", "ben"]));
+    let number = |path: &str| &rows.iter().find(|(at, _)| at == path).unwrap().1;
+    for path in ["/Projects/closed/a.txt", "/Projects/closed/deep/b.txt"] {
+        let why = site.cli(&["--as", "ben", "trash", "restore", number(path)]).says_why_not();
+        assert!(why.contains("create"), "{why}");
+        let thing = format!("/remote.php/dav/trashbin/ben/trash/{}", number(path));
+        let to = format!("http://{}/remote.php/dav/trashbin/ben/restore/x", ben.host());
+        ben.raw("MOVE", &thing).with("Destination", to).send().status(403).condition("need-privileges");
+    }
+    assert_eq!(ana.list("/Projects", Depth::One).paths(), ["/Projects/"], "nothing was made again for them");
+    // Of many, what can't come back leaves nothing behind.
+    let told = site.cli(&["--as", "ben", "trash", "restore", "/Projects", "--all", "--since", "1h"]).ok().stdout;
+    assert_eq!(told.lines().filter(|line| line.starts_with("left ")).count(), 2, "{told}");
+    ana.get("/Projects/open/c.txt").status(200);
+    ana.get("/Projects/closed/a.txt").status(404);
+    site.is_consistent();
+}
+
+#[test]
+fn nothing_comes_back_into_a_folder_that_somebody_else_has_locked() {
+    let site = Site::start();
+    let [ana, ben] = site.team("Projects", [("ana", "co-owner"), ("ben", "editor")]);
+    ana.mkcol("/Projects/plans").status(201);
+    ana.put("/Projects/plans/a.txt", "a").status(201);
+    ben.delete("/Projects/plans/a.txt").status(204);
+    site.cli(&["lock", "add", "/Projects/plans", "--user", "ana"]).ok();
+    site.cli(&["--as", "ben", "trash", "restore", "/Projects/plans/a.txt"]).says_why_not();
+    site.cli(&["--as", "ana", "trash", "restore", "/Projects/plans/a.txt"]).ok();
+    ben.get("/Projects/plans/a.txt").status(200).body("a");
+}
+
 #[test]
 fn what_comes_from_a_purged_place_is_for_those_who_own_the_share() {
     let site = Site::start();
