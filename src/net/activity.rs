@@ -71,7 +71,7 @@ struct Phase {
     /// Requests whose response is not over.
     requests: usize,
     http2: bool,
-    /// Responses (HTTP/2) whose last chunk the client hasn't made room for, and when the newest of these was given.
+    /// Chunks of responses (HTTP/2) that the client hasn't made room for, and when the newest of these was given.
     untaken: usize,
     untaken_since: Instant,
     /// The body of the last request was not read to its end.
@@ -160,7 +160,7 @@ impl Activity {
         phase.untaken_since = Instant::now();
     }
 
-    /// There was room for it, or its response is over.
+    /// There was room for it, or its stream has ended.
     pub(super) fn chunk_taken(&self) {
         self.0.lock().untaken -= 1;
     }
@@ -175,11 +175,10 @@ impl Activity {
         let phase = self.0.lock();
         let (end, verdict) = if let Some(since) = phase.blocked_since {
             (since + patience.write_idle, Verdict::Cut("the client takes no bytes"))
-        } else if phase.requests > 0 {
-            if phase.untaken == 0 {
-                return Verdict::Wait(now + patience.shortest());
-            }
+        } else if phase.untaken > 0 {
             (phase.untaken_since + patience.write_idle, Verdict::Cut("the client takes nothing of its responses"))
+        } else if phase.requests > 0 {
+            return Verdict::Wait(now + patience.shortest());
         } else if phase.fresh || (phase.head_since.is_some() && !phase.http2) {
             let since = phase.head_since.unwrap_or(phase.quiet_since);
             (since + patience.header, Verdict::Cut("no whole request came in time"))

@@ -5,7 +5,7 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -16,9 +16,10 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::{
     runtime::Handle,
-    sync::oneshot,
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::{Instant, Sleep, sleep_until, timeout},
 };
+use tokio_util::sync::PollSemaphore;
 
 use super::{activity::Activity, stream::LINGER};
 
@@ -211,20 +212,18 @@ impl Drop for Running {
 pub(super) struct ResponseBody<B> {
     body: B,
     running: Running,
-    /// Whether a chunk was given that the client may not have made room for. HTTP/1 needs no such note: there the
-    /// socket tells.
-    untaken: bool,
+    /// Where what is made while it is sent finds room (HTTP/2). What is at hand waits for none, since it takes its memory already.
+    room: Option<PollSemaphore>,
+    /// The room for the next chunk.
+    found: Option<OwnedSemaphorePermit>,
 }
 
-impl<B> ResponseBody<B> {
-    pub(super) fn new(body: B, running: Running) -> Self {
-        Self { body, running, untaken: false }
-    }
-
-    fn note_taken(&mut self) {
-        if std::mem::take(&mut self.untaken) {
-            self.running.activity.chunk_taken();
-        }
+impl<B: Body<Data = Bytes> + Unpin> ResponseBody<B> {
+    /// `room`: for how many chunks that are on their way to the client of an HTTP/2 connection; `found`: what was taken of it for the first. HTTP/1 needs
+    /// none: there the next chunk is asked for when the socket has taken the last.
+    pub(super) fn new(body: B, running: Running, room: Arc<Semaphore>, found: Option<OwnedSemaphorePermit>) -> Self {
+        let waits = running.http2 && body.size_hint().exact().is_none();
+        Self { body, running, room: waits.then(|| PollSemaphore::new(room)), found }
     }
 }
 
@@ -233,13 +232,20 @@ impl<B: Body<Data = Bytes> + Unpin> Body for ResponseBody<B> {
     type Error = B::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        self.note_taken();
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        if self.running.http2 && matches!(polled, Poll::Ready(Some(Ok(_)))) {
-            self.untaken = true;
-            self.running.activity.chunk_given();
+        let this = &mut *self;
+        if let Some(room) = &mut this.room
+            && this.found.is_none()
+        {
+            this.found = ready!(room.poll_acquire(context));
         }
-        polled
+        let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
+        let room = this.found.take();
+        Poll::Ready(match frame {
+            Some(Ok(frame)) if this.running.http2 => {
+                Some(Ok(frame.map_data(|bytes| Untaken::chunk(bytes, &this.running.activity, room))))
+            }
+            other => other,
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -251,8 +257,28 @@ impl<B: Body<Data = Bytes> + Unpin> Body for ResponseBody<B> {
     }
 }
 
-impl<B> Drop for ResponseBody<B> {
+/// A chunk of a response (HTTP/2), until the client has made room for it and it is sent.
+struct Untaken {
+    bytes: Bytes,
+    activity: Arc<Activity>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Untaken {
+    fn chunk(bytes: Bytes, activity: &Arc<Activity>, room: Option<OwnedSemaphorePermit>) -> Bytes {
+        activity.chunk_given();
+        Bytes::from_owner(Self { bytes, activity: Arc::clone(activity), _room: room })
+    }
+}
+
+impl AsRef<[u8]> for Untaken {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Untaken {
     fn drop(&mut self) {
-        self.note_taken();
+        self.activity.chunk_taken();
     }
 }

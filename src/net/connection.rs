@@ -4,7 +4,7 @@ use std::{convert::Infallible, error::Error, io, net::SocketAddr, pin::pin, sync
 
 use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT, HeaderValue};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use hyper::{
     body::Incoming,
@@ -17,7 +17,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::oneshot,
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -31,13 +31,16 @@ use super::{
     stream::{LINGER, Stream},
 };
 
-/// Requests of one HTTP/2 connection at the same time.
+/// Requests of one HTTP/2 connection at the same time, those included that were given up while work on them goes on.
 const HTTP2_STREAMS_MAX: u32 = 128;
 /// Bytes of a request's body that an HTTP/2 client may send ahead of the handler, for one request and for all of them.
 const HTTP2_STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 const HTTP2_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 /// Bytes of a response that wait inside an HTTP/2 stream.
 const HTTP2_SEND_BUFFER_BYTES: usize = 256 * 1024;
+/// Chunks of responses, of 256 KiB at the most, that are made before an HTTP/2 client has taken those before them, in all its streams: 4 MiB. hyper asks for
+/// a chunk before it knows whether the client has room for it. A proxy may carry many clients on one connection, some of them slow: it is trusted to bound them.
+const HTTP2_CHUNKS_UNTAKEN_MAX: usize = 16;
 
 /// Headers and settings that an HTTP/2 client may make us send or keep, beyond its requests: streams that it resets before
 /// they are answered (CVE-2023-44487), and our own resets for what it does wrong.
@@ -108,7 +111,10 @@ impl Protocol {
     /// Serves one connection until it ends, or until the requests that run at `stop` have their answers.
     pub(super) async fn run<S, B>(&self, socket: Socket, speaks: Speaks, service: S, stop: CancellationToken)
     where
-        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send + 'static>,
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
+            + Clone
+            + Send
+            + 'static,
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
     {
         let Socket { socket, mut peer, slot } = socket;
@@ -136,12 +142,12 @@ impl Protocol {
         let wrong_door = matches!(speaks, Speaks::Redirect);
         match greeted {
             Ok(Greeted::Plain(stream)) => {
-                let talk = Talk { stream, activity, peer, tls: false, wrong_door };
+                let talk = Talk { stream, activity, peer, slot, tls: false, wrong_door };
                 self.talk(talk, service, stop).await;
             }
             Ok(Greeted::Tls(accepted)) => {
                 if let Some(stream) = *accepted {
-                    let talk = Talk { stream, activity, peer, tls: true, wrong_door };
+                    let talk = Talk { stream, activity, peer, slot, tls: true, wrong_door };
                     self.talk(talk, service, stop).await;
                 }
             }
@@ -162,11 +168,17 @@ impl Protocol {
     async fn talk<IO, S, B>(&self, talk: Talk<IO>, service: S, stop: CancellationToken)
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send + 'static>,
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
+            + Clone
+            + Send
+            + 'static,
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
     {
-        let Talk { stream, activity, peer, tls, wrong_door } = talk;
+        let Talk { stream, activity, peer, slot, tls, wrong_door } = talk;
         let stream = TokioIo::new(stream);
+        let many = self.rules.proxies.is_trusted(peer.ip());
+        let (slot, turns) = (Arc::new(slot), Arc::new(Semaphore::new(HTTP2_STREAMS_MAX as usize)));
+        let room = Arc::new(Semaphore::new(if many { Semaphore::MAX_PERMITS } else { HTTP2_CHUNKS_UNTAKEN_MAX }));
         let service = service_fn(|request: Request<Incoming>| {
             let running = Running::begin(Arc::clone(&activity), request.version());
             let idle = self.rules.limits.body_idle_timeout;
@@ -183,14 +195,20 @@ impl Protocol {
             // Who expects to be told to go on hasn't sent it, and shall not be told to.
             let small = request.body().size_hint().upper().is_some_and(|bytes| bytes <= READ_AWAY_BYTES_MAX)
                 && !request.headers().contains_key(EXPECT);
-            let response = service.call(request);
+            // The first chunk of a file is read before the head of its answer is sent.
+            let first = http2 && request.method() == Method::GET;
+            let (service, slot) = (service.clone(), Arc::clone(&slot));
+            let (turns, room) = (Arc::clone(&turns), Arc::clone(&room));
             async move {
-                let Ok(mut response) = response.await;
+                let found = if first { Arc::clone(&room).acquire_owned().await.ok() } else { None };
+                let turn = turns.acquire_owned().await.expect("it is never closed");
+                request.extensions_mut().insert(AtWork { _slot: slot, _turn: Arc::new(turn) });
+                let Ok(mut response) = service.call(request).await;
                 if !http2 && !running.is_through_with(left, small).await {
                     // It will be closed, and a proxy that isn't told may send somebody else's request on it meanwhile.
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                Ok::<_, Infallible>(response.map(|body| ResponseBody::new(body, running)))
+                Ok::<_, Infallible>(response.map(|body| ResponseBody::new(body, running, room, found)))
             }
         });
         let mut connection = pin!(self.builder.serve_connection(stream, service));
@@ -245,6 +263,15 @@ struct Talk<IO> {
     stream: IO,
     activity: Arc<Activity>,
     peer: SocketAddr,
+    slot: Slot,
     tls: bool,
     wrong_door: bool,
+}
+
+/// The work of one request, an extension of it: it has its part of the connection's, and the connection has its place, until the work is over. A change goes
+/// on to its end although nobody waits for the answer any more, and who asks and gives up again shall not have more done at a time than who waits.
+#[derive(Clone)]
+struct AtWork {
+    _slot: Arc<Slot>,
+    _turn: Arc<OwnedSemaphorePermit>,
 }

@@ -26,6 +26,7 @@ mod failover;
 mod fault;
 mod faults;
 mod finder;
+mod floods;
 mod grants;
 mod history;
 mod history_model;

@@ -7,6 +7,7 @@ pub mod balancer;
 pub mod client;
 pub mod database;
 pub mod http;
+pub mod http2;
 pub mod middlebox;
 pub mod nodes;
 pub mod reply;
