@@ -4,8 +4,9 @@
 //!
 //! A step is `METHOD target` (after `@ben ` it is ben's, else ana's; `@nobody` has no login, `@ana as NAME` logs in by that
 //! name), header lines, body lines after `| `, and `= status`. What must be true of the answer follows: `~ text` and
-//! `!~ text` that its body has and hasn't, `^ Header: text` that a header has. `{token}` stands for the last Lock-Token,
-//! `{host}` for the server, `{N bytes}` as a whole body for so many. Lines that begin with `#`, and empty ones, are for people.
+//! `!~ text` that its body has and hasn't, `^ Header: text` that a header has. `? name text` keeps what
+//! follows the text in the body as `{name}` for later steps, and `& name text` the URL of the response that says the text. `{token}` stands for the
+//! last Lock-Token, `{host}` for the server, `{N bytes}` as a whole body for so many. Lines that begin with `#`, and empty ones, are for people.
 
 use crate::site::{Client, Reply, Site, basic};
 
@@ -23,6 +24,8 @@ const RECORDINGS: &[(&str, &str)] = &[
     ("Finder renames and deletes", include_str!("../recorded/finder_rename.txt")),
     ("an app of iOS", include_str!("../recorded/ios.txt")),
     ("an app of Android", include_str!("../recorded/android.txt")),
+    ("Joplin keeps notes", include_str!("../recorded/joplin.txt")),
+    ("clients of Nextcloud bring back", include_str!("../recorded/nextcloud_trash.txt")),
 ];
 
 /// What must be true of an answer beside its status.
@@ -31,6 +34,10 @@ enum Check {
     Says(String),
     SaysNothingOf(String),
     Header(String, String),
+    /// Says this text, and what follows it is kept under the name.
+    Keeps(String, String),
+    /// Says this text, and the URL of the response that does is kept under the name.
+    KeepsUrl(String, String),
 }
 
 /// One request of a recording.
@@ -69,6 +76,12 @@ pub fn steps(recording: &str) -> Vec<Step> {
         } else if let Some(header) = line.strip_prefix("^ ") {
             let (name, value) = header.split_once(": ").expect("a header line");
             step.checks.push(Check::Header(name.to_owned(), value.to_owned()));
+        } else if let Some(kept) = line.strip_prefix("? ") {
+            let (name, text) = kept.split_once(' ').expect("a name and a text");
+            step.checks.push(Check::Keeps(name.to_owned(), text.to_owned()));
+        } else if let Some(kept) = line.strip_prefix("& ") {
+            let (name, text) = kept.split_once(' ').expect("a name and a text");
+            step.checks.push(Check::KeepsUrl(name.to_owned(), text.to_owned()));
         } else if let Some(line) = line.strip_prefix('|') {
             let body = step.body.get_or_insert_default();
             if !body.is_empty() {
@@ -85,7 +98,7 @@ pub fn steps(recording: &str) -> Vec<Step> {
 }
 
 fn is_check(line: &str) -> bool {
-    ["~ ", "!~ ", "^ "].iter().any(|mark| line.starts_with(mark))
+    ["~ ", "!~ ", "^ ", "? ", "& "].iter().any(|mark| line.starts_with(mark))
 }
 
 fn opening(line: &str) -> Step {
@@ -108,6 +121,21 @@ fn content(body: &str) -> Vec<u8> {
 }
 
 impl Step {
+    /// The same with what earlier steps have kept, the newest first.
+    fn naming(mut self, kept: &[(String, String)]) -> Self {
+        let checks = self.checks.iter_mut().filter_map(|check| match check {
+            Check::Says(text) | Check::SaysNothingOf(text) => Some(text),
+            Check::Header(..) | Check::Keeps(..) | Check::KeepsUrl(..) => None,
+        });
+        let headers = self.headers.iter_mut().map(|(_, value)| value);
+        for text in checks.chain(headers).chain([&mut self.target]).chain(&mut self.body) {
+            for (name, value) in kept {
+                *text = text.replace(name, value);
+            }
+        }
+        self
+    }
+
     /// Sends it; `token` is that of the last lock.
     pub fn send(&self, who: &Client, token: &str) -> Reply {
         let mut request = who.raw(&self.method, &self.target);
@@ -125,6 +153,18 @@ impl Step {
         }
     }
 
+    /// What later steps name, out of an answer that is as it must be.
+    fn kept(&self, reply: &Reply) -> Vec<(String, String)> {
+        let body = reply.text();
+        let kept = self.checks.iter().filter_map(|check| match check {
+            Check::Keeps(name, text) => Some((name, body.split_once(text.as_str())?.1)),
+            Check::KeepsUrl(name, text) => Some((name, body.split_once(text.as_str())?.0.rsplit_once("href>/")?.1)),
+            Check::Says(_) | Check::SaysNothingOf(_) | Check::Header(..) => None,
+        });
+        kept.map(|(name, rest)| (format!("{{{name}}}"), rest.split('<').next().unwrap_or_default().to_owned()))
+            .collect()
+    }
+
     fn confirm(&self, told: &str, reply: &Reply) {
         assert_eq!(reply.answer.status, self.status, "{told}: {}", reply.told());
         for check in &self.checks {
@@ -136,6 +176,9 @@ impl Step {
                 Check::Header(name, text) => {
                     let value = reply.answer.header(name).unwrap_or_default();
                     assert!(value.contains(text), "{told}: `{name}` with `{text}`: {}", reply.told());
+                }
+                Check::Keeps(_, text) | Check::KeepsUrl(_, text) => {
+                    assert!(reply.text().contains(text), "{told}: `{text}`: {}", reply.told());
                 }
             }
         }
@@ -160,7 +203,9 @@ fn clients_that_cannot_run_here_get_what_they_expect() {
 /// Replays a recording, with what must be true of every answer.
 pub fn replay(told: &str, recording: &str, site: &Site, [ana, ben]: [&Client; 2]) {
     let mut token = String::new();
+    let mut kept: Vec<(String, String)> = Vec::new();
     for step in steps(recording) {
+        let step = step.naming(&kept);
         let renamed;
         let who = match step.who.as_str() {
             "" | "ana" => ana,
@@ -177,6 +222,7 @@ pub fn replay(told: &str, recording: &str, site: &Site, [ana, ben]: [&Client; 2]
         };
         let reply = step.send(who, &token);
         step.confirm(told, &reply);
+        kept.splice(0..0, step.kept(&reply));
         if let Some(new) = reply.answer.header("lock-token") {
             token = new.trim_matches(['<', '>']).to_owned();
         }
