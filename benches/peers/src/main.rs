@@ -25,6 +25,7 @@ usage: bench-peers [OPTIONS]
   --quick          small sizes and one round: does it work?
   --rounds N       rounds over all servers; the median counts [3]
   --only NAME      only this work (may be repeated); --list names them
+  --relaxed        this project's server leaves syncing to the system: shows what the syncs cost
   --alone          without nginx and Apache
   --dir DIR        where the servers' data lies [the system's folder for temporary files]
   --json FILE      also write every sample
@@ -36,6 +37,7 @@ struct Options {
     quick: bool,
     rounds: Option<u32>,
     only: Vec<String>,
+    relaxed: bool,
     alone: bool,
     dir: PathBuf,
     json: Option<PathBuf>,
@@ -65,6 +67,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options> {
         quick: false,
         rounds: None,
         only: Vec::new(),
+        relaxed: false,
         alone: false,
         dir: std::env::temp_dir(),
         json: None,
@@ -77,6 +80,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options> {
             "--quick" => options.quick = true,
             "--rounds" => options.rounds = Some(value()?.parse()?),
             "--only" => options.only.push(value()?),
+            "--relaxed" => options.relaxed = true,
             "--alone" => options.alone = true,
             "--dir" => options.dir = value()?.into(),
             "--json" => options.json = Some(value()?.into()),
@@ -119,7 +123,7 @@ fn run(options: &Options) -> Result<()> {
         if options.alone { &[Kind::Commonhold] } else { &[Kind::Commonhold, Kind::Nginx, Kind::Apache] };
     let servers = kinds
         .iter()
-        .map(|&kind| Server::start(kind, &folder.0.join(kind.name()), &options.server))
+        .map(|&kind| Server::start(kind, &folder.0.join(kind.name()), (&options.server, options.relaxed)))
         .collect::<Result<Vec<Server>>>()?;
 
     let machine = machine();

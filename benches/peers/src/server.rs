@@ -62,11 +62,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server with its files in the new folder `dir`; `program` is this project's server.
-    pub fn start(kind: Kind, dir: &Path, program: &Path) -> Result<Server> {
+    /// Starts a server with its files in the new folder `dir`; `ours` is this project's server, and whether it syncs nothing.
+    pub fn start(kind: Kind, dir: &Path, ours: (&Path, bool)) -> Result<Server> {
         fs::create_dir(dir)?;
         let started = match kind {
-            Kind::Commonhold => start_commonhold(dir, program)?,
+            Kind::Commonhold => start_commonhold(dir, ours)?,
             Kind::Nginx => start_nginx(dir)?,
             Kind::Apache => start_apache(dir)?,
         };
@@ -139,7 +139,7 @@ struct Started {
     child: Child,
 }
 
-fn start_commonhold(dir: &Path, program: &Path) -> Result<Started> {
+fn start_commonhold(dir: &Path, (program, relaxed): (&Path, bool)) -> Result<Started> {
     let run = |arguments: &[&str], input: &str| -> Result<String> {
         let mut command = Command::new(program);
         command.env("COMMONHOLD_DATA", dir).args(arguments);
@@ -154,9 +154,12 @@ fn start_commonhold(dir: &Path, program: &Path) -> Result<Started> {
     let password = printed.split_whitespace().next_back().ok_or("no app password was printed")?.to_owned();
     let version = run(&["--version"], "")?.trim().to_owned();
 
+    let settings = dir.with_extension("toml");
+    fs::write(&settings, format!("[storage]\ndurability = \"{}\"\n", if relaxed { "relaxed" } else { "full" }))?;
     let mut child = Command::new(program)
         .env("COMMONHOLD_DATA", dir)
-        .args(["serve", "--listen", "127.0.0.1:0"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+        .arg(&settings)
         .stdout(Stdio::piped())
         .stderr(fs::File::create(dir.with_extension("log"))?)
         .spawn()?;
