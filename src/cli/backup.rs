@@ -139,7 +139,7 @@ impl Made {
 Examples:
   commonhold restore /mnt/backup/site --data /srv/commonhold
   commonhold restore /mnt/backup/site --data /tmp/drill --generation 12      an earlier one; a drill in another place
-  COMMONHOLD_DATABASE=postgres://localhost/site commonhold restore /mnt/backup/site --data /srv/commonhold
+  COMMONHOLD_DATABASE=postgres://localhost/site commonhold restore /mnt/backup --data /srv/site
 
 Everything is compared with its hashes before the place becomes a site, and the whole site is verified after it. A try that was cut off leaves
 no site, and can be begun again. The restored site has an id of its own, so it doesn't touch what the old one keeps in a bucket; locks, passwords and

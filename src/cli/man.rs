@@ -6,6 +6,7 @@ use clap::{Args, CommandFactory};
 use clap_mangen::Man as Page;
 
 use super::Cli;
+use super::help::{PAGE, laid_out};
 use super::output::{Answer, Failure};
 
 /// Print the manual page, or write a page for each command
@@ -25,11 +26,11 @@ impl Man {
         match self.to {
             None => {
                 let mut text = Vec::new();
-                Page::new(Cli::command()).render(&mut text)?;
+                Page::new(laid_out(Cli::command(), PAGE)).render(&mut text)?;
                 Ok(Answer::said(String::from_utf8(text).expect("the words of commands are UTF-8")))
             }
             Some(folder) => {
-                clap_mangen::generate_to(Cli::command(), &folder)?;
+                clap_mangen::generate_to(laid_out(Cli::command(), PAGE), &folder)?;
                 Ok(Answer::said(format!("wrote the manual to {}", folder.display())))
             }
         }

@@ -21,6 +21,7 @@ mod explain;
 mod gc;
 mod grant;
 mod group;
+mod help;
 mod history;
 mod import;
 mod init;
@@ -204,7 +205,7 @@ impl Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
+    let matches = help::laid_out(Cli::command(), help::width()).get_matches();
     let deed = Deed::new(&matches, &config::command_line());
     // What clap's own commands can't give is told as clap tells it.
     let Cli { place, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());

@@ -29,7 +29,7 @@ pub(super) enum RoleCommand {
     /// Add a role of the site's own
     #[command(after_help = "\
 Examples:
-  commonhold role add reviewer --allow list,list-folders,view,read --description 'Reads, and takes nothing along'
+  commonhold role add reviewer --allow list,list-folders,view,read --description 'Looks only'
   commonhold role add keeper --like editor --allow trim
   commonhold share subscribe Projects --group Sales --role reviewer
 

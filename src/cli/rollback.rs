@@ -28,10 +28,12 @@ Examples:
 Every file gets the last content that was saved before that time, as a new revision; what it is now stays in its history. With
 nothing more than --to, that is all: files that were deleted since stay deleted, new ones stay, and everything keeps its
 present name and place.
+
   --deleted   what was deleted since comes back, to the folder that it lay in
   --new       what was made since goes to the trash
   --whole     both, and what was moved or renamed since goes back: the folder as it was. This is for the morning after
               somebody's machine has encrypted, renamed and deleted what it could reach
+
 What somebody else has locked stays as it is, with every folder it lies in, and is named. A file whose former state was trimmed,
 or that was written twice within the time that makes saves one revision, stays and is named too. What was purged, or
 moved to another share, does not come back. If the time lies before the folder itself was made, nothing is done.

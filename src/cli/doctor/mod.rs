@@ -36,8 +36,8 @@ use visit::Visit;
     after_help = "\
 Examples:
   commonhold doctor                                             folder, disk, clock, database, contents, certificate, server
-  commonhold doctor windows https://files.example.org/dav/Projects --user ana --password-stdin < password.txt
-  commonhold doctor proxy https://files.example.org/dav/Projects --user ana --password-stdin < password.txt
+  commonhold doctor windows https://files.example.org/dav/Projects --user ana --password-stdin < pw
+  commonhold doctor proxy https://files.example.org/dav/Projects --user ana --password-stdin < pw
 
 With the name of a client it sends that client's own requests to the URL, which is best the one that people use, through all proxies; the
 server may be any that speaks WebDAV. It works in a folder of its own, `.commonhold-doctor-...`, and removes it."
