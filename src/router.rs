@@ -21,7 +21,7 @@ use hyper::service::Service;
 use tracing::Instrument;
 
 use crate::app::App;
-use crate::auth::AuthError;
+use crate::auth::{AuthError, Login};
 use crate::certificates;
 use crate::clock::Moment;
 use crate::cloud::{self, login, login::Step, office};
@@ -29,12 +29,12 @@ use crate::connect::page as connect;
 use crate::dav::{self, Exchange, PREFIX, principals, versions};
 use crate::db;
 use crate::error::HttpError;
-use crate::guard::Caller;
+use crate::guard::{Caller, Fence};
 use crate::net::{PeerAddr, RequestBody, Via, WrongDoor, named_host};
 use crate::path::{Prefixed, RelPath, split_prefix, windows};
 use crate::reply::{self, Reply};
 use crate::telemetry::RequestId;
-use crate::trail::Trace;
+use crate::trail::{Trace, Watched};
 use crate::tus;
 
 /// The challenge of a 401. Basic only; browsers and Windows send the password as UTF-8 then (RFC 7617 section 2.1).
@@ -77,11 +77,11 @@ async fn answer(app: Arc<App>, request: Request<RequestBody>) -> Reply {
         Ok(routed) => routed,
         Err(_) => {
             tracing::error!(%id, "a handler panicked");
-            Err(HttpError::internal().into())
+            Err(HttpError::internal())
         }
     };
-    app.trail.answered(&trace, routed.as_ref().map_err(|refusal| &refusal.error));
-    let mut reply = routed.unwrap_or_else(|refusal| refusal.into_reply(wants_page));
+    app.trail.answered(&trace, routed.as_ref());
+    let mut reply = routed.unwrap_or_else(|error| refused(&error, wants_page));
     if resumable {
         tus::answered(&mut reply);
     }
@@ -110,49 +110,35 @@ async fn answer(app: Arc<App>, request: Request<RequestBody>) -> Reply {
     reply
 }
 
-/// An error answer, with what only this surface adds to it.
-struct Refusal {
-    error: HttpError,
-    challenge: bool,
-}
-
-impl<E: Into<HttpError>> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Self { error: error.into(), challenge: false }
-    }
-}
-
-impl Refusal {
-    fn into_reply(self, wants_page: bool) -> Reply {
-        let error = &self.error;
-        let mut reply = if !error.blockers.is_empty() {
-            reply::bytes(StatusCode::MULTI_STATUS, "application/xml; charset=utf-8", dav::blockers_body(error))
-        } else if wants_page {
-            let mut reply = reply::bytes(error.status, "text/html; charset=utf-8", dav::error_page(error));
-            let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
-            reply.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
-            reply
-        } else {
-            reply::bytes(error.status, "application/xml; charset=utf-8", dav::error_body(error))
-        };
-        if let Some(reason) = reason(error) {
-            reply.extensions_mut().insert(reason);
-        }
-        let headers = reply.headers_mut();
-        // Windows remembers a 404 for a minute, whatever the case of the letters.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(seconds) = error.retry_after_s {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
-        if self.challenge {
-            headers.insert(WWW_AUTHENTICATE, CHALLENGE);
-        }
-        if error.status == StatusCode::METHOD_NOT_ALLOWED {
-            let allow = error.allow.unwrap_or(dav::ALLOW_INSTEAD);
-            headers.insert(ALLOW, HeaderValue::from_static(allow));
-        }
+/// An error as an answer.
+fn refused(error: &HttpError, wants_page: bool) -> Reply {
+    let mut reply = if !error.blockers.is_empty() {
+        reply::bytes(StatusCode::MULTI_STATUS, "application/xml; charset=utf-8", dav::blockers_body(error))
+    } else if wants_page {
+        let mut reply = reply::bytes(error.status, "text/html; charset=utf-8", dav::error_page(error));
+        let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
+        reply.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
         reply
+    } else {
+        reply::bytes(error.status, "application/xml; charset=utf-8", dav::error_body(error))
+    };
+    if let Some(reason) = reason(error) {
+        reply.extensions_mut().insert(reason);
     }
+    let headers = reply.headers_mut();
+    // Windows remembers a 404 for a minute, whatever the case of the letters.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(seconds) = error.retry_after_s {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    if error.status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, CHALLENGE);
+    }
+    if error.status == StatusCode::METHOD_NOT_ALLOWED {
+        let allow = error.allow.unwrap_or(dav::ALLOW_INSTEAD);
+        headers.insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    reply
 }
 
 /// The status line of 423 says who holds the lock: gvfs shows a person nothing else of an answer.
@@ -161,23 +147,27 @@ fn reason(error: &HttpError) -> Option<ReasonPhrase> {
     ReasonPhrase::try_from(error.text.as_bytes()).ok().filter(|_| is_told)
 }
 
-async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody) -> Result<Reply, Refusal> {
+async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody) -> Result<Reply, HttpError> {
     let path = head.uri.path();
     if head.extensions.get::<WrongDoor>().is_some() {
-        return Ok(Box::pin(at_wrong_door(&app, &head)).await?);
+        return Box::pin(at_wrong_door(&app, &head)).await;
     }
     if path == "/health" {
-        return Ok(Box::pin(health(&app)).await?);
+        return Box::pin(health(&app)).await;
     }
     if let Some(is_mine) = connect::is_at(path) {
         if !is_mine {
             return Ok(connect::open(&app, &head)?);
         }
         let caller = log_in(&app, &trace, &head).await?;
-        return Ok(Box::pin(connect::mine(&app, &head, &caller)).await?);
+        return Box::pin(connect::mine(&app, &head, &caller)).await;
     }
     if office::is_at(path) {
-        return Ok(Box::pin(office::answer(app, trace, (head, body))).await?);
+        if head.method == Method::OPTIONS {
+            return Ok(office::open_options());
+        }
+        let caller = log_in_by_url(&app, &trace, &head).await?;
+        return Box::pin(office::answer(app, trace, caller, (head, body))).await;
     }
     if let Some(place) = cloud::place(path) {
         if let cloud::Place::Login(step) = &place {
@@ -187,7 +177,7 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
             return Ok(cloud::open(&place, &app.config.limits));
         }
         let caller = log_in(&app, &trace, &head).await?;
-        return Ok(Box::pin(cloud::answer(app, trace, caller, place, (head, body))).await?);
+        return Box::pin(cloud::answer(app, trace, caller, place, (head, body))).await;
     }
     if let Some(id) = tus::id(path) {
         if head.method == Method::OPTIONS {
@@ -196,7 +186,7 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
         let id = id.to_owned();
         let caller = log_in(&app, &trace, &head).await?;
         let x = Exchange { app, caller, now: trace.at, head, path: RelPath::root(), trace };
-        return Ok(Box::pin(tus::answer(x, &id, body)).await?);
+        return Box::pin(tus::answer(x, &id, body)).await;
     }
     let at_top = matches!(path, "/" | "*");
     let place = split_prefix(path, PREFIX);
@@ -212,7 +202,7 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
         }
         let caller = log_in(&app, &trace, &head).await?;
         let visit = principals::Visit { app, caller, head };
-        return Ok(Box::pin(principals::handle(visit, &below, body)).await?);
+        return Box::pin(principals::handle(visit, &below, body)).await;
     }
     if let Prefixed::Below(below) = split_prefix(path, versions::PREFIX) {
         let below = below.to_owned();
@@ -221,10 +211,10 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
         }
         let caller = log_in(&app, &trace, &head).await?;
         let visit = versions::Visit { app, caller, head, trace };
-        return Ok(Box::pin(versions::handle(visit, &below, body)).await?);
+        return Box::pin(versions::handle(visit, &below, body)).await;
     }
     if matches!(place, Prefixed::Outside) && !at_top {
-        return Err(HttpError::not_found().into());
+        return Err(HttpError::not_found());
     }
     if head.method == Method::OPTIONS && (anonymous || at_top) {
         let mut reply = reply::empty(StatusCode::OK);
@@ -241,8 +231,8 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
     let caller = log_in(&app, &trace, &head).await?;
     if at_top {
         return match head.method.as_str() {
-            "PROPFIND" => Ok(Box::pin(dav::propfind_top(&head, &caller, body)).await?),
-            _ => Err(HttpError::takes_only("OPTIONS, GET, HEAD, PROPFIND", "The shares are below `/dav/`.").into()),
+            "PROPFIND" => Box::pin(dav::propfind_top(&head, &caller, body)).await,
+            _ => Err(HttpError::takes_only("OPTIONS, GET, HEAD, PROPFIND", "The shares are below `/dav/`.")),
         };
     }
     let path = match place {
@@ -251,10 +241,10 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
     };
     let path = if windows::asks(&head.headers) { path.meant_by_windows().map_err(HttpError::from)? } else { path };
     if tus::begins(&head) {
-        return Ok(Box::pin(tus::begin(Exchange { app, caller, now: trace.at, head, path, trace }, body)).await?);
+        return Box::pin(tus::begin(Exchange { app, caller, now: trace.at, head, path, trace }, body)).await;
     }
     trace.leads_to(&path, &head);
-    Ok(dav::handle(Exchange { app, caller, now: trace.at, head, path, trace }, body).await?)
+    dav::handle(Exchange { app, caller, now: trace.at, head, path, trace }, body).await
 }
 
 /// A step of a login on a page; the form is one like any other login, with its throttle and record.
@@ -263,12 +253,12 @@ async fn log_client_in(
     trace: &Arc<Trace>,
     step: &Step,
     (head, body): (Parts, RequestBody),
-) -> Result<Reply, Refusal> {
+) -> Result<Reply, HttpError> {
     let (Step::Page(token), true) = (step, head.method == Method::POST) else {
         return Ok(login::answer(app, trace, step, &head, body).await?);
     };
     let tried = match login::credentials(&head, body).await {
-        Ok(head) => log_in(app, trace, &head).await.map_err(|refusal| refusal.error),
+        Ok(head) => log_in(app, trace, &head).await,
         Err(error) => Err(error),
     };
     match tried {
@@ -277,48 +267,75 @@ async fn log_client_in(
     }
 }
 
-/// Who makes the request. Errors: 401 with the challenge, 429, 503.
-async fn log_in(app: &App, trace: &Arc<Trace>, head: &Parts) -> Result<Caller, Refusal> {
-    let peer = PeerAddr::of(head).ip();
+/// Who makes the request. Errors: 401, 429, 503.
+async fn log_in(app: &App, trace: &Arc<Trace>, head: &Parts) -> Result<Caller, HttpError> {
     let mut credentials = head.headers.get_all(AUTHORIZATION).iter();
     let (credentials, more) = (credentials.next(), credentials.next());
     if more.is_some() {
-        return Err(HttpError::bad_request("The header `Authorization` may be sent only once.").into());
+        return Err(HttpError::bad_request("The header `Authorization` may be sent only once."));
     }
     let watched = app.trail.watch_login(trace, credentials);
-    let login = app.auth.login(&app.db, credentials, peer, Moment::now()).await;
-    match &login {
-        Err(AuthError::Wrong) => {
-            app.metrics.login_was_wrong();
-            watched.failed(StatusCode::UNAUTHORIZED);
-        }
-        Err(AuthError::Throttled { .. }) => {
-            app.metrics.login_was_slowed();
-            watched.failed(StatusCode::TOO_MANY_REQUESTS);
-        }
-        Ok(_) | Err(AuthError::Missing | AuthError::Busy | AuthError::Db(_)) => watched.is_over(),
+    let login = app.auth.login(&app.db, credentials, PeerAddr::of(head).ip(), Moment::now()).await;
+    let wrong = HttpError::new(StatusCode::UNAUTHORIZED, "Please log in with your name and an app password.");
+    let_in(app, (trace, watched), login.map(|login| (login, None)), wrong)
+}
+
+/// Who makes a request by an Office URL. Errors: 403 when its time is over, 404 for a token that is none, 429, 503.
+async fn log_in_by_url(app: &App, trace: &Arc<Trace>, head: &Parts) -> Result<Caller, HttpError> {
+    let watched = app.trail.watch_login(trace, None);
+    let token = office::token(head.uri.path());
+    let bearer = app.auth.by_office_url(&app.db, token, PeerAddr::of(head).ip(), trace.at).await;
+    let is_good = bearer.as_ref().is_ok_and(|bearer| bearer.is_good);
+    let tried = bearer.map(|bearer| (bearer.login, Some(Fence::from(bearer.purpose))));
+    let caller = let_in(app, (trace, watched), tried, HttpError::not_found())?;
+    if is_good {
+        return Ok(caller);
     }
-    match login {
-        Ok(login) => {
-            let channel = login.how.channel();
-            let caller = Caller::new(login.user, channel);
+    let text = "The time of this URL is over, or it was revoked. Ask for another one.";
+    Err(HttpError::new(StatusCode::FORBIDDEN, text))
+}
+
+/// Lets in who has shown a credential, kept to a part of what is his if it says so. Errors: `wrong` for one that is none; 429, 503.
+fn let_in(
+    app: &App,
+    (trace, watched): (&Arc<Trace>, Watched<'_>),
+    tried: Result<(Login, Option<Fence>), AuthError>,
+    wrong: HttpError,
+) -> Result<Caller, HttpError> {
+    match tried {
+        Ok((login, fence)) => {
+            watched.is_over();
+            let caller = Caller { channel: login.how.channel(), user: login.user, fence };
             trace.by(&caller, &login.how);
             if login.fresh {
                 app.trail.logged_in(trace);
             }
             Ok(caller)
         }
-        Err(AuthError::Missing | AuthError::Wrong) => {
-            let error = HttpError::new(StatusCode::UNAUTHORIZED, "Please log in with your name and an app password.");
-            Err(Refusal { error, challenge: true })
+        Err(AuthError::Missing) => {
+            watched.is_over();
+            Err(wrong)
+        }
+        Err(AuthError::Wrong) => {
+            app.metrics.login_was_wrong();
+            watched.failed(wrong.status);
+            Err(wrong)
         }
         Err(AuthError::Throttled { retry_after_s }) => {
+            app.metrics.login_was_slowed();
+            watched.failed(StatusCode::TOO_MANY_REQUESTS);
             let text = "Too many failed logins. Please wait before the next try.";
             let error = HttpError::new(StatusCode::TOO_MANY_REQUESTS, text);
-            Err(HttpError { retry_after_s: Some(retry_after_s), ..error }.into())
+            Err(HttpError { retry_after_s: Some(retry_after_s), ..error })
         }
-        Err(AuthError::Busy) => Err(HttpError::unavailable("Too many logins at once. Please try again.").into()),
-        Err(AuthError::Db(error)) => Err(error.into()),
+        Err(AuthError::Busy) => {
+            watched.is_over();
+            Err(HttpError::unavailable("Too many logins at once. Please try again."))
+        }
+        Err(AuthError::Db(error)) => {
+            watched.is_over();
+            Err(error.into())
+        }
     }
 }
 

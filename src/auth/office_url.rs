@@ -32,19 +32,19 @@ impl Auth {
     /// Errors: [`AuthError::Wrong`], [`AuthError::Throttled`], [`AuthError::Db`].
     pub async fn by_office_url(&self, db: &Db, token: &str, peer: IpAddr, now: Moment) -> Result<Bearer, AuthError> {
         let found = office_url::by_token(&mut db.read().await?, token).await?;
-        let Some((url, user)) = found else {
+        let Some(url) = found else {
             let guess = self.throttle.admit(db, &nobody(), peer, now).await?;
             tokio::time::sleep(guess.delay).await;
             return Err(AuthError::Wrong);
         };
-        let is_good = url.is_good(now) && user.may_log_in();
+        let is_good = url.is_good(now) && url.user.may_log_in();
         let key = self.key_of(token.as_bytes());
         let fresh = is_good && self.known.get(&key).is_none();
         if fresh {
             self.known.insert(key, ());
         }
         let device = url.device.map(|(id, name)| (id, name.into()));
-        let login = Login { user: Arc::new(user), how: How::OfficeUrl { device }, fresh };
+        let login = Login { user: Arc::new(url.user), how: How::OfficeUrl { device }, fresh };
         Ok(Bearer { login, purpose: url.purpose, is_good })
     }
 }

@@ -1,5 +1,6 @@
 //! `office-url`: URLs by which one person opens a document in Office without a login.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::directory::device::{self, Device};
 use crate::directory::office_url::{self, HOURS_MAX, OfficeUrl, Purpose};
 use crate::directory::user::{self, User};
 use crate::guard::{self, Caller, Guard};
-use crate::tree;
+use crate::ids::{NodeId, UserId};
 
 /// Hours that a URL is good for if nobody says so.
 const HOURS: &str = "8";
@@ -181,14 +182,16 @@ async fn list(context: Context, user: Option<&str>, json: bool) -> Result<Answer
         Some(name) => Some(user::named(&mut tx, name).await?),
         None => None,
     };
-    let mut rows = Vec::new();
-    for url in office_url::list(&mut tx, user.map(|user| user.id), Moment::now()).await? {
-        let Some(of) = user::by_id(&mut tx, url.user).await? else { continue };
-        // Those of people whom one doesn't administer are nobody's business.
-        if by.confirm_user_or_self(&mut tx, &of).await.is_ok() {
-            rows.push(Row::new(&mut tx, url).await?);
+    let mut urls = office_url::list(&mut tx, user.map(|user| user.id), Moment::now()).await?;
+    // Those of people whom one doesn't administer are nobody's business.
+    let mut seen: HashMap<UserId, bool> = HashMap::new();
+    for url in &urls {
+        if !seen.contains_key(&url.user.id) {
+            seen.insert(url.user.id, by.confirm_user_or_self(&mut tx, &url.user).await.is_ok());
         }
     }
+    urls.retain(|url| seen[&url.user.id]);
+    let rows = rows_of(&mut tx, urls).await?;
     let cells = |row: &Row| {
         let device = row.device.clone().unwrap_or_else(|| "-".to_owned());
         let may = if row.read_only { "read" } else { "change" };
@@ -211,7 +214,7 @@ async fn revoke(context: Context, number: i64, json: bool) -> Result<Answer, Fai
     let mut tx = site.db.write().await?;
     let by = context.administrator(&mut tx).await?;
     let url = office_url::revoke(&mut tx, &by, number, Moment::now()).await?;
-    let row = Row::new(&mut tx, url).await?;
+    let row = rows_of(&mut tx, vec![url]).await?.remove(0);
     tx.commit().await?;
     if json {
         return Ok(Answer::json(&row));
@@ -241,28 +244,22 @@ struct Row {
     file: String,
 }
 
-impl Row {
-    async fn new(tx: &mut impl Reads, url: OfficeUrl) -> Result<Self, Failure> {
-        let Purpose { folder, file, reading, .. } = url.purpose;
-        Ok(Self {
-            number: url.id,
-            user: url.user_name,
-            device: url.device.map(|(_, name)| name),
-            read_only: reading,
-            created: rfc3339(url.created),
-            expires: rfc3339(url.expires),
-            folder: path_of(tx, folder).await?,
-            file: path_of(tx, file).await?,
-        })
-    }
-}
-
-/// Where a node is now.
-async fn path_of(tx: &mut impl Reads, node: crate::ids::NodeId) -> Result<String, Failure> {
-    match tree::locate_node(tx, node).await? {
-        Some(located) => place::path_of(tx, located.chain()).await,
-        None => Ok("(gone)".to_owned()),
-    }
+/// With the places where folders and documents are now.
+async fn rows_of(tx: &mut impl Reads, urls: Vec<OfficeUrl>) -> Result<Vec<Row>, Failure> {
+    let nodes: Vec<NodeId> = urls.iter().flat_map(|url| [url.purpose.folder, url.purpose.file]).collect();
+    let paths = place::paths_of(tx, &nodes).await?;
+    let path = |node: NodeId| paths.get(&node).cloned().unwrap_or_else(|| "(gone)".to_owned());
+    let row = |url: OfficeUrl| Row {
+        number: url.id,
+        user: url.user.name,
+        device: url.device.map(|(_, name)| name),
+        read_only: url.purpose.reading,
+        created: rfc3339(url.created),
+        expires: rfc3339(url.expires),
+        folder: path(url.purpose.folder),
+        file: path(url.purpose.file),
+    };
+    Ok(urls.into_iter().map(row).collect())
 }
 
 #[cfg(test)]

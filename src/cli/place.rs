@@ -1,12 +1,15 @@
 //! A path as people write it in a command: `/Share/folder/file`, `~ana/folder` in a home, `/Home/folder` in the home of
 //! whoever the command is about.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::output::Failure;
 use crate::db::Reads;
 use crate::directory::user::{self, User};
 use crate::guard::{HOME, OTHERS};
+use crate::history::trash;
+use crate::ids::{NodeId, ShareId};
 use crate::path::{Name, PathError, RelPath};
 use crate::shares::{self, Share, home};
 use crate::tree::{self, Located, Node};
@@ -150,8 +153,23 @@ fn shown(top: &str, chain: &[Node]) -> String {
 pub(super) async fn path_of(tx: &mut impl Reads, chain: &[Node]) -> Result<String, Failure> {
     let Some(root) = chain.first() else { return Err(Failure::new("it is gone")) };
     let share = shares::by_id(tx, root.share).await?.ok_or_else(|| Failure::new("its share is gone"))?;
-    let top = if share.owner.is_some() { format!("~{}", share.name) } else { format!("/{}", share.name) };
-    Ok(shown(&top, chain))
+    Ok(shown(&top_of(&share), chain))
+}
+
+/// The same for nodes that are known by their ids, of all that are there.
+pub(super) async fn paths_of(tx: &mut impl Reads, nodes: &[NodeId]) -> Result<HashMap<NodeId, String>, Failure> {
+    let chains = trash::present(tx, nodes).await?;
+    let shares: Vec<ShareId> = chains.values().map(|chain| chain[0].share).collect();
+    let shares = shares::by_ids(tx, &shares).await?;
+    let path = |chain: &[Node]| {
+        let share = shares.iter().find(|share| share.root == chain[0].id)?;
+        Some(shown(&top_of(share), chain))
+    };
+    Ok(chains.iter().filter_map(|(node, chain)| Some((*node, path(chain)?))).collect())
+}
+
+fn top_of(share: &Share) -> String {
+    if share.owner.is_some() { format!("~{}", share.name) } else { format!("/{}", share.name) }
 }
 
 #[cfg(test)]

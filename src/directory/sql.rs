@@ -13,18 +13,19 @@ type Result<T> = std::result::Result<T, DbError>;
 
 /// A `select` of the columns that [`user`] reads, with what follows.
 macro_rules! select_user {
-    ($columns:literal, $rest:literal) => {
+    ($columns:literal, $($rest:literal),+) => {
         concat!(
             "select user.id, user.org_id, organization.open, user.name, user.name_key, display, email, guest, admin,
                     enabled, generation, user.created_at, removed",
             $columns,
             " from user join organization on organization.id = user.org_id ",
-            $rest
+            $($rest),+
         )
     };
 }
+pub(super) use select_user;
 
-fn user(row: &Row) -> Result<User> {
+pub(super) fn user(row: &Row) -> Result<User> {
     Ok(User {
         id: UserId(row.try_get(0)?),
         org: OrgId(row.try_get(1)?),

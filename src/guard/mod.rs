@@ -36,6 +36,7 @@ pub use sight::{Below, Sight, Zone};
 pub use whatif::{Effect, Look, compare, look};
 
 use crate::db::{Db, DbError, Reads, Stamp, WriteTx};
+use crate::directory::office_url::Purpose;
 use crate::directory::{self, User};
 use crate::ids::{NodeId, ShareId, UserId};
 use crate::tree::{Kind, Node};
@@ -65,6 +66,12 @@ pub struct Fence {
     pub folder: NodeId,
     /// Nothing is changed.
     pub reading: bool,
+}
+
+impl From<Purpose> for Fence {
+    fn from(purpose: Purpose) -> Self {
+        Self { share: purpose.share, folder: purpose.folder, reading: purpose.reading }
+    }
 }
 
 impl Caller {

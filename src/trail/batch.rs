@@ -160,12 +160,13 @@ impl Batch {
             }
             What::Login => Some(Record { path: None, target: None, ..login(record) }),
             What::NoLogin { name, status } => {
+                let by_url = office::is_at(trace.path_text());
                 let (outcome, note) = match status {
-                    Some(StatusCode::NOT_FOUND) => (Outcome::Denied, "there is no Office URL of this token"),
-                    Some(StatusCode::TOO_MANY_REQUESTS) if office::is_at(trace.path_text()) => {
+                    Some(StatusCode::TOO_MANY_REQUESTS) if by_url => {
                         (Outcome::Denied, "too many tokens of Office URLs that are none")
                     }
                     Some(StatusCode::TOO_MANY_REQUESTS) => (Outcome::Denied, "too many wrong passwords"),
+                    Some(_) if by_url => (Outcome::Denied, "there is no Office URL of this token"),
                     Some(_) => (Outcome::Denied, "the user name or the password is wrong, or the account is closed"),
                     None => (Outcome::Refused, "the client hung up before it was known whether the login is right"),
                 };

@@ -3,38 +3,32 @@
 use super::{OfficeUrl, Purpose};
 use crate::clock::Moment;
 use crate::db::{Conn, DbError, Row, query, query_scalar};
+use crate::directory::sql::{select_user, user};
 use crate::ids::{DeviceId, NodeId, ShareId, UserId};
 
 type Result<T> = std::result::Result<T, DbError>;
 
-/// The columns that [`url`] reads.
+/// The columns that [`url`] reads, behind those of its user.
 macro_rules! select {
     ($rest:literal) => {
-        concat!(
-            "select o.id, o.user_id, u.name, o.device_id, d.name, o.share_id, o.folder_id, o.file_id, o.reading, o.created_at, o.expires_at
-             from office_url o join user u on u.id = o.user_id left join device d on d.id = o.device_id ",
+        select_user!(
+            ", o.id, o.device_id, d.name, o.share_id, o.folder_id, o.file_id, o.reading, o.created_at, o.expires_at",
+            "join office_url o on o.user_id = user.id left join device d on d.id = o.device_id ",
             $rest
         )
     };
 }
 
 fn url(row: &Row) -> Result<OfficeUrl> {
-    let device = row.try_get::<Option<i64>>(3)?.map(DeviceId).zip(row.try_get(4)?);
+    let device = row.try_get::<Option<i64>>(14)?.map(DeviceId).zip(row.try_get(15)?);
     let purpose = Purpose {
-        share: ShareId(row.try_get(5)?),
-        folder: NodeId(row.try_get(6)?),
-        file: NodeId(row.try_get(7)?),
-        reading: row.try_get(8)?,
+        share: ShareId(row.try_get(16)?),
+        folder: NodeId(row.try_get(17)?),
+        file: NodeId(row.try_get(18)?),
+        reading: row.try_get(19)?,
     };
-    Ok(OfficeUrl {
-        id: row.try_get(0)?,
-        user: UserId(row.try_get(1)?),
-        user_name: row.try_get(2)?,
-        device,
-        purpose,
-        created: Moment(row.try_get(9)?),
-        expires: Moment(row.try_get(10)?),
-    })
+    let (created, expires) = (Moment(row.try_get(20)?), Moment(row.try_get(21)?));
+    Ok(OfficeUrl { id: row.try_get(13)?, user: user(row)?, device, purpose, created, expires })
 }
 
 pub(super) async fn insert(
@@ -75,10 +69,10 @@ pub(super) async fn by_id(conn: &mut Conn, id: i64) -> Result<Option<OfficeUrl>>
     row.fetch_optional(conn).await?.as_ref().map(url).transpose()
 }
 
-pub(super) async fn list(conn: &mut Conn, user: Option<UserId>, now: Moment) -> Result<Vec<OfficeUrl>> {
-    let rows = match user {
-        Some(user) => {
-            query(select!("where o.expires_at > ? and o.user_id = ? order by o.id desc")).bind(now.0).bind(user.0)
+pub(super) async fn list(conn: &mut Conn, of: Option<UserId>, now: Moment) -> Result<Vec<OfficeUrl>> {
+    let rows = match of {
+        Some(of) => {
+            query(select!("where o.expires_at > ? and o.user_id = ? order by o.id desc")).bind(now.0).bind(of.0)
         }
         None => query(select!("where o.expires_at > ? order by o.id desc")).bind(now.0),
     };

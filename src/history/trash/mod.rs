@@ -155,6 +155,14 @@ pub(super) fn chain(above: &Above, node: NodeId) -> Vec<Node> {
     chain
 }
 
+/// Of these nodes, those that are there, with the nodes from the topmost down to each.
+pub async fn present(tx: &mut impl Reads, nodes: &[NodeId]) -> Result<HashMap<NodeId, Vec<Node>>, HistoryError> {
+    let above = above(tx, nodes).await?;
+    let is_there = |chain: &[Node]| !chain.is_empty() && !chain.iter().any(|node| above[&node.id].1);
+    let chains = nodes.iter().map(|node| (*node, chain(&above, *node)));
+    Ok(chains.filter(|(_, chain)| is_there(chain)).collect())
+}
+
 /// How deep the tree below a node is; 0 for one without members.
 pub(super) async fn levels_below(tx: &mut impl Reads, node: NodeId) -> Result<i64, HistoryError> {
     Ok(sql::levels_below(tx.conn(), node).await?)
