@@ -157,7 +157,7 @@ async fn route(app: Arc<App>, trace: Arc<Trace>, head: Parts, body: RequestBody)
     }
     if let Some(is_mine) = connect::is_at(path) {
         if !is_mine {
-            return Ok(connect::open(&app, &head)?);
+            return connect::open(&app, &head);
         }
         let caller = log_in(&app, &trace, &head).await?;
         return Box::pin(connect::mine(&app, &head, &caller)).await;
@@ -255,7 +255,7 @@ async fn log_client_in(
     (head, body): (Parts, RequestBody),
 ) -> Result<Reply, HttpError> {
     let (Step::Page(token), true) = (step, head.method == Method::POST) else {
-        return Ok(login::answer(app, trace, step, &head, body).await?);
+        return login::answer(app, trace, step, &head, body).await;
     };
     let tried = match login::credentials(&head, body).await {
         Ok(head) => log_in(app, trace, &head).await,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use commonhold_acl::{Channel, DenialKind, Object, Operation, Permit, Scene};
+use commonhold_acl::{Channel, DenialKind, Object, Operation, Permission, Permit, Scene};
 
 use super::Context;
 use super::output::Failure;
@@ -113,13 +113,8 @@ impl Acting {
     /// Decides about an operation on it. `None`: the site's owner needs no permit.
     pub fn permit(&self, operation: Operation, found: &Found) -> Result<Option<Permit>, Failure> {
         let Some(reached) = self.reached(found.share.id, &found.shown)? else { return Ok(None) };
-        let (chain, above) = (found.located.chain(), found.located.ancestors());
-        let scene = Scene::new().with(Object::Item, reached.at(chain), guard::item(found.node()));
-        let scene = match above.last() {
-            Some(parent) => scene.with(Object::Parent, reached.at(above), guard::item(parent)),
-            None => scene,
-        };
-        guard::permit(operation, &scene).map(Some).map_err(|refused| denied(&refused, &found.shown))
+        let permit = guard::permit(operation, &scene(reached, found));
+        permit.map(Some).map_err(|refused| denied(&refused, &found.shown))
     }
 
     /// Asks about everything below it: all or nothing.
@@ -153,6 +148,35 @@ impl Acting {
 
 fn caller(user: &User) -> Caller {
     Caller::new(Arc::new(user.clone()), Channel::WebDav)
+}
+
+/// What a decision about it is about.
+fn scene<'a>(reached: &'a Reached, found: &'a Found) -> Scene<'a> {
+    let (chain, above) = (found.located.chain(), found.located.ancestors());
+    let scene = Scene::new().with(Object::Item, reached.at(chain), guard::item(found.node()));
+    match above.last() {
+        Some(parent) => scene.with(Object::Parent, reached.at(above), guard::item(parent)),
+        None => scene,
+    }
+}
+
+/// What somebody of whom a command is about may do over his channel; with what he reaches. Fails in the law's words, which say why he doesn't see
+/// it, too: `asked` is what he would need.
+pub(super) async fn permit_of(
+    tx: &mut WriteTx,
+    (user, channel): (&User, Channel),
+    (operation, asked): (Operation, Permission),
+    found: &Found,
+) -> Result<(Permit, Reached), Failure> {
+    let chain = found.located.chain();
+    let access = Guard::default().access_in(tx, &Caller::new(Arc::new(user.clone()), channel)).await?;
+    let Some(reached) = access.by_id(found.share.id).filter(|reached| reached.seen(chain) == chain.len()) else {
+        let why = guard::explain(tx, user, channel, &found.share, (chain, &found.shown), Some(asked)).await?;
+        return Err(Failure::new(why.sentence));
+    };
+    let permit = guard::permit(operation, &scene(reached, found));
+    let permit = permit.map_err(|refused| Failure::new(refused.denial.explain(&found.shown).sentence))?;
+    Ok((permit, reached.clone()))
 }
 
 /// What isn't there, or is there for others only.

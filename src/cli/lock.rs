@@ -1,22 +1,20 @@
 //! `lock`: who holds what; giving, taking away, asking for.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Subcommand;
-use commonhold_acl::{Channel, Object, Operation, Permission, Permit, Scene};
+use commonhold_acl::{Channel, Operation, Permission, Permit};
 use serde::Serialize;
 
+use super::history::permit_of;
 use super::output::{Answer, Failure, rfc3339};
-use super::place::TreePath;
+use super::place::{Found, TreePath};
 use super::{Context, place, span};
 use crate::clock::Moment;
 use crate::db::{Reads, WriteTx};
 use crate::directory::user::{self, User};
-use crate::guard::{self, Caller, Guard};
 use crate::locks::{self, Lock, LockKind};
-use crate::shares;
 use crate::tree::{self, Node};
 
 #[derive(Subcommand)]
@@ -163,10 +161,11 @@ async fn add(context: Context, path: &TreePath, user: &str, span: Option<Duratio
     let site = context.site().await?;
     let (mut tx, now) = (site.db.write().await?, Moment::now());
     let user = user::named(&mut tx, user).await?;
-    let chain = chain_to(&mut tx, path, Some(&user)).await?;
-    let permit = permit(&mut tx, &user, path, &chain).await?;
+    let found = path.find(&mut tx, Some(&user)).await?;
+    let permit = permit(&mut tx, &user, &found).await?;
+    let chain = found.located.chain();
     let until = span.map(|span| now.plus(span));
-    locks::add_user_lock(&mut tx, &permit, &chain, (user.id, &user.name), until, now).await?;
+    locks::add_user_lock(&mut tx, &permit, chain, (user.id, &user.name), until, now).await?;
     tx.commit().await?;
     let until = until.map_or_else(|| "until it is released".to_owned(), |until| format!("until {}", rfc3339(until)));
     Ok(Answer::said(format!("locked `{path}` for `{}` {until}", user.name)))
@@ -192,12 +191,13 @@ async fn request(context: Context, path: &TreePath, user: &str) -> Result<Answer
     let site = context.site().await?;
     let (mut tx, now) = (site.db.write().await?, Moment::now());
     let user = user::named(&mut tx, user).await?;
-    let chain = chain_to(&mut tx, path, Some(&user)).await?;
-    let permit = permit(&mut tx, &user, path, &chain).await?;
-    let locks = locks::covering(&mut tx, &chain, now).await?;
+    let found = path.find(&mut tx, Some(&user)).await?;
+    let permit = permit(&mut tx, &user, &found).await?;
+    let chain = found.located.chain();
+    let locks = locks::covering(&mut tx, chain, now).await?;
     let mut told = Vec::new();
     for lock in locks.iter().filter(|lock| lock.holder != user.id) {
-        let lapses = locks::request(&mut tx, &permit, &chain, lock, now).await?;
+        let lapses = locks::request(&mut tx, &permit, chain, lock, now).await?;
         let root = path_of(&mut tx, lock).await?;
         told.push(format!("the lock of `{}` on `{root}` ends at {} at the latest", lock.holder_name, rfc3339(lapses)));
     }
@@ -217,25 +217,11 @@ fn node_of(chain: &[Node]) -> &Node {
     chain.last().expect("a chain has a node")
 }
 
-/// Whether the law lets a user lock what `chain` leads to. Fails with its reason in a sentence.
-async fn permit(tx: &mut WriteTx, user: &User, path: &TreePath, chain: &[Node]) -> Result<Permit, Failure> {
-    let caller = Caller::new(Arc::new(user.clone()), Channel::WebDav);
-    let access = Guard::default().access_in(tx, &caller).await?;
-    let Some(reached) = access.by_id(node_of(chain).share) else {
-        let share = shares::by_id(tx, node_of(chain).share).await?.ok_or_else(|| Failure::new("the share is gone"))?;
-        let (place, asked) = ((chain, path.to_string()), Some(Permission::Write));
-        let why = guard::explain(tx, user, caller.channel, &share, (place.0, &place.1), asked).await?;
-        return Err(Failure::new(why.sentence));
-    };
-    let node = node_of(chain);
-    let operation = if node.is_collection() { Operation::LockFolder } else { Operation::LockFile };
-    let scene = Scene::new().with(Object::Item, reached.at(chain), guard::item(node));
-    let above = &chain[..chain.len() - 1];
-    let scene = match above.last() {
-        Some(parent) => scene.with(Object::Parent, reached.at(above), guard::item(parent)),
-        None => scene,
-    };
-    guard::permit(operation, &scene).map_err(|refused| Failure::new(refused.denial.explain(&path.to_string()).sentence))
+/// Whether the law lets a user lock it. Fails with its reason in a sentence.
+async fn permit(tx: &mut WriteTx, user: &User, found: &Found) -> Result<Permit, Failure> {
+    let operation = if found.node().is_collection() { Operation::LockFolder } else { Operation::LockFile };
+    let (permit, _) = permit_of(tx, (user, Channel::WebDav), (operation, Permission::Write), found).await?;
+    Ok(permit)
 }
 
 /// The path of a lock's root as people see it.

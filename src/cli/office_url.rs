@@ -1,24 +1,25 @@
 //! `office-url`: URLs by which one person opens a document in Office without a login.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use commonhold_acl::{Channel, Object, Operation, Scene};
+use commonhold_acl::{Channel, Operation, Permission};
 use serde::Serialize;
 
 use super::Context;
 use super::connect::origin;
+use super::history::permit_of;
 use super::output::{Answer, Failure, rfc3339};
 use super::place::{self, Found, TreePath};
 use crate::clock::Moment;
 use crate::cloud::office::PREFIX;
-use crate::db::Reads;
+use crate::db::{Reads, WriteTx};
+use crate::directory::DirectoryError;
 use crate::directory::device::{self, Device};
 use crate::directory::office_url::{self, HOURS_MAX, OfficeUrl, Purpose};
 use crate::directory::user::{self, User};
-use crate::guard::{self, Caller, Guard};
 use crate::ids::{NodeId, UserId};
 
 /// Hours that a URL is good for if nobody says so.
@@ -143,28 +144,13 @@ impl OfficeUrls {
 }
 
 /// The document's path as the person sees it, encoded. Fails when he may not read it, in the law's words.
-async fn opened(
-    tx: &mut crate::db::WriteTx,
-    user: &User,
-    device: Option<&Device>,
-    found: &Found,
-) -> Result<String, Failure> {
-    let channel = device.map_or(Channel::WebDav, |device| Channel::Device(device.id));
-    let (node, chain) = (found.node(), found.located.chain());
-    if node.is_collection() {
+async fn opened(tx: &mut WriteTx, user: &User, device: Option<&Device>, found: &Found) -> Result<String, Failure> {
+    if found.node().is_collection() {
         return Err(Failure::new(format!("`{}` is a folder; Office opens documents", found.shown)));
     }
-    let access = Guard::default().access_in(tx, &Caller::new(Arc::new(user.clone()), channel)).await?;
-    let reached = access.by_id(found.share.id).filter(|reached| reached.seen(chain) == chain.len());
-    let Some(reached) = reached else {
-        let asked = Some(commonhold_acl::Permission::Read);
-        let why = guard::explain(tx, user, channel, &found.share, (chain, &found.shown), asked).await?;
-        return Err(Failure::new(why.sentence));
-    };
-    let scene = Scene::new().with(Object::Item, reached.at(chain), guard::item(node));
-    guard::permit(Operation::GetFile, &scene)
-        .map_err(|refused| Failure::new(refused.denial.explain(&found.shown).sentence))?;
-    Ok(reached.href("/", chain))
+    let channel = device.map_or(Channel::WebDav, |device| Channel::Device(device.id));
+    let (_, reached) = permit_of(tx, (user, channel), (Operation::GetFile, Permission::Read), found).await?;
+    Ok(reached.href("/", found.located.chain()))
 }
 
 /// The URI scheme of the program that opens a file of this name.
@@ -186,9 +172,12 @@ async fn list(context: Context, user: Option<&str>, json: bool) -> Result<Answer
     // Those of people whom one doesn't administer are nobody's business.
     let mut seen: HashMap<UserId, bool> = HashMap::new();
     for url in &urls {
-        if !seen.contains_key(&url.user.id) {
-            seen.insert(url.user.id, by.confirm_user_or_self(&mut tx, &url.user).await.is_ok());
-        }
+        let Entry::Vacant(place) = seen.entry(url.user.id) else { continue };
+        place.insert(match by.confirm_user_or_self(&mut tx, &url.user).await {
+            Ok(()) => true,
+            Err(DirectoryError::OutOfReach { .. }) => false,
+            Err(error) => return Err(error.into()),
+        });
     }
     urls.retain(|url| seen[&url.user.id]);
     let rows = rows_of(&mut tx, urls).await?;

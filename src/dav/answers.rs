@@ -1,16 +1,19 @@
-//! Answers that belong to no single verb: error bodies, and the collection above the tree.
+//! Answers that belong to no single verb: error bodies, whole documents, and the collection above the tree.
 
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 
 use super::bodies::PropfindBody;
 use super::headers::{Depth, Header};
 use super::page;
+use super::propfind::XML_TYPE;
 use super::xml::{QName, XmlWriter};
 use super::{PREFIX, principals, privileges, small_body};
 use crate::error::{Condition, HttpError};
 use crate::guard::Caller;
 use crate::net::RequestBody;
-use crate::reply::Reply;
+use crate::reply::{self, Body, Reply};
 
 /// The namespace of what RFC 4918 has no element for.
 pub(super) const NS: &str = "urn:commonhold:dav";
@@ -92,45 +95,80 @@ pub fn error_page(error: &HttpError) -> String {
 pub async fn propfind_top(head: &Parts, caller: &Caller, body: RequestBody) -> Result<Reply, HttpError> {
     let depth = Depth::parse(&head.headers)?.unwrap_or(Depth::Infinity);
     let asked = match PropfindBody::parse(&small_body(body, TOP_BODY_BYTES_MAX).await?)? {
-        PropfindBody::Prop(names) => names,
-        PropfindBody::Empty | PropfindBody::PropName | PropfindBody::AllProp { .. } => vec![QName::dav("resourcetype")],
+        named @ PropfindBody::Prop(_) => named,
+        PropfindBody::Empty | PropfindBody::PropName | PropfindBody::AllProp { .. } => {
+            PropfindBody::Prop(vec![QName::dav("resourcetype")])
+        }
     };
-    let is_known = |name: &&QName| {
+    let is_known = |name: &QName| {
         ["resourcetype", "current-user-principal", "principal-collection-set"].iter().any(|known| name.is_dav(known))
     };
-    let (known, missing): (Vec<&QName>, Vec<&QName>) = asked.iter().partition(is_known);
     let mut w = XmlWriter::new(&QName::dav("multistatus"), &[]);
     let hrefs: &[&str] = if depth == Depth::Zero { &["/"] } else { &["/", PREFIX] };
     for href in hrefs {
-        w.start_dav("response");
-        w.dav("href", href);
-        if !known.is_empty() || missing.is_empty() {
-            open_propstat(&mut w);
-            for name in &known {
-                match name.local() {
-                    "current-user-principal" => {
-                        privileges::write_hrefs(&mut w, name, [principals::user_href(&caller.user.name).as_str()]);
-                    }
-                    "principal-collection-set" => privileges::write_principal_collections(&mut w),
-                    _ => {
-                        w.start(name);
-                        w.empty(&QName::dav("collection"));
-                        w.end();
-                    }
-                }
+        tell(&mut w, href, (&asked, &[]), is_known, |w, name| match name.local() {
+            "current-user-principal" => {
+                privileges::write_hrefs(w, name, [principals::user_href(&caller.user.name).as_str()]);
             }
-            close_propstat(&mut w, "HTTP/1.1 200 OK");
-        }
-        if !missing.is_empty() {
-            open_propstat(&mut w);
-            for name in &missing {
-                w.empty(name);
+            "principal-collection-set" => privileges::write_principal_collections(w),
+            _ => {
+                w.start(name);
+                w.empty(&QName::dav("collection"));
+                w.end();
             }
-            close_propstat(&mut w, "HTTP/1.1 404 Not Found");
-        }
-        w.end_dav("response");
+        });
     }
-    Ok(principals::multistatus(w))
+    Ok(multistatus(w))
+}
+
+/// A whole multistatus at once.
+pub(super) fn multistatus(w: XmlWriter) -> Reply {
+    document(StatusCode::MULTI_STATUS, w)
+}
+
+/// A whole document at once.
+pub(super) fn document(status: StatusCode, w: XmlWriter) -> Reply {
+    let bytes = w.finish();
+    let mut answer = reply::empty(status);
+    answer.headers_mut().insert(CONTENT_TYPE, XML_TYPE);
+    answer.headers_mut().insert(CONTENT_LENGTH, bytes.len().into());
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    *answer.body_mut() = Body::bytes(bytes);
+    answer
+}
+
+/// One `response` to `asked` about a resource that has those of `all` for which `has` holds: with what `write` makes of each.
+pub(super) fn tell(
+    w: &mut XmlWriter,
+    href: &str,
+    (asked, all): (&PropfindBody, &[QName]),
+    has: impl Fn(&QName) -> bool,
+    write: impl Fn(&mut XmlWriter, &QName),
+) {
+    w.start_dav("response");
+    w.dav("href", href);
+    let (names, missing): (Vec<&QName>, Vec<&QName>) = match asked {
+        PropfindBody::Prop(names) => names.iter().partition(|name| has(name)),
+        PropfindBody::Empty | PropfindBody::AllProp { .. } | PropfindBody::PropName => {
+            (all.iter().filter(|name| has(name)).collect(), Vec::new())
+        }
+    };
+    if !names.is_empty() || missing.is_empty() {
+        open_propstat(w);
+        for name in names {
+            match asked {
+                PropfindBody::PropName => w.empty(name),
+                PropfindBody::Prop(_) | PropfindBody::Empty | PropfindBody::AllProp { .. } => write(w, name),
+            }
+        }
+        close_propstat(w, "HTTP/1.1 200 OK");
+    }
+    if !missing.is_empty() {
+        open_propstat(w);
+        missing.into_iter().for_each(|name| w.empty(name));
+        close_propstat(w, "HTTP/1.1 404 Not Found");
+    }
+    w.end_dav("response");
 }
 
 /// Opens a `propstat` and its `prop`.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use commonhold_acl::{Object, Operation, Scene};
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 
+use super::answers;
 use super::bodies::{LockBody, LockInfo, LockScope};
 use super::conditions::{Conditions, View};
 use super::headers::{Depth, Header, LockToken, Timeout};
-use super::propfind::XML_TYPE;
 use super::props::write_locks;
 use super::xml::{QName, XmlWriter};
 use super::{
@@ -23,7 +23,7 @@ use crate::error::{Condition, HttpError};
 use crate::guard::{self, Access, Reached, Taking};
 use crate::locks::{self, Keys, Lock, LockError, Refusal, Release, Wish};
 use crate::net::RequestBody;
-use crate::reply::{self, Body, Reply};
+use crate::reply::{self, Reply};
 use crate::tree::change::Fresh;
 use crate::tree::{self, Node};
 
@@ -209,10 +209,7 @@ fn discovery(x: &Exchange, lock: &Lock, status: StatusCode) -> Reply {
     let mut w = XmlWriter::new(&QName::dav("prop"), &[]);
     let href = x.href(lock.deep);
     write_locks(&mut w, &QName::dav("lockdiscovery"), &[(Arc::new(lock.clone()), href)], x.caller.user.id, x.now);
-    let mut answer = Reply::new(Body::bytes(w.finish()));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, XML_TYPE);
-    answer
+    answers::document(status, w)
 }
 
 /// Whether a change of the last node of `chain`, on the way to `spot`, may pass. Errors: 423 naming the locks.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use commonhold_acl::{Object, Operation, Scene};
-use http::header::{CACHE_CONTROL, CONTENT_LOCATION, CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_LOCATION, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
+use super::answers;
 use super::bodies::{BodyError, MkcolBody};
 use super::conditions::{Conditions, View};
 use super::engine::{self, Errand};
-use super::propfind::XML_TYPE;
 use super::proppatch::{self, Outcome};
 use super::xml::{QName, XmlWriter};
 use super::{Deed, Exchange, Spot, lock, nowhere, refused, shielded_briefly, small_body};
@@ -17,7 +17,7 @@ use crate::error::{Condition, HttpError};
 use crate::guard::{self, Place};
 use crate::locks::Keys;
 use crate::net::RequestBody;
-use crate::reply::{Body, Reply};
+use crate::reply::Reply;
 
 /// In: a path whose parent exists; no body, or a `mkcol` with properties. Out: 201, with a `mkcol-response` if there was a body; when one of the
 /// properties can't be set, 403 or 507 with it, and nothing is made.
@@ -113,11 +113,7 @@ fn answer(wanted: &MkcolBody, made: Made) -> Reply {
             }
         }
     }
-    let mut reply = Reply::new(Body::bytes(w.finish()));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, XML_TYPE);
-    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    reply
+    answers::document(status, w)
 }
 
 async fn make(x: Arc<Exchange>, wanted: Option<Arc<MkcolBody>>) -> Result<Made, HttpError> {

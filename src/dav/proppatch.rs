@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use commonhold_acl::{Object, Operation, Permit, Scene};
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 
+use super::answers;
 use super::bodies::{PropOp, PropertyUpdate};
 use super::conditions::{Conditions, View};
-use super::propfind::XML_TYPE;
 use super::props::Live;
 use super::xml::{QName, RawXml, XmlWriter};
 use super::{Deed, Exchange, NS_WIN32, Spot, lock, refused, shielded_briefly, small_body};
@@ -17,7 +16,7 @@ use crate::error::{Condition, HttpError};
 use crate::guard;
 use crate::locks::Keys;
 use crate::net::RequestBody;
-use crate::reply::{Body, Reply};
+use crate::reply::Reply;
 use crate::tree::props::{Bounds, DeadProp, Patch, Times};
 
 /// In: a `propertyupdate` body. Out: 207 with 200 for each property, or, when one of them can't be changed, 403 for it
@@ -129,10 +128,7 @@ fn multistatus(href: &str, update: &PropertyUpdate, outcome: Outcome) -> Reply {
     w.start(&QName::dav("response"));
     w.element(&QName::dav("href"), href);
     propstats(&mut w, update, outcome);
-    let mut reply = Reply::new(Body::bytes(w.finish()));
-    *reply.status_mut() = StatusCode::MULTI_STATUS;
-    reply.headers_mut().insert(CONTENT_TYPE, XML_TYPE);
-    reply
+    answers::multistatus(w)
 }
 
 /// A `propstat` for each outcome that some of the properties have.

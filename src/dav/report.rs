@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use commonhold_acl::{Object, Operation, Scene};
 
 use super::acl;
+use super::answers;
 use super::bodies::report::{Expand, MatchBy, ReportBody};
 use super::headers::Depth;
 use super::listing::{Asked, Listing};
@@ -59,9 +60,7 @@ pub async fn report(x: Exchange, body: RequestBody) -> Result<Reply, HttpError> 
             Some(spot) => of_list(&x, &mut tx, &sight, &me, &spot, props.into()).await,
             None => Err(search::unsupported()),
         },
-        ReportBody::PrincipalMatch { by: MatchBy::Itself, .. } => {
-            Ok(principals::multistatus(search::empty_multistatus()))
-        }
+        ReportBody::PrincipalMatch { by: MatchBy::Itself, .. } => Ok(answers::multistatus(search::empty_multistatus())),
         ReportBody::PrincipalMatch { by: MatchBy::Property(name), props } => {
             owned(&x, tx, &access, spot, &name, props).await
         }
@@ -131,7 +130,7 @@ async fn of_list(
             }
         }
     }
-    Ok(principals::multistatus(w))
+    Ok(answers::multistatus(w))
 }
 
 /// `principal-match` by a property: only `owner` names anybody, and only in homes. So everything below the folder, where
@@ -144,7 +143,7 @@ async fn owned(
     name: &QName,
     props: Option<Vec<QName>>,
 ) -> Result<Reply, HttpError> {
-    let nothing = || Ok(principals::multistatus(search::empty_multistatus()));
+    let nothing = || Ok(answers::multistatus(search::empty_multistatus()));
     if Live::of(name) != Some(Live::Owner) {
         return nothing();
     }

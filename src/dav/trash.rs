@@ -9,14 +9,14 @@ use std::sync::Arc;
 use commonhold_acl::Operation;
 use http::StatusCode;
 
-use super::answers::{NS, close_propstat, open_propstat};
+use super::answers::{self, NS};
 use super::bodies::PropfindBody;
 use super::conditions::{Conditions, View};
 use super::headers::{Depth, Header, HttpDate};
 use super::props::cloud;
 use super::versions::{Visit, confirm_length};
 use super::xml::{QName, XmlWriter};
-use super::{Deed, Exchange, Spot, lock, principals, props, refused, shielded, small_body};
+use super::{Deed, Exchange, Spot, lock, props, refused, shielded, small_body};
 use crate::db::{Reads, WriteTx};
 use crate::error::HttpError;
 use crate::guard::{self, Access, Caller, Deleted, Reached};
@@ -53,12 +53,14 @@ pub async fn list(visit: Visit, body: RequestBody) -> Result<Reply, HttpError> {
     }
     confirm_length(entries.len(), &asked)?;
     let mut w = XmlWriter::new(&QName::dav("multistatus"), &[("C", NS), ("oc", OC), ("nc", NC)]);
-    tell(&mut w, PREFIX, &asked, None);
+    let all = NAMES.map(|(ns, local)| QName::fixed(ns, local));
+    let asked = (&asked, all.as_slice());
+    tell(&mut w, PREFIX, asked, None);
     for entry in &entries {
         let slash = if entry.item.node.is_collection() { "/" } else { "" };
-        tell(&mut w, &format!("{PREFIX}{}{slash}", entry.item.node.id.0), &asked, Some((entry, &visit.app.site)));
+        tell(&mut w, &format!("{PREFIX}{}{slash}", entry.item.node.id.0), asked, Some((entry, &visit.app.site)));
     }
-    Ok(principals::multistatus(w))
+    Ok(answers::multistatus(w))
 }
 
 /// A deleted thing, and what it is to the caller.
@@ -125,48 +127,25 @@ fn value((ns, local): (&str, &str), entry: &Entry, site: &str) -> Option<String>
 }
 
 /// One `response`: of the list itself, or of a thing in it.
-fn tell(w: &mut XmlWriter, href: &str, asked: &PropfindBody, entry: Option<(&Entry, &str)>) {
-    let write = |w: &mut XmlWriter, (ns, local): (&str, &str), name: &QName, with_value: bool| -> bool {
-        if (ns, local) == ("DAV:", "resourcetype") {
-            w.start(name);
-            if with_value && entry.is_none_or(|(entry, _)| entry.item.node.is_collection()) {
-                w.empty(&QName::dav("collection"));
-            }
-            w.end();
-            return true;
-        }
-        match entry.and_then(|(entry, site)| value((ns, local), entry, site)) {
-            Some(text) if with_value => w.element(name, &text),
-            Some(_) => w.empty(name),
-            None => return false,
-        }
-        true
-    };
-    w.start_dav("response");
-    w.dav("href", href);
-    open_propstat(w);
-    let mut missing: Vec<&QName> = Vec::new();
-    match asked {
-        PropfindBody::Prop(names) => {
-            for name in names {
-                if !write(w, (name.ns(), name.local()), name, true) {
-                    missing.push(name);
+fn tell(w: &mut XmlWriter, href: &str, asked: (&PropfindBody, &[QName]), entry: Option<(&Entry, &str)>) {
+    let is_type = |name: &QName| name.is_dav("resourcetype");
+    let text = |name: &QName| entry.and_then(|(entry, site)| value((name.ns(), name.local()), entry, site));
+    answers::tell(
+        w,
+        href,
+        asked,
+        |name| is_type(name) || text(name).is_some(),
+        |w, name| match text(name) {
+            Some(text) => w.element(name, &text),
+            None => {
+                w.start(name);
+                if entry.is_none_or(|(entry, _)| entry.item.node.is_collection()) {
+                    w.empty(&QName::dav("collection"));
                 }
+                w.end();
             }
-        }
-        PropfindBody::Empty | PropfindBody::AllProp { .. } | PropfindBody::PropName => {
-            for (ns, local) in NAMES {
-                write(w, (ns, local), &QName::fixed(ns, local), !matches!(asked, PropfindBody::PropName));
-            }
-        }
-    }
-    close_propstat(w, "HTTP/1.1 200 OK");
-    if !missing.is_empty() {
-        open_propstat(w);
-        missing.into_iter().for_each(|name| w.empty(name));
-        close_propstat(w, "HTTP/1.1 404 Not Found");
-    }
-    w.end_dav("response");
+        },
+    );
 }
 
 /// A deleted thing that somebody wants something of.

@@ -13,14 +13,12 @@ use http::StatusCode;
 use http::header::HeaderValue;
 use http::request::Parts;
 
-use super::answers::{NS, close_propstat, open_propstat};
+use super::answers::{self, NS};
 use super::bodies::PropfindBody;
 use super::conditions::{Conditions, Reading, View};
 use super::headers::{ByteRange, Depth, Header, HttpDate};
 use super::xml::{QName, XmlWriter};
-use super::{
-    Deed, Exchange, PREFIX as DAV_PREFIX, Spot, get, lock, options, principals, props, refused, shielded, small_body,
-};
+use super::{Deed, Exchange, PREFIX as DAV_PREFIX, Spot, get, lock, options, props, refused, shielded, small_body};
 use crate::app::App;
 use crate::clock::Moment;
 use crate::db::Reads;
@@ -219,7 +217,7 @@ async fn propfind(visit: Visit, below: &str, body: RequestBody) -> Result<Reply,
             }
         }
     }
-    Ok(principals::multistatus(w))
+    Ok(answers::multistatus(w))
 }
 
 /// The report `version-tree` (RFC 3253 section 3.7): each version of the file, the newest first.
@@ -230,7 +228,7 @@ pub async fn tree_of(tx: &mut impl Reads, node: &Node, props: Option<Vec<QName>>
     confirm_length(revisions.len(), &asked)?;
     let known = Known { file: node, revisions: &revisions, oldest: None };
     (0..revisions.len()).for_each(|at| known.tell(&mut w, Subject::Version(at), &asked));
-    Ok(principals::multistatus(w))
+    Ok(answers::multistatus(w))
 }
 
 /// Bounds what the answer takes. Errors: 403 `number-of-matches-within-limits` beyond [`ANSWER_PROPERTIES_MAX`].
@@ -349,33 +347,17 @@ impl Known<'_> {
 
     /// One `response`.
     fn tell(&self, w: &mut XmlWriter, subject: Subject, asked: &PropfindBody) {
-        w.start_dav("response");
-        w.dav("href", &self.href(subject));
-        let has = |prop: &Prop| prop.is_of(subject);
-        let all = || Prop::ALL.iter().filter(|(prop, _)| has(prop));
-        let mut missing: Vec<&QName> = Vec::new();
-        open_propstat(w);
-        match asked {
-            PropfindBody::PropName => all().for_each(|(_, local)| w.empty(&QName::dav(local))),
-            PropfindBody::Empty | PropfindBody::AllProp { .. } => {
-                all().for_each(|(prop, local)| self.write(w, subject, *prop, &QName::dav(local)));
-            }
-            PropfindBody::Prop(names) => {
-                for name in names {
-                    match Prop::of(name).filter(has) {
-                        Some(prop) => self.write(w, subject, prop, name),
-                        None => missing.push(name),
-                    }
-                }
-            }
-        }
-        close_propstat(w, "HTTP/1.1 200 OK");
-        if !missing.is_empty() {
-            open_propstat(w);
-            missing.into_iter().for_each(|name| w.empty(name));
-            close_propstat(w, "HTTP/1.1 404 Not Found");
-        }
-        w.end_dav("response");
+        let all = Prop::ALL.map(|(_, local)| QName::dav(local));
+        let of = |name: &QName| Prop::of(name).filter(|prop| prop.is_of(subject));
+        answers::tell(
+            w,
+            &self.href(subject),
+            (asked, &all),
+            |name| of(name).is_some(),
+            |w, name| {
+                self.write(w, subject, of(name).expect("it has those that are written"), name);
+            },
+        );
     }
 
     fn write(&self, w: &mut XmlWriter, subject: Subject, prop: Prop, name: &QName) {

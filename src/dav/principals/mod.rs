@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::request::Parts;
 
 use super::bodies::PropfindBody;
@@ -330,22 +330,6 @@ impl Walk {
             }
         }
     }
-}
-
-/// A whole multistatus at once.
-pub fn multistatus(w: XmlWriter) -> Reply {
-    xml_reply(StatusCode::MULTI_STATUS, w)
-}
-
-/// A whole document at once.
-pub fn xml_reply(status: StatusCode, w: XmlWriter) -> Reply {
-    let bytes = w.finish();
-    let mut answer = reply::empty(status);
-    answer.headers_mut().insert(CONTENT_TYPE, XML_TYPE);
-    answer.headers_mut().insert(CONTENT_LENGTH, bytes.len().into());
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    *answer.body_mut() = Body::bytes(bytes);
-    answer
 }
 
 /// OPTIONS, the same for everybody, also before login.

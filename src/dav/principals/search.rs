@@ -5,13 +5,13 @@
 use commonhold_acl::UserId;
 use http::StatusCode;
 
-use super::super::answers::NS;
+use super::super::answers::{NS, document, multistatus};
 use super::super::bodies::report::{MatchBy, ReportBody, SearchTerm};
 use super::super::headers::{Depth, Header};
 use super::super::small_body;
 use super::super::xml::{QName, XmlWriter};
 use super::entry::{Prop, Subject, TOLD_MAX, Teller, Wish, too_many};
-use super::{Asking, Place, Visit, me, multistatus, xml_reply};
+use super::{Asking, Place, Visit, me};
 use crate::db::Reads;
 use crate::directory::principal::{self, Card, Sight};
 use crate::directory::{self, Principal};
@@ -174,5 +174,5 @@ pub fn searchable() -> Reply {
         w.text_in_language(&QName::dav("description"), "en", description);
         w.end_dav("principal-search-property");
     }
-    xml_reply(StatusCode::OK, w)
+    document(StatusCode::OK, w)
 }

@@ -1,7 +1,16 @@
 //! What comes in by other doors, or by other names, leaves the same records as what comes in below `/dav/`.
 
+use serde_json::Value;
+
 use super::{records, records_once, told};
 use crate::site::{Reply, Request, Site, password_of};
+
+/// How each ended, in the order of the words.
+fn ended(found: &[Value]) -> Vec<String> {
+    let mut lines: Vec<String> = found.iter().map(|record| format!("{} {}", record["outcome"], told(record))).collect();
+    lines.sort();
+    lines
+}
 
 #[test]
 fn an_upload_in_pieces_leaves_records_of_what_was_done() {
@@ -22,12 +31,9 @@ fn an_upload_in_pieces_leaves_records_of_what_was_done() {
     }
     ana.raw("DELETE", upload).send().status(404);
     let found = records_once(&site, &["--user", "ana"], 6);
-    let by = "by ana over webdav (drive)";
-    let mut lines: Vec<String> = found.iter().map(|record| format!("{} {}", record["outcome"], told(record))).collect();
-    lines.sort();
-    let done = r#""done""#;
+    let (by, done) = ("by ana over webdav (drive)", r#""done""#);
     assert_eq!(
-        lines,
+        ended(&found),
         [
             format!("{done} DELETE 204 {upload} {by}"),
             format!("{done} LOGIN - - {by}"),
@@ -72,12 +78,9 @@ fn an_upload_that_can_be_resumed_leaves_records_of_what_was_done() {
         .send()
         .status(460);
     let found = records_once(&site, &["--user", "ana"], 10);
-    let by = "by ana over webdav (drive)";
-    let mut lines: Vec<String> = found.iter().map(|record| format!("{} {}", record["outcome"], told(record))).collect();
-    lines.sort();
-    let done = r#""done""#;
+    let (by, done) = ("by ana over webdav (drive)", r#""done""#);
     assert_eq!(
-        lines,
+        ended(&found),
         [
             format!("{done} DELETE 204 {given_up} {by}"),
             format!("{done} LOGIN - - {by}"),
