@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # libreoffice.sh: a real LibreOffice opens, edits, saves and closes a document over WebDAV; meanwhile a colleague can read it
 # but not write it. On a throw-away site; SERVER=PROGRAM takes another build of the server. Exit status 0: all as said.
-# Debian's packages for it have about 400 MB, so the test command runs this only where they are installed, or wanted.
+# Debian's packages for it have about 400 MB.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
