@@ -7,9 +7,10 @@ use commonhold::dav::bodies::report::{EXPAND_DEPTH_MAX, Expand, ReportBody, SEAR
 use libfuzzer_sys::fuzz_target;
 
 fn measure(properties: &[Expand]) -> (usize, usize) {
-    properties.iter().map(|property| measure(&property.below)).fold((0, 0), |(depth, count), (below, more)| {
-        (depth.max(below + 1), count + more + 1)
-    })
+    properties
+        .iter()
+        .map(|property| measure(&property.below))
+        .fold((0, 0), |(depth, count), (below, more)| (depth.max(below + 1), count + more + 1))
 }
 
 fuzz_target!(|body: &[u8]| {

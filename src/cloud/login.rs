@@ -241,7 +241,8 @@ impl Form {
         fields.collect::<Option<_>>().map(Self)
     }
 
-    fn value(&self, name: &str) -> Option<&str> {
+    /// The first of this name.
+    pub fn value(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
     }
 }

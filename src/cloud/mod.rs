@@ -27,7 +27,7 @@ use crate::path::{RelPath, decode_segment, encode_segment};
 use crate::reply::Reply;
 use crate::trail::Trace;
 use crate::tus;
-use door::Door;
+pub use door::Door;
 
 /// What a URL of theirs leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]

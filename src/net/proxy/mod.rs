@@ -5,7 +5,7 @@
 //! proxy itself is the client, whatever stands before it.
 
 mod forwarded;
-pub(super) mod protocol;
+pub mod protocol;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -64,7 +64,7 @@ impl Proxies {
     }
 
     /// Where a request came from that `peer` sent.
-    pub(super) fn via(&self, peer: SocketAddr, tls: bool, headers: &HeaderMap) -> Via {
+    pub fn via(&self, peer: SocketAddr, tls: bool, headers: &HeaderMap) -> Via {
         let mut via = Via { client: peer, tls, host: None };
         if !self.is_trusted(peer.ip()) {
             return via;

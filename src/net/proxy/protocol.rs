@@ -35,7 +35,7 @@ pub enum ProxyError {
 ///
 /// # Errors
 /// [`ProxyError`].
-pub(in crate::net) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<SocketAddr>, ProxyError> {
+pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<SocketAddr>, ProxyError> {
     let mut begun = [0; SHORTEST];
     stream.read_exact(&mut begun).await?;
     if begun.starts_with(SIGNATURE) {
