@@ -3,6 +3,8 @@
 use std::{convert::Infallible, error::Error, io, net::SocketAddr, pin::pin, sync::Arc};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::Either;
 use http::header::{CONNECTION, EXPECT, HeaderValue};
 use http::{Method, Request, Response};
 use http_body::Body;
@@ -195,15 +197,24 @@ impl Protocol {
             // Who expects to be told to go on hasn't sent it, and shall not be told to.
             let small = request.body().size_hint().upper().is_some_and(|bytes| bytes <= READ_AWAY_BYTES_MAX)
                 && !request.headers().contains_key(EXPECT);
-            // The first chunk of a file is read before the head of its answer is sent.
-            let first = http2 && request.method() == Method::GET;
-            let (service, slot) = (service.clone(), Arc::clone(&slot));
-            let (turns, room) = (Arc::clone(&turns), Arc::clone(&room));
+            let (slot, room) = (Arc::clone(&slot), Arc::clone(&room));
+            let answer = if http2 {
+                // The first chunk of a file is read before the head of its answer is sent.
+                let first = request.method() == Method::GET;
+                let (service, turns, room) = (service.clone(), Arc::clone(&turns), Arc::clone(&room));
+                // In a box, since every idle connection has the room for the future below.
+                Either::Right(Box::pin(async move {
+                    let found = if first { room.acquire_owned().await.ok() } else { None };
+                    let turn = turns.acquire_owned().await.expect("it is never closed");
+                    request.extensions_mut().insert(AtWork { _slot: slot, _turn: Some(Arc::new(turn)) });
+                    (service.call(request).await, found)
+                }))
+            } else {
+                request.extensions_mut().insert(AtWork { _slot: slot, _turn: None });
+                Either::Left(service.call(request).map(|answer| (answer, None)))
+            };
             async move {
-                let found = if first { Arc::clone(&room).acquire_owned().await.ok() } else { None };
-                let turn = turns.acquire_owned().await.expect("it is never closed");
-                request.extensions_mut().insert(AtWork { _slot: slot, _turn: Arc::new(turn) });
-                let Ok(mut response) = service.call(request).await;
+                let (Ok(mut response), found) = answer.await;
                 if !http2 && !running.is_through_with(left, small).await {
                     // It will be closed, and a proxy that isn't told may send somebody else's request on it meanwhile.
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -273,5 +284,6 @@ struct Talk<IO> {
 #[derive(Clone)]
 struct AtWork {
     _slot: Arc<Slot>,
-    _turn: Arc<OwnedSemaphorePermit>,
+    /// Of HTTP/2; with HTTP/1 one request comes after the other.
+    _turn: Option<Arc<OwnedSemaphorePermit>>,
 }
