@@ -10,7 +10,7 @@ use crate::site::http2::{
     PING, PRIORITY, REFUSED_STREAM, REMEMBERED, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, remembered, request,
     stream,
 };
-use crate::site::{Client, Site, basic};
+use crate::site::{Client, Site, basic, is_in_bucket};
 
 /// Connections that flood at the same time, unless a test says otherwise.
 const ATTACKERS: usize = 4;
@@ -18,6 +18,8 @@ const ATTACKERS: usize = 4;
 const MANY: usize = 100_000;
 /// What the server may need for all of them beyond what it had. 512 requests that wait have 30 MiB of a development build.
 const MEMORY_MIB_MAX: u64 = 48;
+/// The same where contents are in a bucket: each of the 64 downloads that are begun has buffers of its own towards the store.
+const MEMORY_OF_BUCKET_MIB_MAX: u64 = 192;
 /// Requests that are open at the same time by what the server announces.
 const STREAMS: usize = 128;
 
@@ -62,8 +64,9 @@ impl Attacked {
                 answered += 1;
             }
         });
-        let more = self.site.memory_peak_mib() - before;
-        assert!(more <= MEMORY_MIB_MAX, "{more} MiB");
+        // The kernel counts roughly, so the peak may seem to have been lower.
+        let more = self.site.memory_peak_mib().saturating_sub(before);
+        assert!(more <= if is_in_bucket() { MEMORY_OF_BUCKET_MIB_MAX } else { MEMORY_MIB_MAX }, "{more} MiB");
     }
 }
 
