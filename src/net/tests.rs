@@ -338,6 +338,42 @@ async fn a_connection_too_many_is_refused_with_an_answer() {
     }
 }
 
+#[tokio::test]
+async fn a_connection_that_was_given_up_keeps_its_place_until_the_work_is_over() {
+    let (begun, mut has_begun) = mpsc::unbounded_channel();
+    let finish = Arc::new(Notify::new());
+    let may_finish = Arc::clone(&finish);
+    let server = Server::start(
+        Limits { connections_max: 1, ..limits() },
+        service_fn(move |request: Request<RequestBody>| {
+            let (begun, may_finish) = (begun.clone(), Arc::clone(&may_finish));
+            // As a change does, it goes on although nobody waits for the answer.
+            tokio::spawn(async move {
+                begun.send(()).unwrap();
+                may_finish.notified().await;
+                drop(request.into_parts().0);
+            });
+            std::future::pending::<Result<Response<Full<Bytes>>, Infallible>>()
+        }),
+    );
+    drop(server.send(GET).await);
+    has_begun.recv().await.unwrap();
+    while server.counts.open() > 0 {
+        tokio::task::yield_now().await;
+    }
+    tokio::select! {
+        _ = has_begun.recv() => panic!("there was a place"),
+        answer = rest_or_response(&server) => assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}"),
+    }
+    finish.notify_one();
+    loop {
+        tokio::select! {
+            _ = has_begun.recv() => break,
+            answer = rest_or_response(&server) => assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}"),
+        }
+    }
+}
+
 /// The answer to a request on a connection of its own.
 async fn rest_or_response(server: &Server) -> String {
     rest(&mut server.send(b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").await).await
