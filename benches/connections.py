@@ -175,6 +175,17 @@ def fetch(url, *more):
     return LARGE / took / (1 << 20)
 
 
+def cpu(process):
+    """Seconds that it and its workers have worked."""
+    own = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
+    ticks = 0
+    for pid in [str(process.pid), *own]:
+        with open(f"/proc/{pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def tls(server, rounds):
     folder = certificate()
     site = Site(server, f'[tls]\ncertificate = "{folder}/cert.pem"\nkey = "{folder}/key.pem"\n')
@@ -189,15 +200,21 @@ def tls(server, rounds):
     there = f"https://127.0.0.1:{port}/large"
     while not is_open(port):
         time.sleep(0.05)
-    print("\n1 GiB over TLS 1.3, MiB/s\n\n| round | this server | nginx | ratio |\n|---|---|---|---|")
-    ratios = []
+    print("\n1 GiB over TLS 1.3, MiB/s, and seconds of the server's CPU\n\n| round | this server | CPU | nginx | CPU | ratio | CPU ratio |\n|---|---|---|---|---|---|---|")
+    ratios, costs = [], []
     for number in range(rounds + 1):
-        mine, peers = fetch(here, "-u", site.login), fetch(there)
+        before = cpu(site.process)
+        mine = fetch(here, "-u", site.login)
+        between = cpu(other)
+        peers = fetch(there)
+        cost, peers_cost = cpu(site.process) - before, cpu(other) - between
         # The first one fills the page cache.
         if number:
             ratios.append(mine / peers)
-            print(f"| {number} | {mine:.0f} | {peers:.0f} | {mine / peers:.2f} |", flush=True)
-    print(f"\nmedian {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}", flush=True)
+            costs.append(peers_cost / cost)
+            print(f"| {number} | {mine:.0f} | {cost:.2f} | {peers:.0f} | {peers_cost:.2f} | {ratios[-1]:.2f} | {costs[-1]:.2f} |", flush=True)
+    for what, of in (("speed", ratios), ("nginx' CPU / this server's", costs)):
+        print(f"\n{what}: median {statistics.median(of):.2f}, {min(of):.2f} to {max(of):.2f}", flush=True)
     other.terminate()
     other.wait()
     site.stop()

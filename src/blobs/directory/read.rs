@@ -29,7 +29,8 @@ use super::{
 const CHUNK_BYTES: usize = 256 * 1024;
 /// Reads up to this long get a buffer of their own length, not a pooled one.
 const SMALL_READ_BYTES_MAX: usize = 64 * 1024;
-/// Chunks in the hands of slow readers at the same time (64 MiB). With more, reads get smaller instead of waiting.
+/// Chunks in the hands of slow readers at the same time (64 MiB). With more, reads get smaller instead of waiting. What is compared with hashes is gathered to
+/// whole chunks all the same: each such reader has up to one, whatever the size of the reads.
 const BUFFERS_MAX: usize = 256;
 /// Buffers kept for the next reads (8 MiB).
 const BUFFERS_KEPT_MAX: usize = 32;
