@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 use crate::config::{self, AccessLogFormat};
@@ -225,7 +224,7 @@ impl Answered {
             }
             AccessLogFormat::Json => {
                 let line = Line {
-                    time: moment.format(&Rfc3339).unwrap_or_default(),
+                    time: self.trace.at.rfc3339(),
                     address: address.to_string(),
                     user,
                     channel,

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::output::{self, Answer, Failure, Growing, rfc3339};
+use super::output::{self, Answer, Failure, Growing};
 use super::place::TreePath;
 use super::{Context, moment};
 use crate::audit::verify::{Finding, Kept, Verdict};
@@ -207,7 +207,7 @@ fn cells(entry: &Entry) -> Vec<String> {
     };
     vec![
         entry.seq.to_string(),
-        rfc3339(record.at),
+        record.at.rfc3339(),
         who,
         record.actor.channel.to_string(),
         text(&record.actor.address),
@@ -269,7 +269,7 @@ impl<'e> From<&'e Entry> for Row<'e> {
         let is_denied = record.outcome == Outcome::Denied;
         Self {
             number: entry.seq,
-            time: rfc3339(record.at),
+            time: record.at.rfc3339(),
             user: (!name.is_empty()).then_some(name),
             user_id: record.actor.id.map(|id| id.0),
             channel: record.actor.channel.as_str(),

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
-use super::output::{Answer, Failure, rfc3339};
+use super::output::{Answer, Failure};
 use crate::backup::{Backup, BackupError, Brought, Manifest, restore};
 use crate::clock::Moment;
 use crate::verify;
@@ -91,7 +91,7 @@ impl Row {
     fn of(manifest: &Manifest) -> Self {
         Self {
             generation: manifest.generation,
-            made: rfc3339(Moment(manifest.made_ms)),
+            made: Moment(manifest.made_ms).rfc3339(),
             site: manifest.site.clone(),
             version: manifest.version.clone(),
             audit_head: manifest.audit_head.clone(),
@@ -177,7 +177,7 @@ impl Restoring {
             return Ok(Answer::json(&restored));
         }
         let restore::Restored { generation, rows, contents, bytes, missing } = restored;
-        let made = rfc3339(Moment(manifest.made_ms));
+        let made = Moment(manifest.made_ms).rfc3339();
         let mut told = format!(
             "restored generation {generation}, of {made}: {rows} rows and {contents} contents of {bytes} bytes; the site was verified\n"
         );

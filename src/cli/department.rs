@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::Context;
-use super::output::{Answer, Failure, facts, rfc3339};
+use super::output::{Answer, Failure, facts};
 use super::principal::Inside;
 use crate::clock::Moment;
 use crate::directory::department::{self, Staffed};
@@ -186,7 +186,7 @@ struct Row {
 impl From<Staffed> for Row {
     fn from(staffed: Staffed) -> Self {
         let Staffed { department, members, administrators } = staffed;
-        Self { name: department.path, members, administrators, created: rfc3339(department.created) }
+        Self { name: department.path, members, administrators, created: department.created.rfc3339() }
     }
 }
 

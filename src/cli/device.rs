@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::Context;
-use super::output::{Answer, Failure, rfc3339};
+use super::output::{Answer, Failure};
 use crate::clock::Moment;
 use crate::directory::app_password::Credential;
 use crate::directory::device::{self, Device};
@@ -95,6 +95,6 @@ pub(super) struct Row {
 
 impl From<Device> for Row {
     fn from(device: Device) -> Self {
-        Self { name: device.name, created: rfc3339(device.created) }
+        Self { name: device.name, created: device.created.rfc3339() }
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::job::run_now;
-use super::output::{Answer, Failure, rfc3339};
+use super::output::{Answer, Failure};
 use super::{Context, job};
 use crate::clock::Moment;
 use crate::contents::collect;
@@ -48,7 +48,7 @@ impl Gc {
             bytes: due.1,
             waiting_contents: waiting.0,
             waiting_bytes: waiting.1,
-            next: outlook.next.map(rfc3339),
+            next: outlook.next.map(Moment::rfc3339),
             strays,
         };
         Ok(if self.json { Answer::json(&shown) } else { Answer::said(shown.told()) })

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 
-use super::output::{Answer, Failure, rfc3339};
+use super::output::{Answer, Failure};
 use super::{Context, span};
 use crate::clock::Moment;
 use crate::config::Config;
@@ -141,9 +141,9 @@ impl Row {
             state,
             by: row.claim.map(|(by, _)| by),
             every_s,
-            last: row.started.map(rfc3339),
+            last: row.started.map(Moment::rfc3339),
             took_s,
-            next: Some(rfc3339(row.next_at)),
+            next: Some(row.next_at.rfc3339()),
             outcome: row.outcome,
             progress: row.progress,
         }

@@ -8,7 +8,7 @@ use commonhold_acl::{Channel, Operation, Permission, Permit};
 use serde::Serialize;
 
 use super::history::permit_of;
-use super::output::{Answer, Failure, rfc3339};
+use super::output::{Answer, Failure};
 use super::place::{Found, TreePath};
 use super::{Context, place, span};
 use crate::clock::Moment;
@@ -167,7 +167,7 @@ async fn add(context: Context, path: &TreePath, user: &str, span: Option<Duratio
     let until = span.map(|span| now.plus(span));
     locks::add_user_lock(&mut tx, &permit, chain, (user.id, &user.name), until, now).await?;
     tx.commit().await?;
-    let until = until.map_or_else(|| "until it is released".to_owned(), |until| format!("until {}", rfc3339(until)));
+    let until = until.map_or_else(|| "until it is released".to_owned(), |until| format!("until {}", until.rfc3339()));
     Ok(Answer::said(format!("locked `{path}` for `{}` {until}", user.name)))
 }
 
@@ -199,7 +199,7 @@ async fn request(context: Context, path: &TreePath, user: &str) -> Result<Answer
     for lock in locks.iter().filter(|lock| lock.holder != user.id) {
         let lapses = locks::request(&mut tx, &permit, chain, lock, now).await?;
         let root = path_of(&mut tx, lock).await?;
-        told.push(format!("the lock of `{}` on `{root}` ends at {} at the latest", lock.holder_name, rfc3339(lapses)));
+        told.push(format!("the lock of `{}` on `{root}` ends at {} at the latest", lock.holder_name, lapses.rfc3339()));
     }
     if told.is_empty() {
         return Err(Failure::new(format!("nobody else holds a lock on `{path}`")));
@@ -247,15 +247,15 @@ struct Row {
 
 impl Row {
     fn new(path: String, lock: Lock) -> Self {
-        let (wanted_by, lapses) = lock.wanted.map(|wanted| (wanted.by_name, rfc3339(wanted.lapses))).unzip();
+        let (wanted_by, lapses) = lock.wanted.map(|wanted| (wanted.by_name, wanted.lapses.rfc3339())).unzip();
         Self {
             path,
             kind: lock.kind.name(),
             scope: if lock.exclusive { "exclusive" } else { "shared" },
             depth: if lock.deep { "infinity" } else { "0" },
             holder: lock.holder_name,
-            since: rfc3339(lock.created),
-            until: lock.expires.map(rfc3339),
+            since: lock.created.rfc3339(),
+            until: lock.expires.map(Moment::rfc3339),
             wanted_by,
             lapses,
         }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Context;
 use super::connect::origin;
 use super::history::permit_of;
-use super::output::{Answer, Failure, rfc3339};
+use super::output::{Answer, Failure};
 use super::place::{self, Found, TreePath};
 use crate::clock::Moment;
 use crate::cloud::office::PREFIX;
@@ -133,7 +133,7 @@ impl OfficeUrls {
                 format!("{scheme}:{how}|u|{url}")
             }),
             url,
-            expires: rfc3339(expires),
+            expires: expires.rfc3339(),
         };
         if self.json {
             return Ok(Answer::json(&made));
@@ -243,8 +243,8 @@ async fn rows_of(tx: &mut impl Reads, urls: Vec<OfficeUrl>) -> Result<Vec<Row>, 
         user: url.user.name,
         device: url.device.map(|(_, name)| name),
         read_only: url.purpose.reading,
-        created: rfc3339(url.created),
-        expires: rfc3339(url.expires),
+        created: url.created.rfc3339(),
+        expires: url.expires.rfc3339(),
         folder: path(url.purpose.folder),
         file: path(url.purpose.file),
     };

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::Context;
-use super::output::{Answer, Failure, facts, rfc3339, table};
+use super::output::{Answer, Failure, facts, table};
 use super::policy::{self, Assignment, PolicyRow, assignment};
 use super::switch::Limit;
 use crate::clock::Moment;
@@ -237,7 +237,7 @@ impl Row {
             users_max: org.users_max,
             used_bytes: used.bytes,
             quota_bytes: org.quota_bytes,
-            created: rfc3339(org.created),
+            created: org.created.rfc3339(),
         })
     }
 

@@ -6,10 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use crate::clock::Moment;
 use crate::directory::DirectoryError;
 use crate::shares::ShareError;
 
@@ -153,11 +150,6 @@ pub(super) fn facts(facts: &[(&str, String)]) -> String {
     table(None, told.map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect())
 }
 
-/// A moment as RFC 3339, in UTC.
-pub(super) fn rfc3339(moment: Moment) -> String {
-    OffsetDateTime::from(moment.system()).format(&Rfc3339).expect("the years of a server's life can be written")
-}
-
 /// The way through groups: `Sales in Everyone`; nothing for a way without any.
 pub(super) fn way(path: &[String]) -> String {
     path.join(" in ")
@@ -176,10 +168,5 @@ mod tests {
     #[test]
     fn a_failure_is_one_line() {
         assert_eq!(Failure::new("this\nthat").to_string(), "this that");
-    }
-
-    #[test]
-    fn moments_are_written_in_utc() {
-        assert_eq!(rfc3339(Moment(1_700_000_000_000)), "2023-11-14T22:13:20Z");
     }
 }

@@ -9,7 +9,7 @@ use commonhold_acl::Operation;
 use serde::Serialize;
 
 use super::history::{Acting, confirm_file};
-use super::output::{Answer, Failure, facts, rfc3339};
+use super::output::{Answer, Failure, facts};
 use super::place::TreePath;
 use super::{Context, content, moment};
 use crate::clock::Moment;
@@ -294,8 +294,8 @@ impl Row {
         Self {
             number: revision.number,
             present: revision.present,
-            saved: rfc3339(revision.written),
-            modified: rfc3339(revision.modified),
+            saved: revision.written.rfc3339(),
+            modified: revision.modified.rfc3339(),
             author: revision.author_name,
             client: revision.client,
             bytes: revision.size,

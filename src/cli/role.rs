@@ -5,7 +5,7 @@ use commonhold_acl::{AppliesTo, Permission, Permissions, Role};
 use serde::Serialize;
 
 use super::Context;
-use super::output::{Answer, Failure, facts, rfc3339, table};
+use super::output::{Answer, Failure, facts, table};
 use crate::clock::Moment;
 use crate::db::Reads;
 use crate::shares::role::{self, Roles, SiteRole};
@@ -196,7 +196,7 @@ async fn shown(reads: &mut impl Reads, role: SiteRole) -> Result<Shown, Failure>
         built_in: role.added.is_none(),
         description: role.description,
         permissions: role.role.permissions.iter().map(Permission::name).collect(),
-        added: role.added.map(rfc3339),
+        added: role.added.map(Moment::rfc3339),
     })
 }
 

@@ -5,7 +5,7 @@ use commonhold_acl::{Operation, Permission};
 use serde::Serialize;
 
 use super::history::Acting;
-use super::output::{Answer, Failure, rfc3339};
+use super::output::{Answer, Failure};
 use super::place::{Found, TreePath};
 use super::{Context, moment};
 use crate::clock::Moment;
@@ -170,7 +170,7 @@ impl Told {
         let items = report.told.iter().map(|(fate, chain)| ToldItem { what: word(*fate), path: path(chain) });
         Self {
             path: found.shown.clone(),
-            to: rfc3339(asked.to),
+            to: asked.to.rfc3339(),
             dry_run: asked.dry_run,
             items: items.collect(),
             rewritten: report.count(Fate::Rewritten),

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::Context;
-use super::output::{Answer, Failure, rfc3339};
+use super::output::{Answer, Failure};
 use crate::clock::Moment;
 use crate::servers::{self, Server};
 
@@ -60,8 +60,8 @@ impl Row {
             version: server.version,
             schema: server.migration,
             address: server.address,
-            started: rfc3339(server.started),
-            seen: rfc3339(server.seen),
+            started: server.started.rfc3339(),
+            seen: server.seen.rfc3339(),
         }
     }
 }

@@ -8,7 +8,7 @@ use commonhold_acl as acl;
 use serde::Serialize;
 
 use super::Context;
-use super::output::{Answer, Failure, facts, rfc3339, table};
+use super::output::{Answer, Failure, facts, table};
 use super::policy::{self, Assignment, PolicyRow, assignment};
 use super::principal::{Inside, Who};
 use super::span;
@@ -458,7 +458,7 @@ impl ShareRow {
             auto_lock: share.auto_lock,
             collision_copies: share.collision_copies,
             handover_s: share.handover.as_secs(),
-            created: rfc3339(share.created),
+            created: share.created.rfc3339(),
         })
     }
 
@@ -502,7 +502,7 @@ impl SubscriberRow {
             Principal::User(_) => (Some(name), None),
             Principal::Group(_) => (None, Some(name)),
         };
-        let (role, since) = subscriber.map(|subscriber| (subscriber.role, rfc3339(subscriber.since))).unzip();
+        let (role, since) = subscriber.map(|subscriber| (subscriber.role, subscriber.since.rfc3339())).unzip();
         let channels = rule.map(|rule| ChannelRow {
             told: told(&rule),
             web: rule.web,

@@ -4,7 +4,7 @@ use clap::Args;
 use commonhold_acl::Operation;
 
 use super::history::Acting;
-use super::output::{Answer, Failure, rfc3339};
+use super::output::{Answer, Failure};
 use super::place::TreePath;
 use super::{Context, moment};
 use crate::clock::Moment;
@@ -65,8 +65,8 @@ impl TakeSnapshot {
         };
         let name = Name::parse(&self.name).map_err(|error| Failure::new(error.to_string()))?;
         let description = match self.at {
-            Some(at) => format!("{} as it was at {}", found.shown, rfc3339(at)),
-            None => format!("{} as it was at {}", found.shown, rfc3339(now)),
+            Some(at) => format!("{} as it was at {}", found.shown, at.rfc3339()),
+            None => format!("{} as it was at {}", found.shown, now.rfc3339()),
         };
         tx.protect().await?;
         let new = NewShare { description: &description, ..NewShare::team(found.share.org, &name) };

@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::history::{Acting, denied, missing};
-use super::output::{Answer, Failure, rfc3339};
+use super::output::{Answer, Failure};
 use super::place::{Found, TreePath};
 use super::{Context, moment};
 use crate::clock::Moment;
@@ -267,7 +267,7 @@ async fn rows_of(tx: &mut impl Reads, bin: &Bin, items: Vec<Item>) -> Result<Vec
             path: bin.shown(&item),
             kind: if item.node.is_collection() { "folder" } else { "file" },
             at: item.deleted,
-            deleted: rfc3339(item.deleted),
+            deleted: item.deleted.rfc3339(),
             deleted_by: item.deleted_by_name.clone(),
             bytes: measured.map(|measured| measured.bytes),
             items: measured.map(|measured| measured.items),

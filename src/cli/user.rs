@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Context;
 use super::device::Row as DeviceRow;
 use super::import::UserImport;
-use super::output::{Answer, Failure, facts, rfc3339, table, way};
+use super::output::{Answer, Failure, facts, table, way};
 use super::password::NewPassword;
 use super::principal::Inside;
 use super::switch::{Limit, Switch};
@@ -404,7 +404,7 @@ impl UserRow {
             enabled: user.enabled,
             removed: user.removed,
             organization,
-            created: rfc3339(user.created),
+            created: user.created.rfc3339(),
         }
     }
 
@@ -433,7 +433,7 @@ struct AppPasswordRow {
 
 impl From<AppPassword> for AppPasswordRow {
     fn from(app_password: AppPassword) -> Self {
-        Self { label: app_password.label, created: rfc3339(app_password.created) }
+        Self { label: app_password.label, created: app_password.created.rfc3339() }
     }
 }
 

@@ -4,7 +4,7 @@ use commonhold_acl::{Effect, Granted};
 use serde::Serialize;
 
 use crate::cli::Context;
-use crate::cli::output::{Answer, Failure, rfc3339};
+use crate::cli::output::{Answer, Failure};
 use crate::cli::place::{Found, TreePath, path_of};
 use crate::db::Reads;
 use crate::directory::Principal;
@@ -93,7 +93,7 @@ impl Row {
         };
         let permissions = grant.granted.permissions().iter().map(|permission| permission.name()).collect();
         let (to, name) = (Some(kind(grant.principal)), Some(grant.name));
-        Self { path, to, name, effect, role, level, permissions, since: Some(rfc3339(grant.since)) }
+        Self { path, to, name, effect, role, level, permissions, since: Some(grant.since.rfc3339()) }
     }
 
     fn of_whole(whole: Whole) -> Self {
@@ -103,7 +103,7 @@ impl Row {
         };
         let permissions = whole.level.permissions().iter().map(|permission| permission.name()).collect();
         let (to, name) = (Some(kind(whole.subject)), Some(whole.subject_name));
-        let since = Some(rfc3339(whole.since));
+        let since = Some(whole.since.rfc3339());
         Self { path, to, name, effect: "allow", role: None, level: Some(whole.level.name()), permissions, since }
     }
 

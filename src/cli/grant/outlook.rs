@@ -3,7 +3,7 @@
 use commonhold_acl::Permissions;
 use serde::Serialize;
 
-use crate::cli::output::{Answer, Failure, rfc3339};
+use crate::cli::output::{Answer, Failure};
 use crate::cli::place::path_of;
 use crate::clock::Moment;
 use crate::db::Reads;
@@ -64,7 +64,7 @@ impl Outlook {
                 let mut held = Vec::new();
                 for lock in locks.iter().filter(|lock| lock.holder == effect.user) {
                     let chain = tree::chain_of(tx, lock.node).await?;
-                    let until = lock.ends().map(rfc3339);
+                    let until = lock.ends().map(Moment::rfc3339);
                     held.push(Held { path: path_of(tx, &chain).await?, kind: lock.kind.name(), until });
                 }
                 self.loses.push(Shift { locks: held, ..shift(effect.loses) });
