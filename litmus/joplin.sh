@@ -1,11 +1,29 @@
 #!/usr/bin/env bash
-# joplin.sh: two devices of one person keep their notes alike through a share, with Joplin's command line, where that is installed: npm has it with parts in
-# C++ to compile, which takes minutes (docs/clients).
+# joplin.sh: two devices of one person keep their notes alike through a share, with Joplin's command line: the program `joplin` if there is one, else npm's package.
 source "$(dirname "${BASH_SOURCE[0]}")/client.sh"
-command -v joplin >/dev/null || client_skip joplin "it is not installed"
-client_begin joplin
+packages=()
+command -v npm >/dev/null || packages=(nodejs npm)
+command -v joplin >/dev/null || packages+=(gcc libc6-dev libsqlite3-0)
+client_begin joplin "${packages[@]}"
 
-on() { joplin --profile "$work/$1" "${@:2}"; }
+# The scripts of its packages would get compiled parts from GitHub, or compile for minutes. The one part that it can't do without is Debian's, by an interface that is the same in
+# all versions of Node. That asks for Debian's library of Node, all of which another node has in itself: an empty one is enough for it.
+install() {
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$work/npm" joplin@3.5.1 &&
+        { apt-get download node-sqlite3 || { "${root[@]}" apt-get update --quiet && apt-get download node-sqlite3; }; } &&
+        dpkg-deb --extract node-sqlite3_*.deb debian &&
+        cp -r debian/usr/lib/*/nodejs/sqlite3/lib/binding npm/node_modules/sqlite3/lib/ &&
+        mkdir lib &&
+        { ldconfig -p | grep -q libnode.so.108 || gcc -shared -x c /dev/null -o lib/libnode.so.108; }
+}
+root=()
+[ "$(id -u)" = 0 ] || root=(sudo --non-interactive)
+if ! command -v joplin >/dev/null; then
+    install >install.log 2>&1 || { cat install.log; client_skip joplin "it could not be installed"; }
+    PATH=$work/npm/node_modules/.bin:$PATH
+fi
+
+on() { LD_LIBRARY_PATH=$work/lib joplin --profile "$work/$1" "${@:2}"; }
 # It ends with success also when it could not synchronize, and tells.
 sync() {
     on "$1" sync | tee "$work/synced"
