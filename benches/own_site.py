@@ -1,5 +1,6 @@
 """A site of this server for a benchmark: one person, her share `P`, and requests in her name. Needs nothing but Python's standard library."""
 
+import atexit
 import base64
 import http.client
 import os
@@ -24,6 +25,7 @@ class Site:
             file.write(settings)
         serve = [server, "serve", "--config", config, "--listen", "127.0.0.1:0", "--data", self.folder]
         self.process = subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        atexit.register(self.process.kill)
         self.port = int(self.process.stdout.readline().strip().rstrip("/").rsplit(":", 1)[1])
 
     def cli(self, *words, given=""):

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{ALLOW, AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, Request, StatusCode};
 use hyper::service::Service;
 use sha2::{Digest, Sha256};
@@ -245,7 +245,11 @@ impl Service<Request<RequestBody>> for Counting {
                     reply
                 }
                 (&Method::GET, "/metrics") => reply::bytes(StatusCode::OK, CONTENT_TYPE, page(&this.app).await),
-                (_, "/metrics") => reply::empty(StatusCode::METHOD_NOT_ALLOWED),
+                (_, "/metrics") => {
+                    let mut reply = reply::empty(StatusCode::METHOD_NOT_ALLOWED);
+                    reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+                    reply
+                }
                 _ => reply::empty(StatusCode::NOT_FOUND),
             })
         })

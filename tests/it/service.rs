@@ -117,6 +117,7 @@ fn programs_that_watch_read_counts_at_an_address_of_their_own() {
     assert_eq!(refused.header("www-authenticate"), "Bearer");
     let watcher = watcher.with_authorization("Bearer a token of many letters");
     watcher.raw("GET", "/dav/").send().status(404);
+    assert_eq!(watcher.raw("POST", "/metrics").send().status(405).header("allow"), "GET");
     let counts = watcher.raw("GET", "/metrics").send().status(200);
     for line in [
         "commonhold_requests_total{verb=\"PUT\",status=\"201\"} 1",
