@@ -173,7 +173,9 @@ impl Activity {
 
     pub(super) fn verdict(&self, now: Instant, patience: &Patience) -> Verdict {
         let phase = self.0.lock();
-        let (end, verdict) = if let Some(since) = phase.blocked_since {
+        // Over HTTP/2 there may be answers to frames that ask for nothing, which a client that sends them without a pause leaves no turn to be written.
+        let owes = !phase.http2 || phase.requests > 0 || phase.untaken > 0;
+        let (end, verdict) = if let Some(since) = phase.blocked_since.filter(|_| owes) {
             (since + patience.write_idle, Verdict::Cut("the client takes no bytes"))
         } else if phase.untaken > 0 {
             (phase.untaken_since + patience.write_idle, Verdict::Cut("the client takes nothing of its responses"))

@@ -219,12 +219,21 @@ pub(super) struct ResponseBody<B> {
 }
 
 impl<B: Body<Data = Bytes> + Unpin> ResponseBody<B> {
-    /// `room`: for how many chunks that are on their way to the client of an HTTP/2 connection; `found`: what was taken of it for the first. HTTP/1 needs
-    /// none: there the next chunk is asked for when the socket has taken the last.
-    pub(super) fn new(body: B, running: Running, room: Arc<Semaphore>, found: Option<OwnedSemaphorePermit>) -> Self {
-        let waits = running.http2 && body.size_hint().exact().is_none();
-        Self { body, running, room: waits.then(|| PollSemaphore::new(room)), found }
+    /// `share`: of an HTTP/2 connection, the room for chunks that are on their way to its client, and what was taken of it for the first. HTTP/1 needs none:
+    /// there the next chunk is asked for when the socket has taken the last.
+    pub(super) fn new(body: B, running: Running, share: Option<Share>) -> Self {
+        let made = body.size_hint().exact().is_none();
+        let (room, found) = share.map(|share| (PollSemaphore::new(share.room), share.first)).unzip();
+        Self { body, running, room: room.filter(|_| made), found: found.flatten() }
     }
+}
+
+/// What a response has of the room for chunks on its HTTP/2 connection.
+pub(super) struct Share {
+    /// All of it.
+    pub room: Arc<Semaphore>,
+    /// The part for the first chunk, where it was waited for.
+    pub first: Option<OwnedSemaphorePermit>,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Body for ResponseBody<B> {

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     PeerAddr, RequestBody, Rules, Speaks, WrongDoor,
     activity::{Activity, Patience, Verdict},
-    body::{ResponseBody, Running},
+    body::{ResponseBody, Running, Share},
     proxy::protocol,
     slots::Slot,
     stream::{LINGER, Stream},
@@ -197,29 +197,29 @@ impl Protocol {
             // Who expects to be told to go on hasn't sent it, and shall not be told to.
             let small = request.body().size_hint().upper().is_some_and(|bytes| bytes <= READ_AWAY_BYTES_MAX)
                 && !request.headers().contains_key(EXPECT);
-            let (slot, room) = (Arc::clone(&slot), Arc::clone(&room));
+            let slot = Arc::clone(&slot);
             let answer = if http2 {
                 // The first chunk of a file is read before the head of its answer is sent.
                 let first = request.method() == Method::GET;
                 let (service, turns, room) = (service.clone(), Arc::clone(&turns), Arc::clone(&room));
                 // In a box, since every idle connection has the room for the future below.
                 Either::Right(Box::pin(async move {
-                    let found = if first { room.acquire_owned().await.ok() } else { None };
+                    let first = if first { Arc::clone(&room).acquire_owned().await.ok() } else { None };
                     let turn = turns.acquire_owned().await.expect("it is never closed");
                     request.extensions_mut().insert(AtWork { _slot: slot, _turn: Some(Arc::new(turn)) });
-                    (service.call(request).await, found)
+                    (service.call(request).await, Some(Share { room, first }))
                 }))
             } else {
                 request.extensions_mut().insert(AtWork { _slot: slot, _turn: None });
                 Either::Left(service.call(request).map(|answer| (answer, None)))
             };
             async move {
-                let (Ok(mut response), found) = answer.await;
+                let (Ok(mut response), share) = answer.await;
                 if !http2 && !running.is_through_with(left, small).await {
                     // It will be closed, and a proxy that isn't told may send somebody else's request on it meanwhile.
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                Ok::<_, Infallible>(response.map(|body| ResponseBody::new(body, running, room, found)))
+                Ok::<_, Infallible>(response.map(|body| ResponseBody::new(body, running, share)))
             }
         });
         let mut connection = pin!(self.builder.serve_connection(stream, service));
@@ -231,12 +231,7 @@ impl Protocol {
         loop {
             tokio::select! {
                 biased;
-                ended = &mut connection => {
-                    if let Err(error) = ended {
-                        tracing::debug!(%peer, error, "connection ended");
-                    }
-                    return;
-                }
+                // Before the connection, which may use up what the task may do at a time as long as its client sends without a pause.
                 () = &mut timer => match activity.verdict(Instant::now(), &patience) {
                     Verdict::Wait(until) => timer.as_mut().reset(until),
                     Verdict::Close if !closing => {
@@ -256,6 +251,12 @@ impl Protocol {
                     connection.as_mut().graceful_shutdown();
                     patience = patience.with_header(LINGER);
                     timer.as_mut().reset(Instant::now() + LINGER);
+                }
+                ended = &mut connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%peer, error, "connection ended");
+                    }
+                    return;
                 }
             }
         }

@@ -210,6 +210,7 @@ fn frames_that_ask_for_nothing_hold_no_connection() {
         attacked.by(kinds.len(), &[], |number, http2| {
             if asks_before {
                 http2.send(&ask(1, &request("GET", "/health", None)));
+                http2.wait(|heard| heard.count(HEADERS) == 1);
             }
             http2.flood(usize::MAX, |_| kinds[number].clone());
             let heard = http2.end();
